@@ -1,0 +1,273 @@
+--- Ghost text by Neovim's own vim.lsp.inline_completion, with what it lacks for a server that answers at every key: it
+--- asks at once and not after 200 ms, ends the question that a newer one replaces, and neither shows nor accepts text
+--- that no longer fits the line.
+---
+--- The wrapper around client:request uses documented interfaces. The rest reaches into the module's Completor class,
+--- found by `class`; where a later Neovim has moved it, ghost text still comes, in Neovim's own way.
+local M = {}
+local api = vim.api
+local METHOD = 'textDocument/inlineCompletion'
+local namespace = api.nvim_create_namespace('nvim.lsp.inline_completion')
+
+--- What the newest answer was for, by buffer.
+---@type table<integer, {tick: integer, col: integer, right: string}>
+local answered = {}
+
+--- The class that draws, one object a buffer; nil where it is not as this file knows it.
+local function class()
+  local ok, found = pcall(function()
+    require('vim.lsp.inline_completion')
+    local it = require('vim.lsp._capability').all.inline_completion
+    for _, method in ipairs({ 'automatic_request', 'request', 'show', 'hide', 'abort' }) do
+      assert(type(it[method]) == 'function')
+    end
+    return it.active and it
+  end)
+  return ok and found or nil
+end
+
+local function completor(bufnr)
+  local found = class()
+  return found and found.active[bufnr] or nil
+end
+
+---@param client_id integer
+local function is_ours(client_id)
+  local client = vim.lsp.get_client_by_id(client_id)
+  return client ~= nil and client.name == 'keyside'
+end
+
+--- What the current item would put in at the caret, and the text right of the caret that it would replace; nil when what
+--- was typed since leads elsewhere. Reads the current window, which must show the completor's buffer.
+---@return string? text, string? over
+local function rest(self)
+  local item, from = self.current, answered[self.bufnr]
+  if not item or not from or not item.range or type(item.insert_text) ~= 'string' then
+    return nil
+  end
+  local row, col, end_row, end_col = item.range:to_extmark()
+  local caret = api.nvim_win_get_cursor(0)
+  local line = api.nvim_get_current_line()
+  local typed, right = line:sub(col + 1, caret[2]), line:sub(caret[2] + 1)
+  if
+    caret[1] ~= row + 1
+    or row ~= end_row
+    or caret[2] < col
+    or end_col < from.col
+    or right ~= from.right
+    or not vim.startswith(item.insert_text, typed)
+  then
+    return nil
+  end
+  local text, over = item.insert_text:sub(#typed + 1), right:sub(1, end_col - from.col)
+  if text ~= over then
+    return text, over
+  end
+end
+
+--- Draws where the text would go. Neovim's own `show` skips what the ghost has in common with the code right of the caret,
+--- and lays the ghost over that code.
+local function draw(self, hint)
+  self:hide()
+  local text, over = rest(self)
+  if not text then
+    return
+  end
+  local pos = 'inline'
+  if over ~= '' then
+    if vim.endswith(text, over) and not text:find('\n') then
+      text = text:sub(1, #text - #over)
+    else
+      pos = 'overlay'
+    end
+  end
+  local lines = {}
+  for _, line in ipairs(vim.split(text, '\n', { plain = true })) do
+    lines[#lines + 1] = { { line, 'ComplHint' } }
+  end
+  if hint then
+    table.insert(lines[#lines], { hint, 'ComplHintMore' })
+  end
+  local row, col = unpack(api.nvim_win_get_cursor(0))
+  api.nvim_buf_set_extmark(self.bufnr, namespace, row - 1, col, {
+    virt_text = lines[1],
+    virt_lines = #lines > 1 and vim.list_slice(lines, 2) or nil,
+    virt_text_pos = pos,
+    hl_mode = 'combine',
+  })
+end
+
+local function ask_at_once(self)
+  if self.current and not rest(self) then
+    self:abort()
+  else
+    self:show()
+  end
+  self.keyside_tick = api.nvim_buf_get_changedtick(self.bufnr)
+  self:request(vim.lsp.protocol.InlineCompletionTriggerKind.Automatic)
+end
+
+local function patch()
+  local Completor = class()
+  if not Completor or Completor.keyside then
+    return
+  end
+  Completor.keyside = true
+  local automatic_request, show = Completor.automatic_request, Completor.show
+
+  Completor.automatic_request = function(self)
+    -- Another server in this buffer may be a paid one, which counts on the debounce.
+    local only_ours = vim.iter(pairs(self.client_state)):all(is_ours)
+    if not only_ours or not pcall(ask_at_once, self) then
+      automatic_request(self)
+    end
+  end
+
+  Completor.show = function(self, hint)
+    local ours = self.current and is_ours(self.current.client_id) and api.nvim_get_current_buf() == self.bufnr
+    if not ours or not pcall(draw, self, hint) then
+      show(self, hint)
+    end
+  end
+end
+
+--- Makes the client end the question that a newer one replaces, and drop an answer to a text or caret that is gone.
+local function wrap(client)
+  local send = client.request
+  client.request = function(self, method, params, handler, bufnr)
+    if method ~= METHOD or not handler then
+      return send(self, method, params, handler, bufnr)
+    end
+    local buf = (bufnr or 0) == 0 and api.nvim_get_current_buf() or bufnr
+    for id, request in pairs(self.requests) do
+      if request.type == 'pending' and request.method == METHOD and request.bufnr == buf then
+        self:cancel_request(id)
+      end
+    end
+    local tick, caret = api.nvim_buf_get_changedtick(buf), api.nvim_win_get_cursor(0)
+    return send(self, method, params, function(err, result, ctx)
+      if
+        api.nvim_get_current_buf() ~= buf
+        or api.nvim_buf_get_changedtick(buf) ~= tick
+        or not vim.deep_equal(api.nvim_win_get_cursor(0), caret)
+      then
+        return
+      end
+      if not err then
+        answered[buf] = { tick = tick, col = caret[2], right = api.nvim_get_current_line():sub(caret[2] + 1) }
+        -- Neovim takes "no answer" for "leave the old one up".
+        result = result or { items = {} }
+      end
+      handler(err, result, ctx)
+    end, bufnr)
+  end
+end
+
+--- Whether each key asks, which it does where this Neovim is as this file knows it.
+---@return boolean
+function M.at_once()
+  return class() ~= nil
+end
+
+--- Called for each buffer that our client attaches to.
+---@param client vim.lsp.Client
+---@param bufnr integer
+function M.attach(client, bufnr)
+  if not client:supports_method(METHOD, bufnr) then
+    return
+  end
+  if not client.keyside then
+    client.keyside = true
+    wrap(client)
+  end
+  patch()
+  vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
+
+  local group = api.nvim_create_augroup('keyside:' .. bufnr, {})
+  -- Neovim asks when the caret moves; <Del>, or an edit by another program, changes the line and leaves the caret.
+  api.nvim_create_autocmd('TextChangedI', {
+    group = group,
+    buffer = bufnr,
+    callback = function()
+      local self = completor(bufnr)
+      if self and self.keyside_tick and self.keyside_tick ~= api.nvim_buf_get_changedtick(bufnr) then
+        self:automatic_request()
+      end
+    end,
+  })
+  -- One can leave a buffer and stay in insert mode: with the mouse, for one.
+  api.nvim_create_autocmd('BufLeave', {
+    group = group,
+    buffer = bufnr,
+    callback = function()
+      local self = completor(bufnr)
+      if self then
+        self:abort()
+      end
+    end,
+  })
+end
+
+---@return boolean
+function M.visible()
+  local bufnr = api.nvim_get_current_buf()
+  if not class() then
+    return #api.nvim_buf_get_extmarks(bufnr, namespace, 0, -1, { limit = 1 }) > 0
+  end
+  local self = completor(bufnr)
+  return self ~= nil and rest(self) ~= nil
+end
+
+--- The next word or line of `text`, with the white space before it.
+local function piece(text, unit)
+  if unit == 'word' then
+    return text:match('^%s*[%w_\128-\255]+') or text:match('^%s*[^%w_%s\128-\255]+') or text
+  elseif unit == 'line' then
+    return text:match('^\n?[^\n]*')
+  end
+  return text
+end
+
+--- Does at once what vim.lsp.inline_completion.get() leaves to a later turn of the loop, and with the line as it is now:
+--- Neovim replaces the range of the time of the answer, and what was typed since stays beside the text (neovim#36529).
+---@param unit 'all'|'word'|'line'
+---@return boolean accepted
+function M.accept(unit)
+  local bufnr = api.nvim_get_current_buf()
+  if not class() then
+    return vim.lsp.inline_completion.get({
+      on_accept = function(item)
+        local from = answered[bufnr]
+        return from and from.tick == api.nvim_buf_get_changedtick(bufnr) and item or nil
+      end,
+    })
+  end
+  local self = completor(bufnr)
+  local text, over
+  if self then
+    text, over = rest(self)
+  end
+  if not text then
+    return false
+  end
+  local item = self.current
+  local part = piece(text, unit)
+  local whole = part == text
+  -- A part of one line leaves the remainder on show.
+  if whole or part:find('\n') then
+    self:abort()
+  end
+
+  local row, col = unpack(api.nvim_win_get_cursor(0))
+  local lines = vim.split(part, '\n', { plain = true })
+  api.nvim_buf_set_text(bufnr, row - 1, col, row - 1, col + (whole and #over or 0), lines)
+  api.nvim_win_set_cursor(0, { row + #lines - 1, (#lines == 1 and col or 0) + #lines[#lines] })
+
+  local client = vim.lsp.get_client_by_id(item.client_id)
+  if whole and item.command and client then
+    client:exec_cmd(item.command, { bufnr = bufnr })
+  end
+  return true
+end
+
+return M

@@ -1,0 +1,71 @@
+--- `:checkhealth keyside`: what stands between this Neovim and ghost text.
+local M = {}
+local health = vim.health or require('health')
+
+function M.check()
+  if vim.fn.has('nvim-0.12') == 0 then
+    local report_error = health.error or health.report_error
+    report_error('This Neovim has no inline completion: install Neovim 0.12 or newer.')
+    return
+  end
+  health.start('keyside')
+  health.ok('Neovim ' .. tostring(vim.version()))
+
+  local cmd = vim.lsp.config.keyside.cmd
+  if type(cmd) == 'function' then
+    health.ok('the server is started by a function in the configuration')
+  elseif vim.fn.executable(cmd[1]) == 0 then
+    health.error(
+      cmd[1] .. ' is not executable',
+      "Put it on $PATH, or: vim.lsp.config('keyside', { cmd = { '/path/to/keyside', 'serve' } })"
+    )
+  else
+    local ok, run = pcall(function()
+      return vim.system({ cmd[1], '--version' }, { text = true, timeout = 5000 }):wait()
+    end)
+    if ok and run.code == 0 then
+      health.ok(vim.fn.exepath(cmd[1]) .. ': ' .. vim.trim(run.stdout))
+    else
+      health.error(vim.fn.exepath(cmd[1]) .. ' --version failed', ok and vim.trim(run.stderr) or run)
+    end
+  end
+
+  if not vim.lsp.is_enabled('keyside') then
+    health.warn('the server is disabled', ':Keyside enable')
+    return
+  end
+  local clients = vim.lsp.get_clients({ name = 'keyside' })
+  if #clients == 0 then
+    health.warn('no server is running', {
+      'One starts with a file whose filetype is in vim.lsp.config.keyside.filetypes.',
+      'After a crash: :Keyside restart, and :Keyside log for what it said.',
+    })
+  end
+  for _, client in ipairs(clients) do
+    local state, message = require('keyside').status(client.id)
+    local report = state == 'error' and health.error or health.ok
+    report(('client %d: %s %s'):format(client.id, state, message))
+    if not client:supports_method('textDocument/inlineCompletion') then
+      health.error(('client %d does not offer inline completion'):format(client.id), 'Update the server.')
+    end
+    for bufnr in vim.spairs(client.attached_buffers) do
+      local name = vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.')
+      if vim.lsp.inline_completion.is_enabled({ bufnr = bufnr }) then
+        health.ok(('buffer %d (%s): inline completion is enabled'):format(bufnr, name))
+      else
+        health.warn(
+          ('buffer %d (%s): inline completion is disabled'):format(bufnr, name),
+          ':lua vim.lsp.inline_completion.enable(true)'
+        )
+      end
+    end
+  end
+
+  if require('keyside.ghost').at_once() then
+    health.ok('ghost text is asked for at every key')
+  else
+    health.warn('this Neovim is not as the plugin knows it: ghost text comes at its own pace', 'Update the plugin.')
+  end
+end
+
+return M

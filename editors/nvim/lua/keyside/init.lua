@@ -1,0 +1,144 @@
+--- What the rest of a configuration may call: status, accept, and the :Keyside command.
+local M = {}
+
+local states = {} ---@type table<integer, {state: string, message: string}> by client id
+
+---@param bufnr? integer
+local function clients(bufnr)
+  return vim.lsp.get_clients({ name = 'keyside', bufnr = bufnr })
+end
+
+--- For a statusline: '' where keyside is not at work, else 'loading', 'ready' or 'error'; then the server's message.
+---@param client_id? integer of another client than the current buffer's
+---@return string state, string message
+function M.status(client_id)
+  if not client_id then
+    local client = clients(vim.api.nvim_get_current_buf())[1]
+    if not client then
+      return '', ''
+    end
+    client_id = client.id
+  end
+  local known = states[client_id] or { state = 'loading', message = '' }
+  return known.state, known.message
+end
+
+--- The server's `keyside/status` notification.
+function M.on_status(params, ctx)
+  states[ctx.client_id] = { state = params.state or 'ready', message = params.message or '' }
+  if params.state == 'error' then
+    vim.notify_once('keyside: ' .. (params.message or 'the server reports an error'), vim.log.levels.ERROR)
+  end
+  vim.cmd.redrawstatus({ bang = true })
+end
+
+--- Whether there is ghost text that `accept` would put in.
+---@return boolean
+function M.visible()
+  return require('keyside.ghost').visible()
+end
+
+--- Puts the ghost text, or its next word or line, into the buffer. Not from an expr mapping.
+---@param unit? 'all'|'word'|'line'
+---@return boolean accepted
+function M.accept(unit)
+  return require('keyside.ghost').accept(unit or 'all')
+end
+
+--- For the <Tab> mapping alone.
+function M.accept_or_tab()
+  if not M.accept() then
+    vim.api.nvim_feedkeys(vim.keycode('<Plug>(keyside-tab)'), 'im', false)
+  end
+end
+
+--- Maps insert mode <Tab>: accepts when there is ghost text, else does what <Tab> did before.
+function M.map_tab()
+  local before
+  for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
+    before = map.lhs == '<Tab>' and map or before
+  end
+  if before then
+    -- The whole mapping under another name, so that its flags, its script and its Lua function come along.
+    before.lhs, before.lhsrawalt = '<Plug>(keyside-tab)', nil
+    before.lhsraw = vim.keycode(before.lhs)
+    vim.fn.mapset('i', false, before)
+  else
+    vim.keymap.set('i', '<Plug>(keyside-tab)', '<Tab>')
+  end
+
+  -- Vim may read ahead, and ask the mapping below before the key before it is in the buffer: so the text decides again here.
+  vim.keymap.set('i', '<Plug>(keyside-accept-or-tab)', [[<C-g>u<Cmd>lua require('keyside').accept_or_tab()<CR>]])
+
+  local falling = false
+  vim.keymap.set('i', '<Tab>', function()
+    -- A mapping made without "noremap" may ask for <Tab> again: then it means the key itself. Vim does not remap a result
+    -- that begins with the mapped key, so this is where it ends.
+    if falling then
+      return '<Tab>'
+    elseif vim.fn.pumvisible() == 0 and M.visible() then
+      return '<Plug>(keyside-accept-or-tab)'
+    end
+    if before and before.noremap == 0 then
+      falling = true
+      vim.schedule(function()
+        falling = false
+      end)
+    end
+    return '<Plug>(keyside-tab)'
+  end, { expr = true, remap = true, desc = 'keyside: accept the ghost text, or what <Tab> did before' })
+end
+
+local subcommands = {
+  status = function()
+    local state, message = M.status()
+    if state == '' then
+      local on = vim.lsp.is_enabled('keyside')
+      print('keyside: ' .. (on and 'not attached to this buffer; see :checkhealth keyside' or 'disabled; :Keyside enable'))
+      return
+    end
+    local client = clients(vim.api.nvim_get_current_buf())[1]
+    local version = client.server_info and client.server_info.version or ''
+    print(('keyside %s: %s%s'):format(version, state, message ~= '' and (' (' .. message .. ')') or ''))
+  end,
+  enable = function()
+    vim.lsp.enable('keyside')
+  end,
+  disable = function()
+    vim.lsp.enable('keyside', false)
+  end,
+  toggle = function()
+    vim.lsp.enable('keyside', not vim.lsp.is_enabled('keyside'))
+  end,
+  restart = function()
+    if #clients() > 0 then
+      vim.cmd('lsp restart keyside')
+    else
+      vim.lsp.enable('keyside')
+    end
+  end,
+  log = function()
+    vim.cmd.split(vim.fn.fnameescape(vim.lsp.log.get_filename()))
+  end,
+}
+
+---@param lead string
+function M.complete(lead)
+  local names = vim.tbl_filter(function(name)
+    return vim.startswith(name, lead)
+  end, vim.tbl_keys(subcommands))
+  table.sort(names)
+  return names
+end
+
+---@param name string
+function M.command(name)
+  local run = subcommands[name == '' and 'status' or name]
+  if not run then
+    vim.notify(('keyside: no subcommand %q; there are: %s'):format(name, table.concat(M.complete(''), ', ')), vim.log.levels.ERROR)
+    return
+  end
+  run()
+end
+
+return M

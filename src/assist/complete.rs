@@ -1,0 +1,168 @@
+//! A completion, from a caret in a snapshot to a suggestion that could be shown.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ropey::Rope;
+
+use crate::assist::session::Session;
+use crate::assist::stats::{LastCompletion, Stats};
+use crate::generation::{CompletionRequest, GenerationError, Times, Usage};
+use crate::prompt::excerpt::Excerpt;
+use crate::prompt::finish::finish;
+use crate::prompt::stop::{extent, stop_at};
+use crate::prompt::healing;
+use crate::stdx::cancel::Ticket;
+
+/// What to complete.
+#[derive(Debug, Clone)]
+pub struct CompletionAsk {
+    /// Identifies the document among others; its window of text is remembered under it.
+    pub uri: Arc<str>,
+    pub language_id: Arc<str>,
+    /// The path as the model is shown it, best relative to the workspace.
+    pub path: String,
+    pub rope: Rope,
+    /// Index of the character that the caret stands before.
+    pub caret: usize,
+    /// A person asked for it, rather than a pause in typing.
+    pub explicit: bool,
+    /// Forget the resident prompt first: the baseline of measurements.
+    pub cold: bool,
+}
+
+/// A suggestion with what it cost.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// Goes in at the caret; the document's own line breaks. Empty: nothing to show.
+    pub text: String,
+    /// How many characters after the caret it replaces.
+    pub replaced_after: usize,
+    /// Where the identifier or word that it completes begins, as a character index; the caret where it
+    /// completes none.
+    pub word_start: usize,
+    /// Names this suggestion when its acceptance is reported.
+    pub id: u64,
+    pub confidence: f32,
+    pub usage: Usage,
+    pub times: Times,
+    pub assemble: Duration,
+    pub total: Duration,
+    /// Why nothing is shown, where nothing is.
+    pub dropped: Option<&'static str>,
+}
+
+/// Completes at a caret. Dropping the returned future stops the work within a token.
+///
+/// # Errors
+/// Superseded by a newer request, or failed with a sentence.
+pub async fn complete(
+    session: &Session,
+    ask: CompletionAsk,
+) -> Result<Completion, GenerationError> {
+    let started = Instant::now();
+    Stats::count(&session.stats.requested);
+    let config = session.config();
+    let settings = &config.completion;
+    let off = !settings.enabled || settings.disabled_languages.iter().any(|it| **it == *ask.language_id);
+    if off {
+        return Ok(nothing(session, &ask, started, "switched off"));
+    }
+    let engine = session.engine();
+    let model = engine.ready().await.map_err(GenerationError::Failed)?;
+
+    let excerpt = Excerpt::around(&ask.rope, ask.caret);
+    let extent = extent(&excerpt, settings.max_lines);
+    let (kept, forced) = healing::split(&excerpt.line_before);
+    let prompt = session.with_assembler(&model, settings.max_tokens, |assembler| {
+        assembler.assemble(&ask.uri, &ask.path, &excerpt, kept)
+    });
+    let assemble = started.elapsed();
+
+    let ticket = Ticket::default();
+    let request = CompletionRequest {
+        prompt,
+        forced: forced.as_bytes().to_vec(),
+        stop: Box::new(move |text| stop_at(extent, text)),
+        max_tokens: settings.max_tokens,
+        max_generate: Duration::from_millis(settings.generate_ms),
+        cold: ask.cold,
+    };
+    let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
+        Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
+    })?;
+
+    let (text, replaced_after, dropped) = match finish(&excerpt, &generation.text, generation.finish) {
+        Err(dropped) => (String::new(), 0, Some(dropped.name())),
+        Ok(_) if !ask.explicit && f64::from(generation.confidence) < settings.min_confidence => {
+            (String::new(), 0, Some("not sure enough"))
+        }
+        Ok(suggestion) => {
+            let text = if excerpt.crlf { suggestion.text.replace('\n', "\r\n") } else { suggestion.text };
+            (text, suggestion.replaced_after, None)
+        }
+    };
+    let completion = Completion {
+        text,
+        replaced_after,
+        word_start: word_start(&ask, &excerpt),
+        id: next_id(),
+        confidence: generation.confidence,
+        usage: generation.usage,
+        times: generation.times,
+        assemble,
+        total: started.elapsed(),
+        dropped,
+    };
+    record(session, &completion);
+    Ok(completion)
+}
+
+fn nothing(
+    session: &Session,
+    ask: &CompletionAsk,
+    started: Instant,
+    why: &'static str,
+) -> Completion {
+    let completion = Completion {
+        text: String::new(),
+        replaced_after: 0,
+        word_start: ask.caret,
+        id: next_id(),
+        confidence: 0.0,
+        usage: Usage::default(),
+        times: Times::default(),
+        assemble: Duration::ZERO,
+        total: started.elapsed(),
+        dropped: Some(why),
+    };
+    record(session, &completion);
+    completion
+}
+
+fn record(session: &Session, completion: &Completion) {
+    let stats = &session.stats;
+    Stats::count(if completion.text.is_empty() { &stats.empty } else { &stats.shown });
+    stats.set_last(LastCompletion {
+        usage: completion.usage,
+        times: completion.times,
+        assemble: completion.assemble,
+        total: completion.total,
+        confidence: completion.confidence,
+        source: "model",
+        dropped: completion.dropped,
+    });
+}
+
+/// The start of the word before the caret: what the client replaces, so that it can go on showing the
+/// suggestion while the word is typed.
+fn word_start(ask: &CompletionAsk, excerpt: &Excerpt) -> usize {
+    let word = excerpt.line_before.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_');
+    ask.caret.min(ask.rope.len_chars()) - word.count()
+}
+
+fn next_id() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,133 @@
+//! What lives as long as the program: settings, the engine, counts.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use crate::assist::stats::Stats;
+use crate::config::Config;
+use crate::config::folders::Folders;
+use crate::engine::llama::LoadOptions;
+use crate::engine::{Engine, embedded, llama};
+use crate::generation::ModelInfo;
+use crate::prompt::assemble::{Assembler, PromptBudget};
+
+/// Shared by everything that answers requests.
+pub struct Session {
+    started: Instant,
+    folders: Folders,
+    config: RwLock<Arc<Config>>,
+    /// Replaced when the settings name another model.
+    engine: RwLock<Arc<Engine>>,
+    /// Builds prompts for the model it was made for. Locked while one prompt is assembled, which is
+    /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
+    assembler: Mutex<Option<(Arc<ModelInfo>, Assembler)>>,
+    pub stats: Stats,
+}
+
+impl Session {
+    /// Starts with these settings; the model is loaded in the background.
+    ///
+    /// # Errors
+    /// Where the system refuses another thread.
+    pub fn start(config: Config, folders: Folders) -> std::io::Result<Self> {
+        let engine = start_engine(&config, &folders)?;
+        Ok(Self::with_engine(config, folders, engine))
+    }
+
+    /// Starts with an engine of the caller's.
+    pub fn with_engine(config: Config, folders: Folders, engine: Engine) -> Self {
+        Self {
+            started: Instant::now(),
+            folders,
+            config: RwLock::new(Arc::new(config)),
+            engine: RwLock::new(Arc::new(engine)),
+            assembler: Mutex::new(None),
+            stats: Stats::default(),
+        }
+    }
+
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes new settings into use; another model is loaded in the background. Returns whether the
+    /// engine was replaced.
+    ///
+    /// # Errors
+    /// Where the system refuses another thread; then the old engine stays.
+    pub fn reconfigure(&self, config: Config) -> std::io::Result<bool> {
+        let replace = self.config().model != config.model;
+        if replace {
+            let engine = Arc::new(start_engine(&config, &self.folders)?);
+            let old = std::mem::replace(
+                &mut *self.engine.write().unwrap_or_else(PoisonError::into_inner),
+                engine,
+            );
+            // Ending the old engine waits for its thread, so not here.
+            std::thread::spawn(move || drop(old));
+        }
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        Ok(replace)
+    }
+
+    /// Lends the assembler for `model`, made anew where the model has changed.
+    pub(crate) fn with_assembler<T>(
+        &self,
+        model: &Arc<ModelInfo>,
+        max_tokens: usize,
+        work: impl FnOnce(&mut Assembler) -> T,
+    ) -> T {
+        let mut slot = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *slot {
+            Some((made_for, assembler)) if Arc::ptr_eq(made_for, model) => work(assembler),
+            slot => {
+                let budget = PromptBudget::of_context(model.n_context_tokens, max_tokens);
+                let tokenizer = Arc::clone(&model.tokenizer);
+                let assembler = Assembler::new(tokenizer, model.template.clone(), budget);
+                work(&mut slot.insert((Arc::clone(model), assembler)).1)
+            }
+        }
+    }
+}
+
+fn start_engine(config: &Config, folders: &Folders) -> std::io::Result<Engine> {
+    let model = config.model.clone();
+    let cache = folders.cache.clone();
+    Engine::start(move || {
+        let built_in = model.path.is_empty();
+        let path = if built_in { embedded::unpack(&cache)? } else { expand_home(&model.path) };
+        let name = if built_in {
+            embedded::NAME.to_owned()
+        } else {
+            path.file_stem().map_or_else(|| "model".into(), |it| it.to_string_lossy().into_owned())
+        };
+        let not_zero = |n: usize| (n > 0).then_some(n);
+        llama::load(&LoadOptions {
+            path,
+            name,
+            use_mmap: !built_in,
+            n_threads: not_zero(model.threads),
+            n_context_tokens: not_zero(model.context_tokens),
+        })
+    })
+}
+
+fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), etcetera::home_dir()) {
+        (Some(rest), Ok(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}

@@ -1,0 +1,89 @@
+//! What every command needs first: logging, folders, settings, a session.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::assist::Session;
+use crate::config::folders::Folders;
+use crate::config::layers::{self, Layer, Resolved};
+
+/// Sends the log to stderr, at the level in `KEYSIDE_LOG` (`off`, `error`, `warn`, `info`, `debug`,
+/// `trace`; `warn` by default).
+///
+/// Only keyside's own events are let through, whatever the level: some libraries log whole messages,
+/// and with them source text. A panic is logged with its place but not with its message, which can
+/// quote the text it fell over.
+pub fn start_logging() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::prelude::*;
+
+    let level = variable("KEYSIDE_LOG").and_then(|it| it.parse().ok()).unwrap_or(LevelFilter::WARN);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_filter(Targets::new().with_target("keyside", level));
+    // A second call, in tests, finds the first one's subscriber in place.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!("a part of keyside failed at {place}; please report this line");
+    }));
+}
+
+/// The folders of this user.
+///
+/// # Errors
+/// One sentence.
+pub fn folders() -> Result<Folders, String> {
+    Folders::find(variable("KEYSIDE_HOME").map(PathBuf::from))
+}
+
+/// The settings of the file. What is wrong in it is a note, never an end.
+pub fn settings(folders: &Folders) -> (Layer, Resolved) {
+    match layers::read_file(&folders.config_file()) {
+        Ok(layer) => {
+            let resolved = layers::resolve(std::slice::from_ref(&layer));
+            (layer, resolved)
+        }
+        Err(sentence) => {
+            let layer = Layer { source: "default".to_owned(), values: serde_json::Value::Null };
+            (layer, Resolved { notes: vec![sentence], ..Resolved::default() })
+        }
+    }
+}
+
+/// A session for a command, its notes printed, and its runtime. `model` replaces the model of the
+/// settings.
+///
+/// # Errors
+/// One sentence.
+pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Runtime), String> {
+    let folders = folders()?;
+    let (_, mut resolved) = settings(&folders);
+    for note in &resolved.notes {
+        eprintln!("keyside: {note}");
+    }
+    if let Some(model) = model {
+        model.clone_into(&mut resolved.config.model.path);
+    }
+    let session = Session::start(resolved.config, folders)
+        .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
+    Ok((Arc::new(session), runtime()?))
+}
+
+/// The runtime of the program: a reader and a worker; the model has a thread of its own.
+///
+/// # Errors
+/// One sentence.
+pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the system refuses threads ({error}); try again"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

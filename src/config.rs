@@ -1,0 +1,89 @@
+//! Settings: what each one means and does by default. The doc comments here are the documentation;
+//! `keyside config schema`, `keyside config show` and the README's table are made of them.
+
+pub mod folders;
+pub mod layers;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// All settings, every field final.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Config {
+    pub model: ModelConfig,
+    pub completion: CompletionConfig,
+}
+
+/// Which model to keep resident, and how.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty: the
+    /// built-in model.
+    pub path: String,
+    /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
+    /// physical cores less one.
+    pub threads: usize,
+    /// Tokens of context, prompt and generation together, never more than the model was trained on.
+    /// 0: 1,024 for a model under 100 million parameters, otherwise 2,048.
+    pub context_tokens: usize,
+}
+
+/// What to suggest while typing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CompletionConfig {
+    /// Whether to suggest anything at all.
+    pub enabled: bool,
+    /// Language ids, as the editor names them, in which nothing is suggested.
+    pub disabled_languages: Vec<String>,
+    /// The longest suggestion, in tokens (1 to 512).
+    pub max_tokens: usize,
+    /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
+    pub max_lines: usize,
+    /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is shown.
+    pub generate_ms: u64,
+    /// Show only what the model is at least this sure of, 0 to 1 (the geometric mean of its tokens'
+    /// probabilities). An explicit request shows everything.
+    pub min_confidence: f64,
+}
+
+impl Default for CompletionConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            disabled_languages: Vec::new(),
+            max_tokens: 64,
+            max_lines: 8,
+            generate_ms: 500,
+            min_confidence: 0.0,
+        }
+    }
+}
+
+impl Config {
+    /// What is wrong with the values, as `(key, what it must be)`.
+    fn faults(&self) -> Option<(&'static str, &'static str)> {
+        let completion = &self.completion;
+        if !(1..=512).contains(&completion.max_tokens) {
+            return Some(("completion.max_tokens", "from 1 to 512"));
+        }
+        if !(1..=64).contains(&completion.max_lines) {
+            return Some(("completion.max_lines", "from 1 to 64"));
+        }
+        if !(10..=60_000).contains(&completion.generate_ms) {
+            return Some(("completion.generate_ms", "from 10 to 60000"));
+        }
+        if !(0.0..=1.0).contains(&completion.min_confidence) {
+            return Some(("completion.min_confidence", "from 0 to 1"));
+        }
+        if self.model.threads > 1_024 {
+            return Some(("model.threads", "at most 1024"));
+        }
+        if self.model.context_tokens > 1_048_576 {
+            return Some(("model.context_tokens", "at most 1048576"));
+        }
+        None
+    }
+}

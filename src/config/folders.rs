@@ -1,0 +1,39 @@
+//! Where keyside keeps things: configuration, data and cache, by the platform's rules, or all three
+//! under `KEYSIDE_HOME`.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+/// The three folders. They need not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    /// Holds `config.toml`.
+    pub config: PathBuf,
+    pub data: PathBuf,
+    pub cache: PathBuf,
+}
+
+impl Folders {
+    /// Finds the folders; `home` is the value of `KEYSIDE_HOME`.
+    ///
+    /// # Errors
+    /// One sentence, where there is neither `KEYSIDE_HOME` nor a home folder.
+    pub fn find(home: Option<PathBuf>) -> Result<Self, String> {
+        if let Some(home) = home {
+            return Ok(Self { data: home.join("data"), cache: home.join("cache"), config: home });
+        }
+        let base = etcetera::choose_base_strategy()
+            .map_err(|_| "no home folder was found; set KEYSIDE_HOME to a folder of your own".to_owned())?;
+        Ok(Self {
+            config: base.config_dir().join("keyside"),
+            data: base.data_dir().join("keyside"),
+            cache: base.cache_dir().join("keyside"),
+        })
+    }
+
+    /// The settings file.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+}

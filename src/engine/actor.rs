@@ -1,0 +1,261 @@
+//! The engine's thread, its mailbox and its handle.
+//!
+//! The mailbox holds one completion at most: a newer one takes its place and the older is answered
+//! [`GenerationError::Superseded`] at once, so memory stays flat however fast a person types.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::generate::generate;
+use crate::engine::model::Model;
+use crate::engine::resident::Resident;
+use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo};
+use crate::stdx::cancel::{CancelFlag, StopReason};
+
+/// What the engine can do at the moment.
+#[derive(Debug, Clone)]
+pub enum EngineState {
+    Loading,
+    Ready(Arc<ModelInfo>),
+    /// A sentence for the user, with what to do.
+    Failed(String),
+}
+
+/// Counts since the start. They rise while a generation runs, so that a look from outside can tell
+/// whether decoding goes on.
+#[derive(Debug, Default)]
+pub struct EngineCounts {
+    pub generations: AtomicU64,
+    pub cancelled: AtomicU64,
+    pub superseded: AtomicU64,
+    pub failed: AtomicU64,
+    pub cached_tokens: AtomicU64,
+    pub evaluated_tokens: AtomicU64,
+    pub generated_tokens: AtomicU64,
+    /// A generation is running right now.
+    pub busy: AtomicBool,
+}
+
+/// The handle. Dropping it ends the thread.
+pub struct Engine {
+    shared: Arc<Shared>,
+    state: watch::Receiver<EngineState>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    mailbox: Mutex<Mailbox>,
+    arrived: Condvar,
+    counts: EngineCounts,
+}
+
+/// Locked for a few lines at a time, by the thread that takes in a request and by the engine's; a std
+/// mutex, because nothing awaits while it is held.
+#[derive(Default)]
+struct Mailbox {
+    waiting: Option<Job>,
+    running: Option<CancelFlag>,
+    closed: bool,
+}
+
+struct Job {
+    request: CompletionRequest,
+    flag: CancelFlag,
+    submitted: Instant,
+    reply: oneshot::Sender<Result<Generation, GenerationError>>,
+}
+
+impl Engine {
+    /// Starts the thread. `load` runs on it, so that starting never waits for a model.
+    pub fn start<L>(load: L) -> std::io::Result<Self>
+    where
+        L: FnOnce() -> Result<Box<dyn Model>, String> + Send + 'static,
+    {
+        let shared = Arc::new(Shared {
+            mailbox: Mutex::default(),
+            arrived: Condvar::new(),
+            counts: EngineCounts::default(),
+        });
+        let (state_sender, state) = watch::channel(EngineState::Loading);
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("keyside-engine".to_owned())
+            .spawn(move || run(&for_thread, &state_sender, load))?;
+        Ok(Self { shared, state, thread: Some(thread) })
+    }
+
+    /// Hands in a completion. It stops the one that runs and replaces the one that waits. The answer
+    /// comes over the channel; a closed channel means that the engine has ended.
+    pub fn submit(
+        &self,
+        request: CompletionRequest,
+        flag: CancelFlag,
+    ) -> oneshot::Receiver<Result<Generation, GenerationError>> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { request, flag, submitted: Instant::now(), reply };
+        let mut mailbox = self.shared.mailbox();
+        if mailbox.closed {
+            return answer;
+        }
+        if let Some(running) = &mailbox.running {
+            running.supersede();
+        }
+        let replaced = mailbox.waiting.replace(job);
+        drop(mailbox);
+        self.shared.arrived.notify_one();
+        if let Some(replaced) = replaced {
+            replaced.flag.supersede();
+            self.shared.answer(replaced.flag.clone(), replaced.reply, Err(GenerationError::Superseded));
+        }
+        answer
+    }
+
+    /// What the engine can do now.
+    pub fn state(&self) -> EngineState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until the model is loaded.
+    ///
+    /// # Errors
+    /// The sentence that says why there is no model.
+    pub async fn ready(&self) -> Result<Arc<ModelInfo>, String> {
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| !matches!(state, EngineState::Loading)).await;
+        match settled.as_deref() {
+            Ok(EngineState::Ready(info)) => Ok(Arc::clone(info)),
+            Ok(EngineState::Failed(sentence)) => Err(sentence.clone()),
+            Ok(EngineState::Loading) | Err(_) => Err("the engine has ended".to_owned()),
+        }
+    }
+
+    /// The state as it changes.
+    pub fn watch(&self) -> watch::Receiver<EngineState> {
+        self.state.clone()
+    }
+
+    pub fn counts(&self) -> &EngineCounts {
+        &self.shared.counts
+    }
+
+    /// Stops what runs and tells the thread to end; does not wait for it.
+    fn close(&self) {
+        let mut mailbox = self.shared.mailbox();
+        mailbox.closed = true;
+        mailbox.waiting = None;
+        if let Some(running) = &mailbox.running {
+            running.supersede();
+        }
+        drop(mailbox);
+        self.shared.arrived.notify_one();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+        if let Some(thread) = self.thread.take() {
+            // A thread that has panicked has logged it already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
+        // Nothing can panic while the lock is held; if it did, the mailbox would still be whole.
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job that somebody still waits for, or `None` when it is time to end.
+    fn next_job(&self) -> Option<Job> {
+        let mut mailbox = self.mailbox();
+        loop {
+            if mailbox.closed {
+                return None;
+            }
+            if let Some(job) = mailbox.waiting.take() {
+                mailbox.running = Some(job.flag.clone());
+                self.counts.busy.store(true, Ordering::Relaxed);
+                return Some(job);
+            }
+            mailbox = self.arrived.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn answer(
+        &self,
+        flag: CancelFlag,
+        reply: oneshot::Sender<Result<Generation, GenerationError>>,
+        result: Result<Generation, GenerationError>,
+    ) {
+        let result = match (result, flag.stop_reason()) {
+            // What was finished although nobody waits is told as what it is.
+            (Ok(_), Some(StopReason::Cancelled)) => Err(GenerationError::Cancelled),
+            (Ok(_), Some(StopReason::Superseded)) => Err(GenerationError::Superseded),
+            (result, _) => result,
+        };
+        let counter = match &result {
+            Ok(_) => &self.counts.generations,
+            Err(GenerationError::Cancelled) => &self.counts.cancelled,
+            Err(GenerationError::Superseded) => &self.counts.superseded,
+            Err(GenerationError::Failed(_)) => &self.counts.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        // Nobody may be there any more, which is what a cancelled request looks like.
+        let _ = reply.send(result);
+    }
+}
+
+fn run<L>(shared: &Shared, state: &watch::Sender<EngineState>, load: L)
+where
+    L: FnOnce() -> Result<Box<dyn Model>, String>,
+{
+    let loaded = fenced("loading the model", load).and_then(|loaded| loaded);
+    let mut model = match loaded {
+        Ok(model) => {
+            state.send_replace(EngineState::Ready(Arc::clone(model.info())));
+            Ok(model)
+        }
+        Err(sentence) => {
+            tracing::error!("{sentence}");
+            state.send_replace(EngineState::Failed(sentence.clone()));
+            Err(sentence)
+        }
+    };
+    let mut resident = Resident::default();
+    while let Some(job) = shared.next_job() {
+        let Job { request, flag, submitted, reply } = job;
+        let queue = submitted.elapsed();
+        let result = match &mut model {
+            Err(sentence) => Err(GenerationError::Failed(sentence.clone())),
+            Ok(model) => {
+                let outcome = fenced("completing", || {
+                    generate(model.as_mut(), &mut resident, &request, &flag, &shared.counts)
+                });
+                outcome.unwrap_or_else(|sentence| {
+                    // What the context holds after a panic is anybody's guess.
+                    resident.clear(model.as_mut());
+                    Err(GenerationError::Failed(sentence))
+                })
+            }
+        };
+        let result = result.map(|mut generation| {
+            generation.times.queue = queue;
+            generation
+        });
+        shared.mailbox().running = None;
+        shared.counts.busy.store(false, Ordering::Relaxed);
+        shared.answer(flag, reply, result);
+    }
+}
+
+/// Runs `work`; a panic costs this one result and becomes a sentence.
+fn fenced<T>(what: &str, work: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .map_err(|_| format!("keyside failed while {what}; the log says where, and the next request works"))
+}

@@ -1,0 +1,72 @@
+//! The model that ships inside the program, so that one file is a whole installation.
+//!
+//! llama.cpp loads from a file, so the model is unpacked once into the cache folder, under a name that
+//! carries its hash, and checked against the hash at every start: a file that somebody has changed is
+//! written anew. Where the cache folder can't be written, the system's temporary folder serves.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// The model's name.
+pub const NAME: &str = "keyside-nano-v0";
+/// SHA-256 of [`BYTES`]; model/README.md says where it comes from.
+pub const SHA256: &str = "1a26f0342b036364adf9db691e0304a36861788bf8b8a430f94c2c418faee002";
+/// The GGUF file.
+pub static BYTES: &[u8] = include_bytes!("../../model/keyside-nano-v0.gguf");
+
+/// The path of a file that holds the embedded model, unpacked if need be into `cache_folder`.
+///
+/// # Errors
+/// One sentence, where neither folder can be written.
+pub fn unpack(cache_folder: &Path) -> Result<PathBuf, String> {
+    let wanted = cache_folder.join("models");
+    match unpack_into(&wanted) {
+        Ok(path) => Ok(path),
+        Err(error) => {
+            tracing::warn!("{} can't be written ({error}), using a temporary folder", wanted.display());
+            unpack_into(&std::env::temp_dir().join("keyside-models")).map_err(|error| {
+                format!(
+                    "the built-in model can't be unpacked ({error}); free some disk space or make {} \
+                     writable",
+                    wanted.display()
+                )
+            })
+        }
+    }
+}
+
+fn unpack_into(folder: &Path) -> std::io::Result<PathBuf> {
+    let path = folder.join(format!("{NAME}-{}.gguf", &SHA256[..12]));
+    if std::fs::read(&path).is_ok_and(|bytes| hex_sha256(&bytes) == SHA256) {
+        return Ok(path);
+    }
+    std::fs::create_dir_all(folder)?;
+    // Written beside it and renamed, so that another keyside never sees half of it.
+    let unfinished = folder.join(format!("{NAME}-{}.part", std::process::id()));
+    let written = std::fs::File::create(&unfinished).and_then(|mut file| {
+        file.write_all(BYTES)?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, &path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written.map(|()| path)
+}
+
+/// SHA-256 in hexadecimal.
+pub fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_model_is_the_one_that_was_measured() {
+        assert_eq!(hex_sha256(BYTES), SHA256);
+    }
+}

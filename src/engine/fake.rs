@@ -1,0 +1,133 @@
+//! A scripted model: bytes for tokens, a fixed answer, any speed. It stands in where a test needs a
+//! model that is slow, endless or failing at will; the real model covers the same ground elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::fim::{FileHeader, FimOrder, FimTemplate};
+use crate::generation::{ModelInfo, Token, Tokenizer};
+use crate::stdx::cancel::CancelFlag;
+
+const PREFIX: Token = 256;
+const SUFFIX: Token = 257;
+const MIDDLE: Token = 258;
+const END: Token = 259;
+
+/// What the fake does.
+#[derive(Debug, Clone)]
+pub struct FakeScript {
+    /// Said after every prompt, then the end token; where it is empty, `x` for ever.
+    pub answer: String,
+    pub time_per_token: Duration,
+    /// Panics when the prompt holds this byte: a defect to order.
+    pub panic_on: Option<u8>,
+}
+
+/// See the module.
+pub struct FakeModel {
+    script: FakeScript,
+    info: Arc<ModelInfo>,
+    vocabulary: Vocabulary,
+    logits: Vec<f32>,
+    tokens: Vec<Token>,
+    n_prompt: usize,
+}
+
+struct ByteTokenizer;
+
+impl Tokenizer for ByteTokenizer {
+    fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
+        into.extend(text.bytes().map(Token::from));
+    }
+    fn splits_at_lines(&self) -> bool {
+        true
+    }
+}
+
+impl FakeModel {
+    pub fn new(script: FakeScript) -> Self {
+        let bytes = (0..=255_u8).map(|byte| (vec![byte], TokenKind::Text));
+        let markers = [TokenKind::Never, TokenKind::Never, TokenKind::Never, TokenKind::End];
+        let vocabulary =
+            Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
+        let info = Arc::new(ModelInfo {
+            name: "fake".to_owned(),
+            n_params: 0,
+            n_vocab: 260,
+            n_context_tokens: 4_096,
+            n_threads: 1,
+            template: FimTemplate {
+                family: "fake",
+                order: FimOrder::PrefixSuffixMiddle,
+                header: FileHeader::None,
+                begin_of_text: None,
+                prefix: PREFIX,
+                suffix: SUFFIX,
+                middle: Some(MIDDLE),
+                file_separator: None,
+                ends: vec![END],
+            },
+            tokenizer: Arc::new(ByteTokenizer),
+            load_time: Duration::ZERO,
+        });
+        Self { script, info, vocabulary, logits: vec![0.0; 260], tokens: vec![], n_prompt: 0 }
+    }
+
+    fn next_token(&self) -> Token {
+        // What follows the last marker of the prompt is the caret's line; the answer starts after it.
+        let said = self.tokens.len() - self.n_prompt;
+        match self.script.answer.as_bytes() {
+            [] => Token::from(b'x'),
+            answer => answer.get(said).copied().map_or(END, Token::from),
+        }
+    }
+}
+
+impl Model for FakeModel {
+    fn info(&self) -> &Arc<ModelInfo> {
+        &self.info
+    }
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+    fn evaluate(
+        &mut self,
+        tokens: &[Token],
+        position: usize,
+        flag: &CancelFlag,
+    ) -> Result<(), EvaluateError> {
+        assert_eq!(position, self.tokens.len(), "the shadow list and the context differ");
+        for token in tokens {
+            if flag.stop_reason().is_some() {
+                return Err(EvaluateError::Stopped { n_resident: self.tokens.len() });
+            }
+            assert!(
+                self.script.panic_on.map(Token::from) != Some(*token),
+                "panicking as the script says"
+            );
+            self.tokens.push(*token);
+        }
+        std::thread::sleep(self.script.time_per_token);
+        let expected = self.next_token();
+        if tokens.len() > 1 || position == 0 || tokens != [expected] {
+            self.n_prompt = self.tokens.len();
+        }
+        self.logits.fill(0.0);
+        let next = self.next_token();
+        self.logits[next as usize] = 10.0;
+        Ok(())
+    }
+    fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+    fn keep(&mut self, n_tokens: usize) -> bool {
+        self.tokens.truncate(n_tokens);
+        self.n_prompt = self.tokens.len();
+        true
+    }
+    fn clear(&mut self) {
+        self.tokens.clear();
+        self.n_prompt = 0;
+    }
+}

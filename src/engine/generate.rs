@@ -1,0 +1,199 @@
+//! One generation: evaluate what of the prompt is new, then sample greedily until something says stop.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::engine::actor::EngineCounts;
+use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::engine::resident::Resident;
+use crate::generation::{
+    CompletionRequest, Finish, Generation, GenerationError, Times, Token, Usage,
+};
+use crate::stdx::cancel::{CancelFlag, StopReason};
+
+/// Prompt tokens evaluated between two looks at the flag where the model itself can't look.
+const CHUNK_TOKENS: usize = 512;
+
+/// Runs one request on the model. `resident` is right about the context afterwards, however it ends.
+///
+/// # Errors
+/// Cancelled and superseded within one token; failed with a sentence.
+pub fn generate(
+    model: &mut dyn Model,
+    resident: &mut Resident,
+    request: &CompletionRequest,
+    flag: &CancelFlag,
+    counts: &EngineCounts,
+) -> Result<Generation, GenerationError> {
+    let started = Instant::now();
+    if request.prompt.is_empty() || request.prompt.len() >= model.info().n_context_tokens {
+        let sentence = format!(
+            "a prompt of {} tokens does not fit the context of {}; raise model.context_tokens",
+            request.prompt.len(),
+            model.info().n_context_tokens
+        );
+        return Err(GenerationError::Failed(sentence));
+    }
+    if request.cold {
+        resident.clear(model);
+    }
+    let cached_tokens = resident.keep_prefix_of(model, &request.prompt);
+    for chunk in request.prompt[cached_tokens..].chunks(CHUNK_TOKENS) {
+        evaluate(model, resident, chunk, flag)?;
+        counts.evaluated_tokens.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+    }
+    counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
+    let prompt_done = Instant::now();
+
+    let mut sampled = Sampled::new(&request.forced);
+    let deadline = prompt_done + request.max_generate;
+    let finish = loop {
+        check(flag)?;
+        let Some(next) = sampled.next(model.vocabulary(), model.logits()) else {
+            break Finish::EndToken;
+        };
+        counts.generated_tokens.fetch_add(1, Ordering::Relaxed);
+        sampled.n_tokens += 1;
+        if model.vocabulary().kind(next) == TokenKind::End {
+            break Finish::EndToken;
+        }
+        sampled.push(model.vocabulary().bytes_of(next));
+        if let Some(end) = (request.stop)(sampled.text()) {
+            sampled.end = end;
+            break Finish::StopRule;
+        }
+        let full = resident.tokens().len() + 1 >= model.info().n_context_tokens;
+        if full || sampled.n_tokens >= request.max_tokens || Instant::now() >= deadline {
+            break Finish::Budget;
+        }
+        evaluate(model, resident, &[next], flag)?;
+    };
+    Ok(Generation {
+        confidence: sampled.confidence(),
+        usage: Usage {
+            cached_tokens,
+            evaluated_tokens: request.prompt.len() - cached_tokens,
+            generated_tokens: sampled.n_tokens,
+        },
+        times: Times {
+            queue: std::time::Duration::ZERO,
+            prompt: prompt_done - started,
+            generate: prompt_done.elapsed(),
+        },
+        text: sampled.into_text(),
+        finish,
+    })
+}
+
+fn check(flag: &CancelFlag) -> Result<(), GenerationError> {
+    match flag.stop_reason() {
+        None => Ok(()),
+        Some(StopReason::Cancelled) => Err(GenerationError::Cancelled),
+        Some(StopReason::Superseded) => Err(GenerationError::Superseded),
+    }
+}
+
+fn evaluate(
+    model: &mut dyn Model,
+    resident: &mut Resident,
+    tokens: &[Token],
+    flag: &CancelFlag,
+) -> Result<(), GenerationError> {
+    check(flag)?;
+    let position = resident.tokens().len();
+    match model.evaluate(tokens, position, flag) {
+        Ok(()) => {
+            resident.extend(tokens);
+            Ok(())
+        }
+        Err(EvaluateError::Stopped { n_resident }) => {
+            resident.extend_until(tokens, n_resident);
+            check(flag)?;
+            // Stopped without a reason can't be; treat it as a failure rather than go on.
+            Err(GenerationError::Failed("the evaluation stopped by itself; try again".to_owned()))
+        }
+        Err(EvaluateError::Failed(sentence)) => {
+            resident.clear(model);
+            Err(GenerationError::Failed(sentence))
+        }
+    }
+}
+
+/// The text sampled so far.
+struct Sampled<'a> {
+    /// What is still forced.
+    forced: &'a [u8],
+    bytes: Vec<u8>,
+    /// How much of `bytes` is whole characters.
+    valid: usize,
+    end: usize,
+    n_tokens: usize,
+    log_probability: f64,
+    n_scored: usize,
+}
+
+impl<'a> Sampled<'a> {
+    fn new(forced: &'a [u8]) -> Self {
+        Self {
+            forced,
+            bytes: Vec::new(),
+            valid: 0,
+            end: usize::MAX,
+            n_tokens: 0,
+            log_probability: 0.0,
+            n_scored: 0,
+        }
+    }
+
+    /// The likeliest token that is allowed, or `None` where nothing can spell what is forced.
+    fn next(&mut self, vocabulary: &Vocabulary, logits: &[f32]) -> Option<Token> {
+        if !self.forced.is_empty() {
+            let best = vocabulary
+                .tokens_for(self.forced)
+                .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]))?;
+            return Some(best);
+        }
+        let mut best = None;
+        let mut best_logit = f32::NEG_INFINITY;
+        for (token, logit) in logits.iter().enumerate() {
+            if *logit > best_logit && vocabulary.kind(token as Token) != TokenKind::Never {
+                best_logit = *logit;
+                best = Some(token as Token);
+            }
+        }
+        let best = best?;
+        if vocabulary.kind(best) == TokenKind::Text {
+            let sum: f64 = logits.iter().map(|it| f64::from((*it - best_logit).exp())).sum();
+            self.log_probability -= sum.ln();
+            self.n_scored += 1;
+        }
+        Some(best)
+    }
+
+    fn push(&mut self, piece: &[u8]) {
+        let forced = piece.len().min(self.forced.len());
+        self.forced = &self.forced[forced..];
+        self.bytes.extend_from_slice(&piece[forced..]);
+        // A character can span two tokens; the text ends before a character that is not whole yet.
+        self.valid += match std::str::from_utf8(&self.bytes[self.valid..]) {
+            Ok(rest) => rest.len(),
+            Err(error) => error.valid_up_to(),
+        };
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.valid]).unwrap_or_default()
+    }
+
+    fn into_text(mut self) -> String {
+        self.bytes.truncate(self.end.min(self.valid));
+        String::from_utf8(self.bytes).unwrap_or_default()
+    }
+
+    fn confidence(&self) -> f32 {
+        if self.n_scored == 0 {
+            return 0.0;
+        }
+        (self.log_probability / self.n_scored as f64).exp() as f32
+    }
+}

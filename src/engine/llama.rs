@@ -1,0 +1,445 @@
+//! llama.cpp behind the engine's seam; the only file that names it.
+//!
+//! Facts behind the parameters were measured and are kept in benches/NOTES.md: one thread for a tiny
+//! model (a spin barrier at each node of the graph collapses when the machine is busy), a micro-batch of
+//! 128 (an abort is then noticed within about a millisecond), flash attention with an f16 cache.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, c_char, c_void};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use llama_cpp_2::DecodeError;
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::token_type::LlamaTokenAttr;
+use llama_cpp_2::vocab::VocabType;
+
+use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::fim::{self, Markers};
+use crate::generation::{ModelInfo, Token, Tokenizer};
+use crate::stdx::cancel::CancelFlag;
+
+/// Parameters below which a model counts as tiny: one thread, a short context.
+const TINY_PARAMETERS: u64 = 100_000_000;
+/// Most tokens evaluated in one call.
+const BATCH_TOKENS: u32 = 512;
+/// Tokens evaluated between two looks at the abort flag, at most.
+const MICRO_BATCH_TOKENS: u32 = 128;
+
+/// What to load and how.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    pub path: PathBuf,
+    /// The model's name for people.
+    pub name: String,
+    /// Map the file into memory. Not for small files in a cache folder: a file that shrinks while it is
+    /// mapped kills the process.
+    pub use_mmap: bool,
+    /// `None`: by the model's size and the machine's cores.
+    pub n_threads: Option<usize>,
+    /// `None`: by the model's size, never more than it was trained on.
+    pub n_context_tokens: Option<usize>,
+}
+
+/// Loads a model and makes it ready to decode.
+///
+/// # Errors
+/// One sentence that says what is wrong with the file and what to do.
+pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
+    let started = Instant::now();
+    let path = &options.path;
+    check_file(path)?;
+    let backend = backend()?;
+    let parameters = LlamaModelParams::default().with_use_mmap(options.use_mmap);
+    forget_errors();
+    let model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|_| {
+        format!(
+            "{} can't be loaded ({}); get the file again, or leave model.path empty for the built-in \
+             model",
+            path.display(),
+            last_error()
+        )
+    })?;
+    let model = Arc::new(model);
+    let template = fim::resolve(&LlamaMarkers::new(&model)).ok_or_else(|| {
+        format!(
+            "{} has no fill-in-the-middle tokens, so it can't complete code; set model.path to a model \
+             that has them (Qwen2.5-Coder, StarCoder2 and others), or leave it empty for the built-in \
+             model",
+            path.display()
+        )
+    })?;
+
+    let tiny = model.n_params() < TINY_PARAMETERS;
+    let n_threads = options.n_threads.unwrap_or_else(|| {
+        if tiny { 1 } else { num_cpus::get_physical().saturating_sub(1).max(1) }
+    });
+    let trained = model.n_ctx_train() as usize;
+    let n_context = options.n_context_tokens.unwrap_or(if tiny { 1_024 } else { 2_048 }).min(trained);
+    let n_context = n_context.max(256);
+
+    let abort = Box::new(AbortData::default());
+    let context = new_context(backend, &model, n_context, n_threads, &abort).ok_or_else(|| {
+        format!(
+            "no context of {n_context} tokens could be made for {} ({}); lower model.context_tokens",
+            path.display(),
+            last_error()
+        )
+    })?;
+    let vocabulary = vocabulary_of(&model, &template.ends);
+    let tokenizer = Arc::new(LlamaTokenizer::new(&model, &template.ends));
+    let info = Arc::new(ModelInfo {
+        name: options.name.clone(),
+        n_params: model.n_params(),
+        n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),
+        n_context_tokens: context.n_ctx() as usize,
+        n_threads,
+        template,
+        tokenizer,
+        load_time: started.elapsed(),
+    });
+    Ok(Box::new(LlamaCpp {
+        context,
+        batch: LlamaBatch::new(BATCH_TOKENS as usize, 1),
+        logits_row: 0,
+        info,
+        vocabulary,
+        abort,
+        _model: model,
+    }))
+}
+
+/// What can be said of a file without llama.cpp, in better words than it has.
+fn check_file(path: &Path) -> Result<(), String> {
+    let wrong = |what: &str| {
+        let path = path.display();
+        Err(format!("{path} {what}; set model.path to a GGUF file, or leave it empty for the built-in model"))
+    };
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return wrong("does not exist"),
+        Err(error) => return wrong(&format!("can't be read ({error})")),
+        Ok(metadata) if !metadata.is_file() => return wrong("is not a file"),
+        Ok(_) => {}
+    }
+    let mut magic = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut file| {
+        std::io::Read::read_exact(&mut file, &mut magic)
+    });
+    match read {
+        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            wrong(&format!("can't be read ({error})"))
+        }
+        Ok(()) if magic == *b"GGUF" => Ok(()),
+        _ => wrong("is not a model in GGUF format"),
+    }
+}
+
+fn backend() -> Result<&'static LlamaBackend, String> {
+    // llama.cpp can be initialised once a process.
+    static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
+    BACKEND
+        .get_or_init(|| {
+            // SAFETY: the callback is a plain function that lives as long as the program, and it takes
+            // no user data.
+            unsafe { llama_cpp_sys_2::llama_log_set(Some(on_log), std::ptr::null_mut()) };
+            LlamaBackend::init().map_err(|error| format!("llama.cpp can't be started: {error}"))
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+}
+
+/// The last errors that llama.cpp logged: the only place where it says why a load failed.
+static ERRORS: Mutex<String> = Mutex::new(String::new());
+
+extern "C" fn on_log(
+    level: llama_cpp_sys_2::ggml_log_level,
+    text: *const c_char,
+    _user_data: *mut c_void,
+) {
+    if text.is_null() {
+        return;
+    }
+    // SAFETY: llama.cpp hands over a C string that lives for the call.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let text = text.trim_end();
+    if level >= llama_cpp_sys_2::GGML_LOG_LEVEL_ERROR && level < 5 {
+        tracing::warn!("llama.cpp: {text}");
+        let mut errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
+        if errors.is_empty() {
+            errors.push_str(text);
+        }
+    } else {
+        tracing::trace!("llama.cpp: {text}");
+    }
+}
+
+fn forget_errors() {
+    ERRORS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// The first error since [`forget_errors`], without the name of the C++ function before it.
+fn last_error() -> String {
+    let errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = errors.split_once(": ").map_or(errors.as_str(), |(_, text)| text);
+    let text = text.strip_prefix("error loading model: ").unwrap_or(text);
+    if text.is_empty() { "llama.cpp gave no reason".to_owned() } else { text.to_owned() }
+}
+
+/// What llama.cpp's abort callback reads. Locked for one load of a flag, without contention.
+#[derive(Default)]
+struct AbortData {
+    flag: Mutex<Option<CancelFlag>>,
+}
+
+impl AbortData {
+    fn set(&self, flag: Option<CancelFlag>) {
+        *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag;
+    }
+}
+
+extern "C" fn should_abort(data: *mut c_void) -> bool {
+    // SAFETY: `data` is the `AbortData` that `LlamaCpp` owns and drops after its context.
+    let data = unsafe { &*data.cast::<AbortData>() };
+    let flag = data.flag.lock().unwrap_or_else(PoisonError::into_inner);
+    flag.as_ref().is_some_and(|flag| flag.stop_reason().is_some())
+}
+
+fn new_context(
+    backend: &'static LlamaBackend,
+    model: &Arc<LlamaModel>,
+    n_context: usize,
+    n_threads: usize,
+    abort: &AbortData,
+) -> Option<LlamaContext<'static>> {
+    let n_threads = i32::try_from(n_threads).unwrap_or(i32::MAX);
+    let mut parameters = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(u32::try_from(n_context).ok()?))
+        .with_n_batch(BATCH_TOKENS)
+        .with_n_ubatch(MICRO_BATCH_TOKENS)
+        .with_n_threads(n_threads)
+        .with_n_threads_batch(n_threads)
+        .with_no_perf(true)
+        .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_ENABLED);
+    // The safe wrapper has no way to set the abort callback. It is a struct of one field, so both have
+    // the same layout, which the assertion checks as far as that can be checked.
+    const {
+        assert!(
+            size_of::<LlamaContextParams>() == size_of::<llama_cpp_sys_2::llama_context_params>()
+        );
+    }
+    // SAFETY: see above; the reference lives for these two assignments.
+    let raw = unsafe {
+        &mut *(&raw mut parameters).cast::<llama_cpp_sys_2::llama_context_params>()
+    };
+    raw.abort_callback = Some(should_abort);
+    raw.abort_callback_data = std::ptr::from_ref(abort).cast_mut().cast();
+    // SAFETY: the context borrows the model. `LlamaCpp` keeps the `Arc` beside the context and drops it
+    // after it, and a model behind an `Arc` does not move.
+    let model: &'static LlamaModel = unsafe { &*Arc::as_ptr(model) };
+    model.new_context(backend, parameters).ok()
+}
+
+/// A loaded model. The order of the fields is the order in which they must be dropped.
+struct LlamaCpp {
+    context: LlamaContext<'static>,
+    batch: LlamaBatch<'static>,
+    /// Which row of the last batch has logits.
+    logits_row: i32,
+    info: Arc<ModelInfo>,
+    vocabulary: Vocabulary,
+    abort: Box<AbortData>,
+    _model: Arc<LlamaModel>,
+}
+
+impl Model for LlamaCpp {
+    fn info(&self) -> &Arc<ModelInfo> {
+        &self.info
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn evaluate(
+        &mut self,
+        tokens: &[Token],
+        position: usize,
+        flag: &CancelFlag,
+    ) -> Result<(), EvaluateError> {
+        let failed = |what: String| EvaluateError::Failed(format!("the model failed: {what}"));
+        let mut position = position;
+        for chunk in tokens.chunks(BATCH_TOKENS as usize) {
+            self.batch.clear();
+            let last = chunk.len() - 1;
+            for (index, token) in chunk.iter().enumerate() {
+                let at = i32::try_from(position + index).map_err(|it| failed(it.to_string()))?;
+                self.batch
+                    .add(LlamaToken(*token), at, &[0], index == last)
+                    .map_err(|it| failed(it.to_string()))?;
+            }
+            self.abort.set(Some(flag.clone()));
+            let decoded = self.context.decode(&mut self.batch);
+            self.abort.set(None);
+            match decoded {
+                Ok(()) => {}
+                // llama_decode answers 2 when the abort callback said so. Finished micro-batches stay.
+                Err(DecodeError::Unknown(2)) => {
+                    let n_resident = self.context.kv_cache_seq_pos_max(0) + 1;
+                    return Err(EvaluateError::Stopped {
+                        n_resident: usize::try_from(n_resident).unwrap_or_default(),
+                    });
+                }
+                Err(error) => return Err(failed(format!("{error} ({})", last_error()))),
+            }
+            self.logits_row = i32::try_from(last).unwrap_or_default();
+            position += chunk.len();
+        }
+        Ok(())
+    }
+
+    fn logits(&self) -> &[f32] {
+        self.context.get_logits_ith(self.logits_row)
+    }
+
+    fn keep(&mut self, n_tokens: usize) -> bool {
+        let Ok(from) = u32::try_from(n_tokens) else { return false };
+        matches!(self.context.clear_kv_cache_seq(Some(0), Some(from), None), Ok(true))
+    }
+
+    fn clear(&mut self) {
+        self.context.clear_kv_cache();
+    }
+}
+
+fn vocabulary_of(model: &LlamaModel, ends: &[Token]) -> Vocabulary {
+    let vocab = model.vocab();
+    Vocabulary::new(vocab.tokens().map(|token| {
+        let attributes = vocab.attr(token);
+        let kind = if ends.binary_search(&token.0).is_ok() {
+            TokenKind::End
+        } else if attributes.intersects(LlamaTokenAttr::Control | LlamaTokenAttr::Unused) {
+            TokenKind::Never
+        } else {
+            TokenKind::Text
+        };
+        (vocab.token_to_piece(token, false, None), kind)
+    }))
+}
+
+/// Tokenizes with the model's own vocabulary.
+struct LlamaTokenizer {
+    model: Arc<LlamaModel>,
+    byte_level: bool,
+    /// Spelled-out markers, for vocabularies that match them even in plain text.
+    markers: HashMap<Token, String>,
+    /// How many tokens [`GUARD`] takes, for vocabularies that put a space before any text.
+    n_guard_tokens: usize,
+}
+
+/// A character whose tokens are dropped again: SentencePiece puts a space before the first character of
+/// whatever it is given, and this way the space is the guard's (Code Llama's own code does the same).
+const GUARD: &str = "\u{263a}";
+
+impl LlamaTokenizer {
+    fn new(model: &Arc<LlamaModel>, markers: &[Token]) -> Self {
+        let vocab = model.vocab();
+        let byte_level = vocab.vocab_type() == VocabType::BPE;
+        let markers = markers
+            .iter()
+            .filter_map(|it| Some((*it, vocab.text(LlamaToken(*it))?.to_string_lossy().into_owned())))
+            .collect();
+        let n_guard_tokens =
+            if byte_level { 0 } else { vocab.tokenize(GUARD.as_bytes(), false, false).len() };
+        Self { model: Arc::clone(model), byte_level, markers, n_guard_tokens }
+    }
+
+    fn plain(&self, text: &str) -> Vec<Token> {
+        let vocab = self.model.vocab();
+        let tokens = if self.n_guard_tokens == 0 {
+            vocab.tokenize(text.as_bytes(), false, false)
+        } else {
+            vocab.tokenize(format!("{GUARD}{text}").as_bytes(), false, false)
+        };
+        tokens.into_iter().skip(self.n_guard_tokens).map(|it| it.0).collect()
+    }
+}
+
+impl Tokenizer for LlamaTokenizer {
+    fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
+        if text.is_empty() {
+            return;
+        }
+        let tokens = self.plain(text);
+        // Control tokens are not matched in plain text, but user-defined ones are, and a few published
+        // files have their markers so. Such a text is cut within each spelled-out marker.
+        let spelled = tokens.iter().find_map(|token| self.markers.get(token));
+        match spelled.and_then(|marker| Some((text.find(marker.as_str())?, marker))) {
+            None => into.extend(tokens),
+            Some((at, marker)) => {
+                let first = marker.chars().next().map_or(1, char::len_utf8);
+                into.extend(self.plain(&text[..at + first]));
+                self.tokenize(&text[at + first..], into);
+            }
+        }
+    }
+
+    fn splits_at_lines(&self) -> bool {
+        self.byte_level
+    }
+}
+
+/// The markers of a vocabulary, by their spelling.
+struct LlamaMarkers<'a> {
+    model: &'a LlamaModel,
+    by_spelling: HashMap<String, Token>,
+}
+
+impl<'a> LlamaMarkers<'a> {
+    fn new(model: &'a LlamaModel) -> Self {
+        let vocab = model.vocab();
+        let by_spelling = vocab
+            .tokens()
+            .filter_map(|token| {
+                let text = vocab.text(token)?.to_str().ok()?;
+                // All markers of all families look like this; the rest of the vocabulary is text.
+                let marker = text.trim_start_matches('▁').starts_with(['<', '[']) && text.len() > 2;
+                marker.then(|| (text.to_owned(), token.0))
+            })
+            .collect();
+        Self { model, by_spelling }
+    }
+}
+
+impl Markers for LlamaMarkers<'_> {
+    fn marker(&self, spelling: &str) -> Option<Token> {
+        self.by_spelling.get(spelling).copied()
+    }
+
+    fn metadata(&self) -> [Option<Token>; 4] {
+        let vocab = self.model.vocab();
+        [vocab.fim_pre(), vocab.fim_suf(), vocab.fim_mid(), vocab.fim_sep()]
+            .map(|token| (token.0 >= 0).then_some(token.0))
+    }
+
+    fn pre_tokenizer(&self) -> Option<String> {
+        self.model.meta_val_str("tokenizer.ggml.pre").ok()
+    }
+
+    fn begin_of_text(&self) -> Option<Token> {
+        let vocab = self.model.vocab();
+        (vocab.should_add_bos() && vocab.bos().0 >= 0).then(|| vocab.bos().0)
+    }
+
+    fn end_tokens(&self) -> Vec<Token> {
+        let vocab = self.model.vocab();
+        vocab.tokens().filter(|token| vocab.is_eog(*token)).map(|token| token.0).collect()
+    }
+}

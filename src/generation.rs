@@ -1,0 +1,123 @@
+//! What a model takes and gives back, whichever model it is: tokens, a request, a generation.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fim::FimTemplate;
+
+/// A token id of the resident model's vocabulary.
+pub type Token = i32;
+
+/// Text to tokens. Shared between threads; a pure function of the text.
+pub trait Tokenizer: Send + Sync {
+    /// Appends the tokens of `text`. Markers spelled in the text are text: they never become markers.
+    fn tokenize(&self, text: &str, into: &mut Vec<Token>);
+
+    /// Whether text may be cut before a line that is not blank and each part tokenised alone, with the
+    /// same tokens as the whole: true for byte-level BPE, whose pre-tokenizers all break there.
+    fn splits_at_lines(&self) -> bool;
+}
+
+/// What the rest of the program knows of the resident model.
+pub struct ModelInfo {
+    /// The model's own name, or its file's.
+    pub name: String,
+    pub n_params: u64,
+    pub n_vocab: usize,
+    /// How many tokens the resident context holds, prompt and generation together.
+    pub n_context_tokens: usize,
+    pub n_threads: usize,
+    pub template: FimTemplate,
+    pub tokenizer: Arc<dyn Tokenizer>,
+    /// From the start of loading until the first decode could run.
+    pub load_time: Duration,
+}
+
+impl fmt::Debug for ModelInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelInfo").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Looks at the text generated so far and says where it must end, in bytes, or `None` to go on.
+pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
+
+/// One completion to generate.
+pub struct CompletionRequest {
+    pub prompt: Vec<Token>,
+    /// The generation must begin with these bytes, which are not part of the answer: what the user has
+    /// typed of a token that the prompt leaves out (token healing, guidance-ai/guidance).
+    pub forced: Vec<u8>,
+    pub stop: StopRule,
+    pub max_tokens: usize,
+    /// How long to generate; evaluating the prompt does not count, it is never wasted.
+    pub max_generate: Duration,
+    /// Forget what is resident first. The baseline of every cache measurement.
+    pub cold: bool,
+}
+
+/// Why a generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The model said that it is done.
+    EndToken,
+    /// The stop rule.
+    StopRule,
+    /// The token or time budget, or the end of the context.
+    Budget,
+}
+
+/// A finished generation.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// The text after the forced bytes, whole characters only.
+    pub text: String,
+    pub finish: Finish,
+    /// The geometric mean of the probabilities of the tokens that make up the text, 0 to 1.
+    pub confidence: f32,
+    pub usage: Usage,
+    pub times: Times,
+}
+
+/// Tokens of one completion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Prompt tokens that were resident already.
+    pub cached_tokens: usize,
+    /// Prompt tokens that had to be evaluated.
+    pub evaluated_tokens: usize,
+    /// Tokens sampled, the end token included.
+    pub generated_tokens: usize,
+}
+
+/// How long each stage of one completion took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    pub queue: Duration,
+    pub prompt: Duration,
+    pub generate: Duration,
+}
+
+/// Why there is no generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GenerationError {
+    /// Nobody waits any more.
+    Cancelled,
+    /// A newer request took its place.
+    Superseded,
+    /// The model could not be loaded, or failed; a sentence for the user.
+    Failed(String),
+}
+
+impl fmt::Display for GenerationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the request was cancelled"),
+            Self::Superseded => f.write_str("a newer request took its place"),
+            Self::Failed(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+impl std::error::Error for GenerationError {}

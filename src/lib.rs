@@ -1,0 +1,15 @@
+//! keyside: a language server with a small code model inside. See ARCHITECTURE.md for the map.
+
+// Modules in reading order; who may import whom is checked by tests/it/tidy.rs.
+pub mod stdx;
+pub mod text;
+
+pub mod fim;
+pub mod generation;
+
+pub mod prompt;
+pub mod engine;
+pub mod config;
+
+pub mod assist;
+pub mod cli;

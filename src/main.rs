@@ -1,0 +1,5 @@
+//! Parses, runs, exits.
+
+fn main() -> std::process::ExitCode {
+    keyside::cli::run()
+}

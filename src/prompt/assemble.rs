@@ -1,0 +1,393 @@
+//! From an excerpt to prompt tokens, in an order in which a keystroke only appends.
+//!
+//! Order (models with a middle marker): `[file header] <prefix> whole lines before the caret's line
+//! <suffix> text after the caret <middle> the caret's line up to the caret`. While a line is typed only
+//! its own tokens change, at the very end, so the resident prompt is valid up to there.
+//!
+//! Two things keep the rest still. The window's first line is remembered per document and moves only
+//! when the budget is exceeded or the caret leaves the window, and then far enough not to move again
+//! soon. And text is tokenised in blocks of lines that are cached, which also makes assembling a prompt
+//! of a thousand tokens a matter of look-ups (llama.cpp tokenises about 3 MB a second).
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use crate::fim::{FileHeader, FimOrder, FimTemplate};
+use crate::generation::{Token, Tokenizer};
+use crate::prompt::excerpt::Excerpt;
+
+/// Blocks of lines whose tokens are kept; about 4 MB at worst.
+const CACHED_BLOCKS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Documents whose window is remembered.
+const REMEMBERED_WINDOWS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Blocks longer than this, in bytes, are tokenised each time: they are rare and would fill the cache.
+const MAX_CACHED_BLOCK: usize = 2_048;
+/// Characters of the path that go into the header, from its end; what the embedded model was trained on.
+const MAX_PATH_CHARS: usize = 60;
+
+/// How many tokens each section of the prompt may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PromptBudget {
+    pub lines_before: usize,
+    pub after: usize,
+    pub caret_line: usize,
+}
+
+impl PromptBudget {
+    /// Shares out a context: a fifth for what follows the caret, an eighth for the caret's line, the
+    /// rest for what comes before.
+    pub fn of_context(n_context_tokens: usize, max_generated_tokens: usize) -> Self {
+        // Markers, the file header and the forced bytes of token healing.
+        const OVERHEAD: usize = 64;
+        let usable = n_context_tokens.saturating_sub(max_generated_tokens + OVERHEAD);
+        let after = usable / 5;
+        let caret_line = usable / 8;
+        Self { lines_before: usable - after - caret_line, after, caret_line }
+    }
+}
+
+/// Builds prompts for one model. Keeps no text beyond its cache of tokens.
+pub struct Assembler {
+    tokenizer: Arc<dyn Tokenizer>,
+    template: FimTemplate,
+    budget: PromptBudget,
+    blocks: LruCache<Box<str>, Arc<[Token]>>,
+    /// The first line of each document's window.
+    windows: LruCache<Box<str>, usize>,
+}
+
+impl Assembler {
+    pub fn new(tokenizer: Arc<dyn Tokenizer>, template: FimTemplate, budget: PromptBudget) -> Self {
+        Self {
+            tokenizer,
+            template,
+            budget,
+            blocks: LruCache::new(CACHED_BLOCKS),
+            windows: LruCache::new(REMEMBERED_WINDOWS),
+        }
+    }
+
+    /// The prompt for an excerpt of the document `uri`, whose path to show the model is `path`.
+    /// `caret_line` is what the prompt keeps of the caret's line (see `healing`).
+    pub fn assemble(
+        &mut self,
+        uri: &str,
+        path: &str,
+        excerpt: &Excerpt,
+        caret_line: &str,
+    ) -> Vec<Token> {
+        let before = self.lines_before(uri, excerpt);
+        let after = self.after(excerpt);
+        let mut line = Vec::new();
+        self.tokenizer.tokenize(caret_line, &mut line);
+        let line = &line[tail(line.len(), self.budget.caret_line)];
+        let mut path_line = Vec::new();
+        if self.template.header != FileHeader::None {
+            self.tokenizer.tokenize(&format!("{}\n", path_tail(path)), &mut path_line);
+        }
+
+        let template = &self.template;
+        let mut prompt = Vec::with_capacity(before.len() + after.len() + line.len() + 64);
+        prompt.extend(template.begin_of_text);
+        if template.header != FileHeader::None {
+            prompt.extend(template.file_separator);
+        }
+        if template.header == FileHeader::BeforeEverything {
+            prompt.extend(&path_line);
+        }
+        let inside_prefix = match template.header {
+            FileHeader::InsidePrefix => path_line.as_slice(),
+            FileHeader::BeforeEverything | FileHeader::None => &[],
+        };
+        match template.order {
+            FimOrder::PrefixSuffixMiddle => {
+                prompt.push(template.prefix);
+                prompt.extend(inside_prefix);
+                prompt.extend(&before);
+                prompt.push(template.suffix);
+                prompt.extend(&after);
+                prompt.extend(template.middle);
+                prompt.extend(line);
+            }
+            FimOrder::SuffixPrefixMiddle => {
+                prompt.push(template.suffix);
+                prompt.extend(&after);
+                prompt.push(template.prefix);
+                prompt.extend(inside_prefix);
+                prompt.extend(&before);
+                prompt.extend(line);
+                prompt.extend(template.middle);
+            }
+        }
+        prompt
+    }
+
+    fn lines_before(&mut self, uri: &str, excerpt: &Excerpt) -> Vec<Token> {
+        let blocks = blocks_of(&excerpt.lines_before, self.tokenizer.splits_at_lines());
+        let tokens: Vec<Arc<[Token]>> =
+            blocks.iter().map(|it| self.tokens_of(&excerpt.lines_before[it.clone()])).collect();
+        let starts: Vec<Block> = blocks
+            .iter()
+            .zip(&tokens)
+            .map(|(lines, tokens)| Block {
+                first_line: excerpt.first_line + lines.start,
+                n_tokens: tokens.len(),
+                top_level: excerpt.lines_before[lines.start]
+                    .starts_with(|c: char| !c.is_whitespace() && c != '}' && c != ')'),
+            })
+            .collect();
+        let remembered = self.windows.get(uri).copied();
+        let (first, line) = window_start(&starts, remembered, self.budget.lines_before);
+        self.windows.put(uri.into(), line);
+        let mut out: Vec<Token> = Vec::new();
+        for tokens in &tokens[first..] {
+            out.extend(tokens.iter());
+        }
+        // One block alone can be over the budget: a model without line borders, or a very long line.
+        let keep = tail(out.len(), self.budget.lines_before);
+        out.drain(..keep.start);
+        out
+    }
+
+    fn after(&mut self, excerpt: &Excerpt) -> Vec<Token> {
+        let mut lines = Vec::with_capacity(1 + excerpt.lines_after.len());
+        let line_break = if excerpt.lines_after.is_empty() { "" } else { "\n" };
+        lines.push(format!("{}{line_break}", excerpt.line_after));
+        lines.extend(excerpt.lines_after.iter().cloned());
+        let mut out: Vec<Token> = Vec::new();
+        for block in blocks_of(&lines, self.tokenizer.splits_at_lines()) {
+            let tokens = self.tokens_of(&lines[block]);
+            if !out.is_empty() && out.len() + tokens.len() > self.budget.after {
+                break;
+            }
+            out.extend(tokens.iter());
+        }
+        out.truncate(self.budget.after);
+        out
+    }
+
+    fn tokens_of(&mut self, lines: &[String]) -> Arc<[Token]> {
+        let text = lines.concat();
+        if let Some(tokens) = self.blocks.get(text.as_str()) {
+            return Arc::clone(tokens);
+        }
+        let mut tokens = Vec::new();
+        self.tokenizer.tokenize(&text, &mut tokens);
+        let tokens: Arc<[Token]> = tokens.into();
+        if text.len() <= MAX_CACHED_BLOCK {
+            self.blocks.put(text.into(), Arc::clone(&tokens));
+        }
+        tokens
+    }
+}
+
+/// A block of lines before the caret.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    first_line: usize,
+    n_tokens: usize,
+    /// Begins a declaration at the left margin: a good place for a window to begin.
+    top_level: bool,
+}
+
+/// Where the window begins: the index of its first block and that block's line.
+///
+/// The remembered line is kept while it fits. Otherwise a new one is taken so that the window is
+/// between half and three quarters of the budget, at the margin if a line there begins at the margin.
+fn window_start(blocks: &[Block], remembered: Option<usize>, budget: usize) -> (usize, usize) {
+    let Some(first) = blocks.first() else {
+        return (0, 0);
+    };
+    let tokens_from = |index: usize| -> usize { blocks[index..].iter().map(|it| it.n_tokens).sum() };
+    if let Some(line) = remembered
+        && line >= first.first_line
+        && let Some(index) = blocks.iter().position(|it| it.first_line >= line)
+    {
+        let n_tokens = tokens_from(index);
+        // Far up the document from where the window was made, its start may be too near the caret.
+        if n_tokens <= budget && (index == 0 || n_tokens >= budget / 3) {
+            return (index, line);
+        }
+    }
+    if tokens_from(0) <= budget {
+        return (0, first.first_line);
+    }
+    let mut n_tokens = 0;
+    let mut fallback = blocks.len() - 1;
+    for (index, block) in blocks.iter().enumerate().rev() {
+        n_tokens += block.n_tokens;
+        if n_tokens > budget * 3 / 4 {
+            break;
+        }
+        fallback = index;
+        if n_tokens >= budget / 2 && block.top_level {
+            return (index, block.first_line);
+        }
+    }
+    (fallback, blocks[fallback].first_line)
+}
+
+/// Ranges of lines whose tokens do not depend on their neighbours: each ends before a line that is not
+/// blank. (A run of line breaks and blanks is one pre-token, so it must not be cut.)
+fn blocks_of(lines: &[String], splits_at_lines: bool) -> Vec<Range<usize>> {
+    if !splits_at_lines {
+        return if lines.is_empty() { Vec::new() } else { std::iter::once(0..lines.len()).collect() };
+    }
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    for at in 1..=lines.len() {
+        if at == lines.len() || !lines[at].trim().is_empty() {
+            blocks.push(start..at);
+            start = at;
+        }
+    }
+    blocks
+}
+
+/// The last tokens of a section that is over its budget, cut in steps so that the cut stays put while
+/// the section grows.
+fn tail(n_tokens: usize, budget: usize) -> Range<usize> {
+    if n_tokens <= budget {
+        return 0..n_tokens;
+    }
+    let step = (budget / 2).max(1);
+    let cut = (n_tokens - budget).div_ceil(step) * step;
+    cut.min(n_tokens)..n_tokens
+}
+
+/// The end of a path, with `/` between its parts.
+fn path_tail(path: &str) -> String {
+    let n_chars = path.chars().count();
+    path.chars()
+        .skip(n_chars.saturating_sub(MAX_PATH_CHARS))
+        .map(|c| if c == '\\' { '/' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One token a character.
+    struct Characters;
+
+    impl Tokenizer for Characters {
+        fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
+            into.extend(text.chars().map(|c| c as Token));
+        }
+        fn splits_at_lines(&self) -> bool {
+            true
+        }
+    }
+
+    fn template(order: FimOrder, header: FileHeader) -> FimTemplate {
+        FimTemplate {
+            family: "test",
+            order,
+            header,
+            begin_of_text: None,
+            prefix: -1,
+            suffix: -2,
+            middle: Some(-3),
+            file_separator: Some(-4),
+            ends: vec![],
+        }
+    }
+
+    fn shown(order: FimOrder, header: FileHeader, marked: &str, budget: PromptBudget) -> String {
+        let caret = marked.find("$0").expect("$0 marks the caret");
+        let rope = ropey::Rope::from_str(&marked.replacen("$0", "", 1));
+        let excerpt = Excerpt::around(&rope, marked[..caret].chars().count());
+        let mut assembler =
+            Assembler::new(Arc::new(Characters), template(order, header), budget);
+        let line = excerpt.line_before.clone();
+        let prompt = assembler.assemble("file:///a", "src/a.rs", &excerpt, &line);
+        show(&prompt)
+    }
+
+    fn show(prompt: &[Token]) -> String {
+        prompt
+            .iter()
+            .map(|token| match token {
+                -1 => "<P>".to_owned(),
+                -2 => "<S>".to_owned(),
+                -3 => "<M>".to_owned(),
+                -4 => "<F>".to_owned(),
+                other => char::from_u32(*other as u32).map(String::from).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    const WIDE: PromptBudget = PromptBudget { lines_before: 100, after: 50, caret_line: 20 };
+
+    #[test]
+    fn the_caret_line_comes_last() {
+        let text = "use a;\nfn f() {\n    le$0t\n}\n";
+        assert_eq!(
+            shown(FimOrder::PrefixSuffixMiddle, FileHeader::BeforeEverything, text, WIDE),
+            "<F>src/a.rs\n<P>use a;\nfn f() {\n<S>t\n}\n<M>    le"
+        );
+        assert_eq!(
+            shown(FimOrder::PrefixSuffixMiddle, FileHeader::InsidePrefix, text, WIDE),
+            "<F><P>src/a.rs\nuse a;\nfn f() {\n<S>t\n}\n<M>    le"
+        );
+        assert_eq!(
+            shown(FimOrder::SuffixPrefixMiddle, FileHeader::None, text, WIDE),
+            "<S>t\n}\n<P>use a;\nfn f() {\n    le<M>"
+        );
+    }
+
+    #[test]
+    fn what_follows_is_cut_at_its_budget() {
+        let budget = PromptBudget { after: 9, ..WIDE };
+        assert_eq!(
+            shown(FimOrder::PrefixSuffixMiddle, FileHeader::None, "$0\nab\ncd\nefghij\n", budget),
+            "<P><S>\nab\ncd\n<M>"
+        );
+    }
+
+    #[test]
+    fn the_window_does_not_slide_while_lines_are_added() {
+        let budget = PromptBudget { lines_before: 200, after: 50, caret_line: 20 };
+        let mut assembler = Assembler::new(
+            Arc::new(Characters),
+            template(FimOrder::PrefixSuffixMiddle, FileHeader::None),
+            budget,
+        );
+        let mut moves = 0;
+        let mut first = String::new();
+        let mut text = String::new();
+        for n in 0..300 {
+            text.push_str(&format!("line {n}\n"));
+            let rope = ropey::Rope::from_str(&text);
+            let excerpt = Excerpt::around(&rope, rope.len_chars());
+            let prompt = show(&assembler.assemble("file:///a", "", &excerpt, ""));
+            let window = prompt.lines().next().unwrap_or_default().to_owned();
+            assert!(prompt.len() <= 200 + "<P><S><M>".len());
+            moves += usize::from(window != first);
+            first = window;
+        }
+        // 300 lines of 8 or 9 characters are 2,600 tokens; each move drops a quarter to a half of 200.
+        assert!((10..60).contains(&moves), "{moves} moves");
+    }
+
+    #[test]
+    fn blocks_end_before_lines_that_are_not_blank() {
+        let lines: Vec<String> =
+            ["a\n", "\n", "  \n", "b\n", "c\n"].iter().map(ToString::to_string).collect();
+        assert_eq!(blocks_of(&lines, true), [0..3, 3..4, 4..5]);
+        assert_eq!(blocks_of(&lines, false), [0..5]);
+        assert!(blocks_of(&[], true).is_empty());
+    }
+
+    #[test]
+    fn a_long_section_is_cut_in_steps() {
+        assert_eq!(tail(10, 10), 0..10);
+        assert_eq!(tail(11, 10), 5..11);
+        assert_eq!(tail(15, 10), 5..15);
+        assert_eq!(tail(16, 10), 10..16);
+    }
+}

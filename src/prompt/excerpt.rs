@@ -1,0 +1,151 @@
+//! What of a document a completion looks at: a bounded stretch of text around the caret.
+//!
+//! Bounded in lines and in characters, so that a file of 200,000 lines or a line of 20 MB costs what a
+//! small file costs. Where something has to be cut at a moving end, it is cut in steps, so that the
+//! excerpt does not slide with each key and the resident prompt stays valid.
+
+use ropey::{Rope, RopeSlice};
+
+use crate::text::position::line_end_char;
+
+/// Lines looked at before the caret's line.
+const MAX_LINES_BEFORE: usize = 256;
+/// Lines looked at after the caret.
+const MAX_LINES_AFTER: usize = 64;
+/// Characters looked at before the caret's line, and after the caret.
+const MAX_CHARS: usize = 16_384;
+/// Characters of the caret's own line before the caret; what is over is cut in steps of half of it.
+const MAX_LINE_CHARS: usize = 1_024;
+
+/// The text around a caret. Line breaks are `\n` throughout, as the models saw them in training.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// Whole lines before the caret's line, the last one ending in a line break.
+    pub lines_before: Vec<String>,
+    /// The zero-based number of the first of them in the document.
+    pub first_line: usize,
+    /// The caret's line up to the caret.
+    pub line_before: String,
+    /// The caret's line after the caret, without its line break.
+    pub line_after: String,
+    /// Whole lines after the caret's line; empty where the caret's line is the last and has no break.
+    pub lines_after: Vec<String>,
+    /// The document uses `\r\n`.
+    pub crlf: bool,
+}
+
+impl Excerpt {
+    /// Cuts the excerpt at a caret, given as a character index that is clamped to the text.
+    pub fn around(rope: &Rope, caret: usize) -> Self {
+        let caret = caret.min(rope.len_chars());
+        let line = rope.char_to_line(caret);
+        let line_start = rope.line_to_char(line);
+        let line_end = line_end_char(rope, line).max(caret);
+
+        let columns = caret - line_start;
+        let step = MAX_LINE_CHARS / 2;
+        let skipped =
+            if columns > MAX_LINE_CHARS { (columns - MAX_LINE_CHARS).div_ceil(step) * step } else { 0 };
+        let line_before = rope.slice(line_start + skipped..caret).to_string();
+        let line_after = rope.slice(caret..line_end.min(caret + MAX_LINE_CHARS)).to_string();
+
+        let mut lines_before = Vec::new();
+        let mut chars = 0;
+        let mut first_line = line;
+        for index in (line.saturating_sub(MAX_LINES_BEFORE)..line).rev() {
+            let text = rope.line(index);
+            chars += text.len_chars();
+            if chars > MAX_CHARS {
+                break;
+            }
+            lines_before.push(with_plain_break(text));
+            first_line = index;
+        }
+        lines_before.reverse();
+
+        let mut lines_after = Vec::new();
+        let mut chars = 0;
+        let mut crlf = false;
+        if line + 1 < rope.len_lines() {
+            crlf = rope.char(rope.line_to_char(line + 1) - 1) == '\n'
+                && rope.line_to_char(line + 1) - line_end == 2;
+            for index in line + 1..rope.len_lines().min(line + 1 + MAX_LINES_AFTER) {
+                let text = rope.line(index);
+                chars += text.len_chars();
+                if chars > MAX_CHARS {
+                    break;
+                }
+                lines_after.push(with_plain_break(text));
+            }
+        } else if line > 0 {
+            crlf = line_start >= 2 && rope.char(line_start - 2) == '\r';
+        }
+        Self { lines_before, first_line, line_before, line_after, lines_after, crlf }
+    }
+
+    /// Whether anything but blanks and line breaks follows the caret's line.
+    pub fn nothing_follows(&self) -> bool {
+        self.lines_after.iter().all(|line| line.trim().is_empty())
+    }
+}
+
+/// A line with its break, if it has one, made `\n`.
+fn with_plain_break(line: RopeSlice<'_>) -> String {
+    let mut text = line.to_string();
+    if text.ends_with("\r\n") {
+        text.truncate(text.len() - 2);
+        text.push('\n');
+    } else if text.ends_with('\r') {
+        text.pop();
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(marked: &str) -> Excerpt {
+        let caret = marked.find("$0").expect("the text marks the caret with $0");
+        let text = marked.replacen("$0", "", 1);
+        Excerpt::around(&Rope::from_str(&text), marked[..caret].chars().count())
+    }
+
+    #[test]
+    fn the_text_around_the_caret() {
+        let excerpt = at("a\r\nb😀$0c\r\nd\r\n");
+        assert_eq!(excerpt.lines_before, ["a\n"]);
+        assert_eq!(excerpt.line_before, "b😀");
+        assert_eq!(excerpt.line_after, "c");
+        assert_eq!(excerpt.lines_after, ["d\n", ""]);
+        assert!(excerpt.crlf);
+        assert!(!at("a\nb$0").crlf);
+        assert!(at("a\r\nb$0").crlf);
+    }
+
+    #[test]
+    fn an_empty_text() {
+        assert_eq!(at("$0"), Excerpt::default());
+    }
+
+    #[test]
+    fn a_huge_line_is_cut_in_steps() {
+        let text = "x".repeat(5_000_000);
+        let rope = Rope::from_str(&text);
+        let lengths: Vec<usize> =
+            (0..600).map(|i| Excerpt::around(&rope, 4_000_000 + i).line_before.len()).collect();
+        assert!(lengths.iter().all(|n| (512..=1_024).contains(n)), "{lengths:?}");
+        let slides = lengths.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+        assert!(slides <= 2, "the cut moved {slides} times in 600 keys");
+    }
+
+    #[test]
+    fn many_lines_are_bounded() {
+        let text = "line\n".repeat(200_000);
+        let excerpt = Excerpt::around(&Rope::from_str(&text), 500_000);
+        assert_eq!(excerpt.lines_before.len(), MAX_LINES_BEFORE);
+        assert_eq!(excerpt.lines_after.len(), MAX_LINES_AFTER);
+        assert_eq!(excerpt.first_line, 100_000 - MAX_LINES_BEFORE);
+    }
+}

@@ -1,0 +1,142 @@
+//! One line, the rest of a block, or nothing: decided before decoding, and where to stop while decoding.
+
+use crate::prompt::excerpt::Excerpt;
+
+/// How much to suggest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Up to the end of the caret's line.
+    Line,
+    /// Lines, while they stay within the scope of the caret's line.
+    Block {
+        /// Indentation, in columns, below which a line is outside the scope.
+        indent: usize,
+        /// The caret's line opens the scope, so one closing line at its own indentation belongs to it.
+        opened_here: bool,
+        max_lines: usize,
+    },
+}
+
+/// Decides by what is around the caret. Text after the caret on its line, other than closing
+/// brackets, means that the line is all there is to fill; a blank line or one that opens a block can
+/// take more.
+pub fn extent(excerpt: &Excerpt, max_lines: usize) -> Extent {
+    let before = excerpt.line_before.trim_end();
+    let opens = before.ends_with(['{', '(', '[', ':']);
+    if max_lines <= 1 || !excerpt.line_after.trim().is_empty() || !(before.is_empty() || opens) {
+        return Extent::Line;
+    }
+    Extent::Block {
+        indent: indent_columns(&excerpt.line_before),
+        opened_here: !before.is_empty(),
+        max_lines,
+    }
+}
+
+/// Where generated text has to end, in bytes, or `None` while it may go on. `text` begins at the caret.
+pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
+    match extent {
+        Extent::Line => text.find('\n'),
+        Extent::Block { indent, opened_here, max_lines } => {
+            let mut line_start = text.find('\n')? + 1;
+            let mut n_lines = 1;
+            // Only lines whose own indentation is complete can be judged.
+            loop {
+                let line = &text[line_start..];
+                let end_of_previous = line_start - 1;
+                if n_lines >= max_lines {
+                    return Some(end_of_previous);
+                }
+                let content = line.trim_start_matches([' ', '\t', '\r']);
+                if content.starts_with('\n') {
+                    // A blank line ends a block: what comes after it is another thought.
+                    return Some(end_of_previous);
+                }
+                if content.is_empty() {
+                    return None;
+                }
+                let columns = indent_columns(line);
+                let closing = content.starts_with(['}', ')', ']']);
+                if opened_here && columns <= indent {
+                    // The closing line belongs to the block; anything else at this depth does not.
+                    return if closing && columns == indent {
+                        line.find('\n').map(|end| line_start + end)
+                    } else {
+                        Some(end_of_previous)
+                    };
+                }
+                if columns < indent {
+                    return Some(end_of_previous);
+                }
+                line_start += line.find('\n')? + 1;
+                n_lines += 1;
+            }
+        }
+    }
+}
+
+/// The width of a line's indentation; a tab counts as four columns, as most editors show it.
+pub fn indent_columns(line: &str) -> usize {
+    line.chars().map_while(|c| match c {
+        ' ' => Some(1),
+        '\t' => Some(4),
+        _ => None,
+    })
+    .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ropey::Rope;
+
+    fn extent_at(marked: &str) -> Extent {
+        let caret = marked.find("$0").expect("$0 marks the caret");
+        let rope = Rope::from_str(&marked.replacen("$0", "", 1));
+        extent(&Excerpt::around(&rope, marked[..caret].chars().count()), 8)
+    }
+
+    fn stopped(marked: &str, generated: &str) -> String {
+        let end = stop_at(extent_at(marked), generated);
+        end.map_or_else(|| format!("{generated}…"), |end| generated[..end].to_owned())
+    }
+
+    #[test]
+    fn the_extent_is_decided_by_the_line() {
+        assert_eq!(extent_at("let x = $0;"), Extent::Line);
+        assert_eq!(extent_at("let x = $0"), Extent::Line);
+        assert_eq!(extent_at("    $0foo()"), Extent::Line);
+        assert_eq!(
+            extent_at("    $0\n"),
+            Extent::Block { indent: 4, opened_here: false, max_lines: 8 }
+        );
+        assert_eq!(
+            extent_at("\tif x {$0\n"),
+            Extent::Block { indent: 4, opened_here: true, max_lines: 8 }
+        );
+    }
+
+    #[test]
+    fn a_line_ends_at_its_break() {
+        assert_eq!(stopped("let x = $0", "1;\nlet"), "1;");
+        assert_eq!(stopped("let x = $0", "1"), "1…");
+    }
+
+    #[test]
+    fn a_block_ends_with_its_scope() {
+        let inside = "fn f() {\n    $0\n}\n";
+        assert_eq!(stopped(inside, "a();\n    b();\n}\n\nfn"), "a();\n    b();");
+        assert_eq!(stopped(inside, "a();\n\n    b();"), "a();");
+        assert_eq!(stopped(inside, "a();\n  "), "a();\n  …");
+        assert_eq!(stopped(inside, "if a {\n        b();\n    }\n}"), "if a {\n        b();\n    }");
+        let opening = "    if x {$0\n";
+        assert_eq!(stopped(opening, "\n        a();\n    }\n    b"), "\n        a();\n    }");
+        assert_eq!(stopped(opening, "\n        a();\n    b();\n"), "\n        a();");
+    }
+
+    #[test]
+    fn a_block_has_a_last_line() {
+        let text = "x\n".repeat(20);
+        assert_eq!(stopped("$0\n", &text).lines().count(), 8);
+    }
+}

@@ -1,0 +1,3 @@
+//! Things that the standard library could have had.
+
+pub mod cancel;

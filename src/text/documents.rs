@@ -1,0 +1,185 @@
+//! The one writer of documents, and the immutable [`World`] that everybody else reads.
+//!
+//! [`Documents`] belongs to the ingress alone, which applies edits in wire order and takes the world
+//! for each request in the same breath. A request reads one world and never the documents, so what it
+//! sees can't change under it. Taking a world copies one pointer; an edit copies the map only while a
+//! world is still out, and never the text (ropes share it).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ropey::Rope;
+
+use crate::text::edit::{Change, apply};
+use crate::text::position::PositionEncoding;
+
+/// One open document as it was at one version.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub uri: Arc<str>,
+    pub language_id: Arc<str>,
+    pub version: i32,
+    pub rope: Rope,
+}
+
+/// All open documents as they were when a request arrived.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    documents: Arc<HashMap<Arc<str>, Arc<Document>>>,
+    pub encoding: PositionEncoding,
+}
+
+impl World {
+    /// The document, or `None` where the editor has not opened it.
+    pub fn document(&self, uri: &str) -> Option<Arc<Document>> {
+        self.documents.get(uri).cloned()
+    }
+
+    /// How many documents are open.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Whether no document is open.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+}
+
+/// Why a notification about a document was not followed. The documents are as they were before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentError {
+    /// An edit or a close of a document that was never opened.
+    NotOpen { uri: String },
+    /// An edit whose version is not above the version at hand.
+    VersionWentBack { uri: String, at_hand: i32, received: i32 },
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOpen { uri } => {
+                write!(f, "{uri} is not open, so its edit was ignored; close and reopen the file")
+            }
+            Self::VersionWentBack { uri, at_hand, received } => write!(
+                f,
+                "an edit of {uri} to version {received} came after version {at_hand} and was \
+                 ignored; close and reopen the file if its text differs"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// The writer.
+#[derive(Debug, Default)]
+pub struct Documents {
+    world: World,
+}
+
+impl Documents {
+    /// Sets what columns count; done once, when the session begins.
+    pub fn set_encoding(&mut self, encoding: PositionEncoding) {
+        self.world.encoding = encoding;
+    }
+
+    /// The documents as they are now.
+    pub fn world(&self) -> World {
+        self.world.clone()
+    }
+
+    /// Takes in a document. One that is open already is replaced, which is what its editor must mean.
+    pub fn open(&mut self, uri: &str, language_id: &str, version: i32, text: &str) {
+        let uri: Arc<str> = uri.into();
+        let document = Document {
+            uri: Arc::clone(&uri),
+            language_id: language_id.into(),
+            version,
+            rope: Rope::from_str(text),
+        };
+        Arc::make_mut(&mut self.world.documents).insert(uri, Arc::new(document));
+    }
+
+    /// Applies the changes of one notification, all or none.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotOpen`], or [`DocumentError::VersionWentBack`] where `version` is not above
+    /// the one at hand: such an edit was made against a text that is no longer there.
+    pub fn change(
+        &mut self,
+        uri: &str,
+        version: i32,
+        changes: &[Change],
+    ) -> Result<(), DocumentError> {
+        let encoding = self.world.encoding;
+        let Some(at_hand) = self.world.documents.get(uri).map(|document| document.version) else {
+            return Err(DocumentError::NotOpen { uri: uri.to_owned() });
+        };
+        if version <= at_hand {
+            return Err(DocumentError::VersionWentBack {
+                uri: uri.to_owned(),
+                at_hand,
+                received: version,
+            });
+        }
+        if let Some(document) = Arc::make_mut(&mut self.world.documents).get_mut(uri) {
+            let document = Arc::make_mut(document);
+            for change in changes {
+                apply(&mut document.rope, change, encoding);
+            }
+            document.version = version;
+        }
+        Ok(())
+    }
+
+    /// Forgets a document and frees its text.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotOpen`].
+    pub fn close(&mut self, uri: &str) -> Result<(), DocumentError> {
+        match Arc::make_mut(&mut self.world.documents).remove(uri) {
+            Some(_) => Ok(()),
+            None => Err(DocumentError::NotOpen { uri: uri.to_owned() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(text: &str) -> Vec<Change> {
+        vec![Change { range: None, text: text.to_owned() }]
+    }
+
+    #[test]
+    fn a_world_does_not_change() {
+        let mut documents = Documents::default();
+        documents.open("file:///a", "rust", 1, "one");
+        let world = documents.world();
+        documents.change("file:///a", 2, &full("two")).unwrap();
+        documents.close("file:///a").unwrap();
+        assert_eq!(world.document("file:///a").unwrap().rope.to_string(), "one");
+        assert!(documents.world().is_empty());
+    }
+
+    #[test]
+    fn a_version_that_does_not_rise_is_refused() {
+        let mut documents = Documents::default();
+        documents.open("file:///a", "rust", 5, "one");
+        for version in [5, 4, i32::MIN] {
+            let refused = documents.change("file:///a", version, &full("two"));
+            assert!(matches!(refused, Err(DocumentError::VersionWentBack { at_hand: 5, .. })));
+        }
+        assert_eq!(documents.world().document("file:///a").unwrap().rope.to_string(), "one");
+    }
+
+    #[test]
+    fn an_unknown_document_is_refused() {
+        let mut documents = Documents::default();
+        assert!(documents.change("file:///b", 1, &full("x")).is_err());
+        assert!(documents.close("file:///b").is_err());
+    }
+}
