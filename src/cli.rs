@@ -1,6 +1,7 @@
 //! The command line: what each command takes, and one file a command.
 
 pub mod complete;
+pub mod serve;
 pub mod setup;
 
 use std::process::ExitCode;
@@ -23,6 +24,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The language server on standard input and output.
+    Serve {
+        /// Accepted because clients pass it; there is no other way.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
     /// Complete at one caret, or many carets from standard input.
     Complete(CompleteArguments),
 }
@@ -48,12 +55,13 @@ pub struct CompleteArguments {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     setup::start_logging();
+    let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
-        Some(Command::Complete(arguments)) => complete::run(&arguments),
-        None => Ok(()),
+        None | Some(Command::Serve { .. }) => serve::run(),
+        Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(sentence) => {
             eprintln!("keyside: {sentence}");
             ExitCode::FAILURE

@@ -45,6 +45,8 @@ pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
 
 /// One completion to generate.
 pub struct CompletionRequest {
+    /// Of two requests the one with the higher number is the newer. Tasks may hand them in out of order.
+    pub arrival: u64,
     pub prompt: Vec<Token>,
     /// The generation must begin with these bytes, which are not part of the answer: what the user has
     /// typed of a token that the prompt leaves out (token healing, guidance-ai/guidance).

@@ -7,9 +7,10 @@ pub mod text;
 pub mod fim;
 pub mod generation;
 
-pub mod prompt;
-pub mod engine;
 pub mod config;
+pub mod engine;
+pub mod prompt;
 
 pub mod assist;
 pub mod cli;
+pub mod lsp;

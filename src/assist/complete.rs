@@ -10,8 +10,8 @@ use crate::assist::stats::{LastCompletion, Stats};
 use crate::generation::{CompletionRequest, GenerationError, Times, Usage};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::finish;
-use crate::prompt::stop::{extent, stop_at};
 use crate::prompt::healing;
+use crate::prompt::stop::{extent, stop_at};
 use crate::stdx::cancel::Ticket;
 
 /// What to complete.
@@ -27,6 +27,8 @@ pub struct CompletionAsk {
     pub caret: usize,
     /// A person asked for it, rather than a pause in typing.
     pub explicit: bool,
+    /// Of two requests the one with the higher number is the newer and wins.
+    pub arrival: u64,
     /// Forget the resident prompt first: the baseline of measurements.
     pub cold: bool,
 }
@@ -64,12 +66,14 @@ pub async fn complete(
     Stats::count(&session.stats.requested);
     let config = session.config();
     let settings = &config.completion;
-    let off = !settings.enabled || settings.disabled_languages.iter().any(|it| **it == *ask.language_id);
+    let off =
+        !settings.enabled || settings.disabled_languages.iter().any(|it| **it == *ask.language_id);
     if off {
         return Ok(nothing(session, &ask, started, "switched off"));
     }
     let engine = session.engine();
     let model = engine.ready().await.map_err(GenerationError::Failed)?;
+    let model_ready = Instant::now();
 
     let excerpt = Excerpt::around(&ask.rope, ask.caret);
     let extent = extent(&excerpt, settings.max_lines);
@@ -77,10 +81,11 @@ pub async fn complete(
     let prompt = session.with_assembler(&model, settings.max_tokens, |assembler| {
         assembler.assemble(&ask.uri, &ask.path, &excerpt, kept)
     });
-    let assemble = started.elapsed();
+    let assemble = model_ready.elapsed();
 
     let ticket = Ticket::default();
     let request = CompletionRequest {
+        arrival: ask.arrival,
         prompt,
         forced: forced.as_bytes().to_vec(),
         stop: Box::new(move |text| stop_at(extent, text)),
@@ -92,16 +97,23 @@ pub async fn complete(
         Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
     })?;
 
-    let (text, replaced_after, dropped) = match finish(&excerpt, &generation.text, generation.finish) {
-        Err(dropped) => (String::new(), 0, Some(dropped.name())),
-        Ok(_) if !ask.explicit && f64::from(generation.confidence) < settings.min_confidence => {
-            (String::new(), 0, Some("not sure enough"))
-        }
-        Ok(suggestion) => {
-            let text = if excerpt.crlf { suggestion.text.replace('\n', "\r\n") } else { suggestion.text };
-            (text, suggestion.replaced_after, None)
-        }
-    };
+    let (text, replaced_after, dropped) =
+        match finish(&excerpt, &generation.text, generation.finish) {
+            Err(dropped) => (String::new(), 0, Some(dropped.name())),
+            Ok(_)
+                if !ask.explicit && f64::from(generation.confidence) < settings.min_confidence =>
+            {
+                (String::new(), 0, Some("not sure enough"))
+            }
+            Ok(suggestion) => {
+                let text = if excerpt.crlf {
+                    suggestion.text.replace('\n', "\r\n")
+                } else {
+                    suggestion.text
+                };
+                (text, suggestion.replaced_after, None)
+            }
+        };
     let completion = Completion {
         text,
         replaced_after,

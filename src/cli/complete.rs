@@ -20,7 +20,8 @@ pub fn run(arguments: &CompleteArguments) -> Result<(), String> {
     match &arguments.place {
         Some(place) => {
             let ask = ask_at(place)?;
-            let completion = runtime.block_on(complete(&session, ask)).map_err(|it| it.to_string())?;
+            let completion =
+                runtime.block_on(complete(&session, ask)).map_err(|it| it.to_string())?;
             print_one(&completion, arguments.json)
         }
         None => batch(&session, &runtime),
@@ -50,6 +51,7 @@ fn ask_at(place: &str) -> Result<CompletionAsk, String> {
         caret: start + column - 1,
         rope,
         explicit: true,
+        arrival: 0,
         cold: false,
     })
 }
@@ -107,7 +109,9 @@ fn batch(session: &Session, runtime: &tokio::runtime::Runtime) -> Result<(), Str
             continue;
         }
         let answer = match serde_json::from_str::<BatchLine>(&line) {
-            Err(error) => json!({"id": null, "error": format!("line {} is not usable: {error}", index + 1)}),
+            Err(error) => {
+                json!({"id": null, "error": format!("line {} is not usable: {error}", index + 1)})
+            }
             Ok(line) => {
                 let caret = line.prefix.chars().count();
                 let ask = CompletionAsk {
@@ -117,6 +121,7 @@ fn batch(session: &Session, runtime: &tokio::runtime::Runtime) -> Result<(), Str
                     rope: Rope::from_str(&(line.prefix + &line.suffix)),
                     caret,
                     explicit: true,
+                    arrival: index as u64,
                     cold: false,
                 };
                 match runtime.block_on(complete(session, ask)) {

@@ -23,8 +23,9 @@ impl Folders {
         if let Some(home) = home {
             return Ok(Self { data: home.join("data"), cache: home.join("cache"), config: home });
         }
-        let base = etcetera::choose_base_strategy()
-            .map_err(|_| "no home folder was found; set KEYSIDE_HOME to a folder of your own".to_owned())?;
+        let base = etcetera::choose_base_strategy().map_err(|_| {
+            "no home folder was found; set KEYSIDE_HOME to a folder of your own".to_owned()
+        })?;
         Ok(Self {
             config: base.config_dir().join("keyside"),
             data: base.data_dir().join("keyside"),

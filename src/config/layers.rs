@@ -33,7 +33,14 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
     let known = tree_of(&resolved.config);
     for layer in layers {
         let mut leaves = Vec::new();
-        collect(&layer.values, &known, String::new(), &layer.source, &mut leaves, &mut resolved.notes);
+        collect(
+            &layer.values,
+            &known,
+            String::new(),
+            &layer.source,
+            &mut leaves,
+            &mut resolved.notes,
+        );
         for (key, value) in leaves {
             let mut tree = tree_of(&resolved.config);
             set(&mut tree, &key, value);
@@ -42,9 +49,10 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
                     resolved.notes.push(format!("{key} in {} is not used: {error}", layer.source));
                 }
                 Ok(config) => match config.faults() {
-                    Some((at, must_be)) => resolved
-                        .notes
-                        .push(format!("{at} in {} is not used: it must be {must_be}", layer.source)),
+                    Some((at, must_be)) => resolved.notes.push(format!(
+                        "{at} in {} is not used: it must be {must_be}",
+                        layer.source
+                    )),
                     None => {
                         resolved.config = config;
                         resolved.origins.insert(key, layer.source.clone());
@@ -73,12 +81,18 @@ pub fn read_file(path: &std::path::Path) -> Result<Layer, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(format!("{source} can't be read ({error}); its settings are not used")),
+        Err(error) => {
+            return Err(format!("{source} can't be read ({error}); its settings are not used"));
+        }
     };
     let values = toml::from_str::<Value>(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
-        format!("{source} is not valid TOML (line {}): {}; correct it, its settings are not used",
-            line.max(1), error.message())
+        let line =
+            error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
+        format!(
+            "{source} is not valid TOML (line {}): {}; correct it, its settings are not used",
+            line.max(1),
+            error.message()
+        )
     })?;
     Ok(Layer { source, values })
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
@@ -59,6 +59,8 @@ struct Shared {
 struct Mailbox {
     waiting: Option<Job>,
     running: Option<CancelFlag>,
+    /// The highest arrival number so far.
+    newest_arrival: u64,
     closed: bool,
 }
 
@@ -88,8 +90,9 @@ impl Engine {
         Ok(Self { shared, state, thread: Some(thread) })
     }
 
-    /// Hands in a completion. It stops the one that runs and replaces the one that waits. The answer
-    /// comes over the channel; a closed channel means that the engine has ended.
+    /// Hands in a completion. It stops the one that runs and replaces the one that waits, unless it is
+    /// older than they are. The answer comes over the channel; a closed channel means that the engine
+    /// has ended.
     pub fn submit(
         &self,
         request: CompletionRequest,
@@ -101,15 +104,24 @@ impl Engine {
         if mailbox.closed {
             return answer;
         }
-        if let Some(running) = &mailbox.running {
-            running.supersede();
-        }
-        let replaced = mailbox.waiting.replace(job);
+        let replaced = if job.request.arrival < mailbox.newest_arrival {
+            Some(job)
+        } else {
+            mailbox.newest_arrival = job.request.arrival;
+            if let Some(running) = &mailbox.running {
+                running.supersede();
+            }
+            mailbox.waiting.replace(job)
+        };
         drop(mailbox);
         self.shared.arrived.notify_one();
         if let Some(replaced) = replaced {
             replaced.flag.supersede();
-            self.shared.answer(replaced.flag.clone(), replaced.reply, Err(GenerationError::Superseded));
+            self.shared.answer(
+                replaced.flag.clone(),
+                replaced.reply,
+                Err(GenerationError::Superseded),
+            );
         }
         answer
     }
@@ -140,6 +152,17 @@ impl Engine {
 
     pub fn counts(&self) -> &EngineCounts {
         &self.shared.counts
+    }
+
+    /// Stops what runs and ends the thread, waiting for it no longer than `patience`. Afterwards every
+    /// request is refused.
+    pub fn end(&self, patience: Duration) {
+        self.close();
+        let deadline = Instant::now() + patience;
+        while !self.thread.as_ref().is_none_or(JoinHandle::is_finished) && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Stops what runs and tells the thread to end; does not wait for it.
@@ -256,6 +279,7 @@ where
 
 /// Runs `work`; a panic costs this one result and becomes a sentence.
 fn fenced<T>(what: &str, work: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .map_err(|_| format!("keyside failed while {what}; the log says where, and the next request works"))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|_| {
+        format!("keyside failed while {what}; the log says where, and the next request works")
+    })
 }

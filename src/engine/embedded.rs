@@ -25,7 +25,10 @@ pub fn unpack(cache_folder: &Path) -> Result<PathBuf, String> {
     match unpack_into(&wanted) {
         Ok(path) => Ok(path),
         Err(error) => {
-            tracing::warn!("{} can't be written ({error}), using a temporary folder", wanted.display());
+            tracing::warn!(
+                "{} can't be written ({error}), using a temporary folder",
+                wanted.display()
+            );
             unpack_into(&std::env::temp_dir().join("keyside-models")).map_err(|error| {
                 format!(
                     "the built-in model can't be unpacked ({error}); free some disk space or make {} \

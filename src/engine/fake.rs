@@ -75,7 +75,6 @@ impl FakeModel {
     }
 
     fn next_token(&self) -> Token {
-        // What follows the last marker of the prompt is the caret's line; the answer starts after it.
         let said = self.tokens.len() - self.n_prompt;
         match self.script.answer.as_bytes() {
             [] => Token::from(b'x'),
@@ -98,6 +97,9 @@ impl Model for FakeModel {
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError> {
         assert_eq!(position, self.tokens.len(), "the shadow list and the context differ");
+        // One token that is the next of the answer goes on with it; anything else is a prompt, or
+        // forced, and the answer begins after it.
+        let goes_on = tokens == [self.next_token()];
         for token in tokens {
             if flag.stop_reason().is_some() {
                 return Err(EvaluateError::Stopped { n_resident: self.tokens.len() });
@@ -109,8 +111,7 @@ impl Model for FakeModel {
             self.tokens.push(*token);
         }
         std::thread::sleep(self.script.time_per_token);
-        let expected = self.next_token();
-        if tokens.len() > 1 || position == 0 || tokens != [expected] {
+        if !goes_on {
             self.n_prompt = self.tokens.len();
         }
         self.logits.fill(0.0);

@@ -83,7 +83,8 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         if tiny { 1 } else { num_cpus::get_physical().saturating_sub(1).max(1) }
     });
     let trained = model.n_ctx_train() as usize;
-    let n_context = options.n_context_tokens.unwrap_or(if tiny { 1_024 } else { 2_048 }).min(trained);
+    let n_context =
+        options.n_context_tokens.unwrap_or(if tiny { 1_024 } else { 2_048 }).min(trained);
     let n_context = n_context.max(256);
 
     let abort = Box::new(AbortData::default());
@@ -121,18 +122,21 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
 fn check_file(path: &Path) -> Result<(), String> {
     let wrong = |what: &str| {
         let path = path.display();
-        Err(format!("{path} {what}; set model.path to a GGUF file, or leave it empty for the built-in model"))
+        Err(format!(
+            "{path} {what}; set model.path to a GGUF file, or leave it empty for the built-in model"
+        ))
     };
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return wrong("does not exist"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return wrong("does not exist");
+        }
         Err(error) => return wrong(&format!("can't be read ({error})")),
         Ok(metadata) if !metadata.is_file() => return wrong("is not a file"),
         Ok(_) => {}
     }
     let mut magic = [0; 4];
-    let read = std::fs::File::open(path).and_then(|mut file| {
-        std::io::Read::read_exact(&mut file, &mut magic)
-    });
+    let read = std::fs::File::open(path)
+        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic));
     match read {
         Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             wrong(&format!("can't be read ({error})"))
@@ -236,9 +240,8 @@ fn new_context(
         );
     }
     // SAFETY: see above; the reference lives for these two assignments.
-    let raw = unsafe {
-        &mut *(&raw mut parameters).cast::<llama_cpp_sys_2::llama_context_params>()
-    };
+    let raw =
+        unsafe { &mut *(&raw mut parameters).cast::<llama_cpp_sys_2::llama_context_params>() };
     raw.abort_callback = Some(should_abort);
     raw.abort_callback_data = std::ptr::from_ref(abort).cast_mut().cast();
     // SAFETY: the context borrows the model. `LlamaCpp` keeps the `Arc` beside the context and drops it
@@ -354,7 +357,9 @@ impl LlamaTokenizer {
         let byte_level = vocab.vocab_type() == VocabType::BPE;
         let markers = markers
             .iter()
-            .filter_map(|it| Some((*it, vocab.text(LlamaToken(*it))?.to_string_lossy().into_owned())))
+            .filter_map(|it| {
+                Some((*it, vocab.text(LlamaToken(*it))?.to_string_lossy().into_owned()))
+            })
             .collect();
         let n_guard_tokens =
             if byte_level { 0 } else { vocab.tokenize(GUARD.as_bytes(), false, false).len() };

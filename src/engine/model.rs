@@ -75,7 +75,9 @@ impl Vocabulary {
         }
         let mut this = Self { bytes, starts, by_bytes: Vec::new(), kinds };
         let mut by_bytes: Vec<Token> = (0..this.kinds.len() as Token)
-            .filter(|token| this.kind(*token) == TokenKind::Text && !this.bytes_of(*token).is_empty())
+            .filter(|token| {
+                this.kind(*token) == TokenKind::Text && !this.bytes_of(*token).is_empty()
+            })
             .collect();
         by_bytes.sort_by(|a, b| this.bytes_of(*a).cmp(this.bytes_of(*b)));
         this.by_bytes = by_bytes;
@@ -95,8 +97,9 @@ impl Vocabulary {
     /// with it, and those that are a beginning of it.
     pub fn tokens_for<'a>(&'a self, forced: &'a [u8]) -> impl Iterator<Item = Token> + 'a {
         let from = self.by_bytes.partition_point(|token| self.bytes_of(*token) < forced);
-        let beginning_with =
-            self.by_bytes[from..].iter().take_while(move |it| self.bytes_of(**it).starts_with(forced));
+        let beginning_with = self.by_bytes[from..]
+            .iter()
+            .take_while(move |it| self.bytes_of(**it).starts_with(forced));
         let beginnings = (1..forced.len()).filter_map(move |length| {
             let part = &forced[..length];
             let at = self.by_bytes.partition_point(|token| self.bytes_of(*token) < part);

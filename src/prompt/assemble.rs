@@ -201,7 +201,8 @@ fn window_start(blocks: &[Block], remembered: Option<usize>, budget: usize) -> (
     let Some(first) = blocks.first() else {
         return (0, 0);
     };
-    let tokens_from = |index: usize| -> usize { blocks[index..].iter().map(|it| it.n_tokens).sum() };
+    let tokens_from =
+        |index: usize| -> usize { blocks[index..].iter().map(|it| it.n_tokens).sum() };
     if let Some(line) = remembered
         && line >= first.first_line
         && let Some(index) = blocks.iter().position(|it| it.first_line >= line)
@@ -234,7 +235,11 @@ fn window_start(blocks: &[Block], remembered: Option<usize>, budget: usize) -> (
 /// blank. (A run of line breaks and blanks is one pre-token, so it must not be cut.)
 fn blocks_of(lines: &[String], splits_at_lines: bool) -> Vec<Range<usize>> {
     if !splits_at_lines {
-        return if lines.is_empty() { Vec::new() } else { std::iter::once(0..lines.len()).collect() };
+        return if lines.is_empty() {
+            Vec::new()
+        } else {
+            std::iter::once(0..lines.len()).collect()
+        };
     }
     let mut blocks = Vec::new();
     let mut start = 0;
@@ -301,8 +306,7 @@ mod tests {
         let caret = marked.find("$0").expect("$0 marks the caret");
         let rope = ropey::Rope::from_str(&marked.replacen("$0", "", 1));
         let excerpt = Excerpt::around(&rope, marked[..caret].chars().count());
-        let mut assembler =
-            Assembler::new(Arc::new(Characters), template(order, header), budget);
+        let mut assembler = Assembler::new(Arc::new(Characters), template(order, header), budget);
         let line = excerpt.line_before.clone();
         let prompt = assembler.assemble("file:///a", "src/a.rs", &excerpt, &line);
         show(&prompt)

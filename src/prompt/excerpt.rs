@@ -44,8 +44,11 @@ impl Excerpt {
 
         let columns = caret - line_start;
         let step = MAX_LINE_CHARS / 2;
-        let skipped =
-            if columns > MAX_LINE_CHARS { (columns - MAX_LINE_CHARS).div_ceil(step) * step } else { 0 };
+        let skipped = if columns > MAX_LINE_CHARS {
+            (columns - MAX_LINE_CHARS).div_ceil(step) * step
+        } else {
+            0
+        };
         let line_before = rope.slice(line_start + skipped..caret).to_string();
         let line_after = rope.slice(caret..line_end.min(caret + MAX_LINE_CHARS)).to_string();
 

@@ -115,8 +115,12 @@ fn without_rest_of_line<'a>(text: &'a str, rest: &str) -> (&'a str, usize) {
 
 /// Cuts the text before lines that the document goes on with. `None` where nothing else is left.
 fn without_following_lines<'a>(excerpt: &Excerpt, text: &'a str) -> Option<&'a str> {
-    let following: Vec<&str> =
-        excerpt.lines_after.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let following: Vec<&str> = excerpt
+        .lines_after
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect();
     let mut start = 0;
     for (index, line) in text.split('\n').enumerate() {
         let first = if index == 0 { excerpt.line_before.as_str() } else { "" };

@@ -77,12 +77,13 @@ pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
 
 /// The width of a line's indentation; a tab counts as four columns, as most editors show it.
 pub fn indent_columns(line: &str) -> usize {
-    line.chars().map_while(|c| match c {
-        ' ' => Some(1),
-        '\t' => Some(4),
-        _ => None,
-    })
-    .sum()
+    line.chars()
+        .map_while(|c| match c {
+            ' ' => Some(1),
+            '\t' => Some(4),
+            _ => None,
+        })
+        .sum()
 }
 
 #[cfg(test)]
@@ -128,7 +129,10 @@ mod tests {
         assert_eq!(stopped(inside, "a();\n    b();\n}\n\nfn"), "a();\n    b();");
         assert_eq!(stopped(inside, "a();\n\n    b();"), "a();");
         assert_eq!(stopped(inside, "a();\n  "), "a();\n  …");
-        assert_eq!(stopped(inside, "if a {\n        b();\n    }\n}"), "if a {\n        b();\n    }");
+        assert_eq!(
+            stopped(inside, "if a {\n        b();\n    }\n}"),
+            "if a {\n        b();\n    }"
+        );
         let opening = "    if x {$0\n";
         assert_eq!(stopped(opening, "\n        a();\n    }\n    b"), "\n        a();\n    }");
         assert_eq!(stopped(opening, "\n        a();\n    b();\n"), "\n        a();");

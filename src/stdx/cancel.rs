@@ -36,8 +36,7 @@ impl CancelFlag {
 
     /// Marks the work as replaced by newer work, unless it has been cancelled already.
     pub fn supersede(&self) {
-        let _ =
-            self.0.compare_exchange(RUNNING, SUPERSEDED, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.0.compare_exchange(RUNNING, SUPERSEDED, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     fn cancel(&self) {

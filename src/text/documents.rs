@@ -28,6 +28,8 @@ pub struct Document {
 pub struct World {
     documents: Arc<HashMap<Arc<str>, Arc<Document>>>,
     pub encoding: PositionEncoding,
+    /// Rises with each world that was taken: of two requests, the one with the higher number came later.
+    pub arrival: u64,
 }
 
 impl World {
@@ -86,7 +88,8 @@ impl Documents {
     }
 
     /// The documents as they are now.
-    pub fn world(&self) -> World {
+    pub fn world(&mut self) -> World {
+        self.world.arrival += 1;
         self.world.clone()
     }
 

@@ -22,15 +22,13 @@ pub fn apply(rope: &mut Rope, change: &Change, encoding: PositionEncoding) {
         *rope = Rope::from_str(&change.text);
         return;
     };
-    let (start, end) = if range.start <= range.end {
-        (range.start, range.end)
-    } else {
-        (range.end, range.start)
-    };
+    let (start, end) =
+        if range.start <= range.end { (range.start, range.end) } else { (range.end, range.start) };
     let start = place(rope, start, encoding);
     let end = place(rope, end, encoding);
     let from = start.char_index;
-    let to = (end.char_index + usize::from(end.inside_pair)).max(from + usize::from(start.inside_pair));
+    let to =
+        (end.char_index + usize::from(end.inside_pair)).max(from + usize::from(start.inside_pair));
     rope.remove(from..to);
     let mut at = from;
     if start.inside_pair {

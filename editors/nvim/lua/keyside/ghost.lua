@@ -1,9 +1,10 @@
---- Ghost text by Neovim's own vim.lsp.inline_completion, with what it lacks for a server that answers at every key: it
---- asks at once and not after 200 ms, ends the question that a newer one replaces, and neither shows nor accepts text
---- that no longer fits the line.
+--- Ghost text by Neovim's own vim.lsp.inline_completion, with what it lacks for a server that
+--- answers at every key: it asks at once and not after 200 ms, ends the question that a newer one
+--- replaces, and neither shows nor accepts text that no longer fits the line.
 ---
---- The wrapper around client:request uses documented interfaces. The rest reaches into the module's Completor class,
---- found by `class`; where a later Neovim has moved it, ghost text still comes, in Neovim's own way.
+--- The wrapper around client:request uses documented interfaces. The rest reaches into the module's
+--- Completor class, found by `class`; where a later Neovim has moved it, ghost text still comes, in
+--- Neovim's own way.
 local M = {}
 local api = vim.api
 local METHOD = 'textDocument/inlineCompletion'
@@ -37,8 +38,9 @@ local function is_ours(client_id)
   return client ~= nil and client.name == 'keyside'
 end
 
---- What the current item would put in at the caret, and the text right of the caret that it would replace; nil when what
---- was typed since leads elsewhere. Reads the current window, which must show the completor's buffer.
+--- What the current item would put in at the caret, and the text right of the caret that it would
+--- replace; nil when what was typed since leads elsewhere. Reads the current window, which must
+--- show the completor's buffer.
 ---@return string? text, string? over
 local function rest(self)
   local item, from = self.current, answered[self.bufnr]
@@ -65,8 +67,8 @@ local function rest(self)
   end
 end
 
---- Draws where the text would go. Neovim's own `show` skips what the ghost has in common with the code right of the caret,
---- and lays the ghost over that code.
+--- Draws where the text would go. Neovim's own `show` skips what the ghost has in common with the
+--- code right of the caret, and lays the ghost over that code.
 local function draw(self, hint)
   self:hide()
   local text, over = rest(self)
@@ -124,14 +126,16 @@ local function patch()
   end
 
   Completor.show = function(self, hint)
-    local ours = self.current and is_ours(self.current.client_id) and api.nvim_get_current_buf() == self.bufnr
-    if not ours or not pcall(draw, self, hint) then
+    local ours = self.current and is_ours(self.current.client_id)
+    local here = api.nvim_get_current_buf() == self.bufnr
+    if not ours or not here or not pcall(draw, self, hint) then
       show(self, hint)
     end
   end
 end
 
---- Makes the client end the question that a newer one replaces, and drop an answer to a text or caret that is gone.
+--- Makes the client end the question that a newer one replaces, and drop an answer to a text or
+--- caret that is gone.
 local function wrap(client)
   local send = client.request
   client.request = function(self, method, params, handler, bufnr)
@@ -154,7 +158,8 @@ local function wrap(client)
         return
       end
       if not err then
-        answered[buf] = { tick = tick, col = caret[2], right = api.nvim_get_current_line():sub(caret[2] + 1) }
+        local right = api.nvim_get_current_line():sub(caret[2] + 1)
+        answered[buf] = { tick = tick, col = caret[2], right = right }
         -- Neovim takes "no answer" for "leave the old one up".
         result = result or { items = {} }
       end
@@ -184,13 +189,15 @@ function M.attach(client, bufnr)
   vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
 
   local group = api.nvim_create_augroup('keyside:' .. bufnr, {})
-  -- Neovim asks when the caret moves; <Del>, or an edit by another program, changes the line and leaves the caret.
+  -- Neovim asks when the caret moves; <Del>, or an edit by another program, changes the line and
+  -- leaves the caret.
   api.nvim_create_autocmd('TextChangedI', {
     group = group,
     buffer = bufnr,
     callback = function()
       local self = completor(bufnr)
-      if self and self.keyside_tick and self.keyside_tick ~= api.nvim_buf_get_changedtick(bufnr) then
+      local asked = self and self.keyside_tick
+      if asked and asked ~= api.nvim_buf_get_changedtick(bufnr) then
         self:automatic_request()
       end
     end,
@@ -228,8 +235,9 @@ local function piece(text, unit)
   return text
 end
 
---- Does at once what vim.lsp.inline_completion.get() leaves to a later turn of the loop, and with the line as it is now:
---- Neovim replaces the range of the time of the answer, and what was typed since stays beside the text (neovim#36529).
+--- Does at once what vim.lsp.inline_completion.get() leaves to a later turn of the loop, and with
+--- the line as it is now: Neovim replaces the range of the time of the answer, and what was typed
+--- since stays beside the text (neovim#36529).
 ---@param unit 'all'|'word'|'line'
 ---@return boolean accepted
 function M.accept(unit)

@@ -26,7 +26,8 @@ function M.check()
     if ok and run.code == 0 then
       health.ok(vim.fn.exepath(cmd[1]) .. ': ' .. vim.trim(run.stdout))
     else
-      health.error(vim.fn.exepath(cmd[1]) .. ' --version failed', ok and vim.trim(run.stderr) or run)
+      local why = ok and vim.trim(run.stderr) or run
+      health.error(vim.fn.exepath(cmd[1]) .. ' --version failed', why)
     end
   end
 
@@ -46,7 +47,8 @@ function M.check()
     local report = state == 'error' and health.error or health.ok
     report(('client %d: %s %s'):format(client.id, state, message))
     if not client:supports_method('textDocument/inlineCompletion') then
-      health.error(('client %d does not offer inline completion'):format(client.id), 'Update the server.')
+      local lacks = ('client %d does not offer inline completion'):format(client.id)
+      health.error(lacks, 'Update the server.')
     end
     for bufnr in vim.spairs(client.attached_buffers) do
       local name = vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.')
@@ -64,7 +66,9 @@ function M.check()
   if require('keyside.ghost').at_once() then
     health.ok('ghost text is asked for at every key')
   else
-    health.warn('this Neovim is not as the plugin knows it: ghost text comes at its own pace', 'Update the plugin.')
+    health.warn('ghost text comes at the pace of this Neovim, which the plugin does not know', {
+      'Update the plugin.',
+    })
   end
 end
 

@@ -8,7 +8,8 @@ local function clients(bufnr)
   return vim.lsp.get_clients({ name = 'keyside', bufnr = bufnr })
 end
 
---- For a statusline: '' where keyside is not at work, else 'loading', 'ready' or 'error'; then the server's message.
+--- For a statusline: '' where keyside is not at work, else 'loading', 'ready' or 'error'; then
+--- the server's message.
 ---@param client_id? integer of another client than the current buffer's
 ---@return string state, string message
 function M.status(client_id)
@@ -27,7 +28,8 @@ end
 function M.on_status(params, ctx)
   states[ctx.client_id] = { state = params.state or 'ready', message = params.message or '' }
   if params.state == 'error' then
-    vim.notify_once('keyside: ' .. (params.message or 'the server reports an error'), vim.log.levels.ERROR)
+    local what = params.message or 'the server reports an error'
+    vim.notify_once('keyside: ' .. what, vim.log.levels.ERROR)
   end
   vim.cmd.redrawstatus({ bang = true })
 end
@@ -59,7 +61,7 @@ function M.map_tab()
     before = map.lhs == '<Tab>' and map or before
   end
   if before then
-    -- The whole mapping under another name, so that its flags, its script and its Lua function come along.
+    -- The whole mapping under another name: its flags, its script and its Lua function come along.
     before.lhs, before.lhsrawalt = '<Plug>(keyside-tab)', nil
     before.lhsraw = vim.keycode(before.lhs)
     vim.fn.mapset('i', false, before)
@@ -67,13 +69,18 @@ function M.map_tab()
     vim.keymap.set('i', '<Plug>(keyside-tab)', '<Tab>')
   end
 
-  -- Vim may read ahead, and ask the mapping below before the key before it is in the buffer: so the text decides again here.
-  vim.keymap.set('i', '<Plug>(keyside-accept-or-tab)', [[<C-g>u<Cmd>lua require('keyside').accept_or_tab()<CR>]])
+  -- Vim may read ahead, and run the mapping below before the last key is in the buffer: so whether
+  -- the ghost text fits is asked again here.
+  vim.keymap.set(
+    'i',
+    '<Plug>(keyside-accept-or-tab)',
+    [[<C-g>u<Cmd>lua require('keyside').accept_or_tab()<CR>]]
+  )
 
   local falling = false
   vim.keymap.set('i', '<Tab>', function()
-    -- A mapping made without "noremap" may ask for <Tab> again: then it means the key itself. Vim does not remap a result
-    -- that begins with the mapped key, so this is where it ends.
+    -- A mapping made without "noremap" may ask for <Tab> again: then it means the key itself. Vim
+    -- does not remap a result that begins with the mapped key, so this is where it ends.
     if falling then
       return '<Tab>'
     elseif vim.fn.pumvisible() == 0 and M.visible() then
@@ -86,20 +93,20 @@ function M.map_tab()
       end)
     end
     return '<Plug>(keyside-tab)'
-  end, { expr = true, remap = true, desc = 'keyside: accept the ghost text, or what <Tab> did before' })
+  end, { expr = true, remap = true, desc = 'keyside: accept the ghost text, or as before' })
 end
 
 local subcommands = {
   status = function()
     local state, message = M.status()
     if state == '' then
-      local on = vim.lsp.is_enabled('keyside')
-      print('keyside: ' .. (on and 'not attached to this buffer; see :checkhealth keyside' or 'disabled; :Keyside enable'))
+      local why = 'not attached to this buffer; see :checkhealth keyside'
+      print('keyside: ' .. (vim.lsp.is_enabled('keyside') and why or 'disabled; :Keyside enable'))
       return
     end
     local client = clients(vim.api.nvim_get_current_buf())[1]
     local version = client.server_info and client.server_info.version or ''
-    print(('keyside %s: %s%s'):format(version, state, message ~= '' and (' (' .. message .. ')') or ''))
+    print(('keyside %s: %s %s'):format(version, state, message))
   end,
   enable = function()
     vim.lsp.enable('keyside')
@@ -135,7 +142,9 @@ end
 function M.command(name)
   local run = subcommands[name == '' and 'status' or name]
   if not run then
-    vim.notify(('keyside: no subcommand %q; there are: %s'):format(name, table.concat(M.complete(''), ', ')), vim.log.levels.ERROR)
+    local known = table.concat(M.complete(''), ', ')
+    local text = ('keyside: no subcommand %q; there are: %s'):format(name, known)
+    vim.notify(text, vim.log.levels.ERROR)
     return
   end
   run()

@@ -1,0 +1,17 @@
+//! The language server: the only place that knows the protocol. No policy lives here.
+//!
+//! A message goes `frames` (bytes to one JSON body) -> `transport` (body to request, one task a
+//! request) -> `ingress` (documents change here, in wire order, with no await; the world is taken for
+//! the request) -> tower-lsp's router -> one file of `handlers`.
+
+pub mod client;
+pub mod ext;
+pub mod frames;
+pub mod handlers;
+pub mod ingress;
+pub mod lifetime;
+pub mod proto;
+pub mod server;
+pub mod transport;
+
+pub use transport::{Ended, serve};

@@ -1,0 +1,121 @@
+//! What the client said of itself in `initialize`, as far as keyside needs it.
+//!
+//! Read leniently from the JSON: a capability of an odd shape somewhere else must not cost the session.
+
+use serde_json::Value;
+
+use crate::text::PositionEncoding;
+
+/// The client.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClientProfile {
+    /// The process to die with.
+    pub process_id: Option<u32>,
+    pub encoding: PositionEncoding,
+    pub has_inline_completion: bool,
+    /// Folders of the workspace, as URIs.
+    pub roots: Vec<String>,
+    pub initialization_options: Value,
+}
+
+impl ClientProfile {
+    pub fn from_params(params: &Value) -> Self {
+        let encodings = params.pointer("/capabilities/general/positionEncodings");
+        let offered = |name: &str| {
+            encodings.and_then(Value::as_array).is_some_and(|it| it.iter().any(|it| it == name))
+        };
+        // utf-8 is what the text is kept in; utf-16 is the default that every client has.
+        let encoding = if offered("utf-8") {
+            PositionEncoding::Utf8
+        } else if offered("utf-16") || !offered("utf-32") {
+            PositionEncoding::Utf16
+        } else {
+            PositionEncoding::Utf32
+        };
+        let folders = params.get("workspaceFolders").and_then(Value::as_array);
+        let mut roots: Vec<String> = folders
+            .into_iter()
+            .flatten()
+            .filter_map(|folder| folder.get("uri")?.as_str().map(ToOwned::to_owned))
+            .collect();
+        if roots.is_empty() {
+            roots.extend(params.get("rootUri").and_then(Value::as_str).map(ToOwned::to_owned));
+        }
+        Self {
+            process_id: params
+                .get("processId")
+                .and_then(Value::as_u64)
+                .and_then(|it| u32::try_from(it).ok()),
+            encoding,
+            has_inline_completion: params
+                .pointer("/capabilities/textDocument/inlineCompletion")
+                .is_some_and(|it| !it.is_null()),
+            roots,
+            initialization_options: params
+                .get("initializationOptions")
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The path of a document as a model should see it: relative to the workspace folder that holds it.
+    pub fn path_of(&self, uri: &str) -> String {
+        let relative = self
+            .roots
+            .iter()
+            .filter_map(|root| uri.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'))
+            .min_by_key(|rest| rest.len());
+        let path = relative.or_else(|| uri.strip_prefix("file://")).unwrap_or(uri);
+        percent_decoded(path)
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let hex = (byte == b'%').then(|| [ahead.next(), ahead.next()]);
+        match hex {
+            Some([Some(a), Some(b)]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                let digit = |it: u8| (it as char).to_digit(16).unwrap_or_default() as u8;
+                out.push(digit(a) << 4 | digit(b));
+                bytes = ahead;
+            }
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn encoding(offered: Value) -> PositionEncoding {
+        let params = json!({"capabilities": {"general": {"positionEncodings": offered}}});
+        ClientProfile::from_params(&params).encoding
+    }
+
+    #[test]
+    fn encodings_are_negotiated() {
+        assert_eq!(encoding(json!(["utf-16", "utf-8"])), PositionEncoding::Utf8);
+        assert_eq!(encoding(json!(["utf-32", "utf-16"])), PositionEncoding::Utf16);
+        assert_eq!(encoding(json!(["utf-32"])), PositionEncoding::Utf32);
+        assert_eq!(encoding(json!([])), PositionEncoding::Utf16);
+        assert_eq!(encoding(json!("nonsense")), PositionEncoding::Utf16);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_workspace() {
+        let profile = ClientProfile::from_params(&json!({
+            "processId": null,
+            "rootUri": "file:///unused",
+            "workspaceFolders": [{"uri": "file:///home/me/pro%20ject/", "name": "x"}],
+        }));
+        assert_eq!(profile.path_of("file:///home/me/pro%20ject/src/%C3%A9.rs"), "src/é.rs");
+        assert_eq!(profile.path_of("file:///tmp/a%2.rs"), "/tmp/a%2.rs");
+        assert_eq!(profile.path_of("untitled:Untitled-1"), "untitled:Untitled-1");
+    }
+}

@@ -1,0 +1,39 @@
+//! keyside's own messages, beside the protocol's.
+
+use serde::{Deserialize, Serialize};
+use tower_lsp::gen_lsp_types::{LspNotificationMethod, MessageDirection, Notification};
+
+/// `keyside/status`, server to client: whether ghost text can be had.
+#[derive(Debug)]
+pub enum StatusNotification {}
+
+impl Notification for StatusNotification {
+    type Params = Status;
+    const METHOD: LspNotificationMethod<'static> = LspNotificationMethod::Custom("keyside/status");
+    const MESSAGE_DIRECTION: MessageDirection = MessageDirection::ServerToClient;
+}
+
+/// The parameters of `keyside/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// `loading`, `ready` or `error`.
+    pub state: String,
+    /// One sentence for a person.
+    pub message: String,
+}
+
+/// The parameters of `keyside/document`.
+#[derive(Debug, Deserialize)]
+pub struct DocumentParams {
+    pub uri: String,
+}
+
+/// The answer of `keyside/document`: what the server's own copy is, without its text.
+#[derive(Debug, Serialize)]
+pub struct DocumentAnswer {
+    pub version: i32,
+    /// In bytes of UTF-8.
+    pub length: usize,
+    /// Of the bytes of UTF-8, in hexadecimal.
+    pub sha256: String,
+}

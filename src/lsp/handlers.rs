@@ -1,0 +1,51 @@
+//! One file a request: convert, call one function, convert back.
+
+pub mod completion;
+pub mod document;
+pub mod execute_command;
+pub mod inline_completion;
+pub mod stats;
+
+use std::sync::Arc;
+
+use tower_lsp::gen_lsp_types as lsp;
+use tower_lsp::jsonrpc::{Error, Result};
+
+use crate::assist::{self, Completion, CompletionAsk};
+use crate::generation::GenerationError;
+use crate::lsp::server::Server;
+use crate::text::{Document, World};
+
+/// Completes at a caret of a document of the request's world. `None`: nothing to show.
+async fn complete_at(
+    server: &Server,
+    world: &World,
+    document: &Arc<Document>,
+    rope: ropey::Rope,
+    caret: usize,
+    explicit: bool,
+) -> Result<Option<Completion>> {
+    let ask = CompletionAsk {
+        uri: Arc::clone(&document.uri),
+        language_id: Arc::clone(&document.language_id),
+        path: server.profile().path_of(&document.uri),
+        rope,
+        caret,
+        explicit,
+        arrival: world.arrival,
+        cold: false,
+    };
+    match assist::complete(&server.session, ask).await {
+        Ok(completion) if completion.text.is_empty() => Ok(None),
+        Ok(completion) => Ok(Some(completion)),
+        // A superseded request gets a proper empty answer: its client has asked again already, and an
+        // error would fill the log of clients that do not cancel (Neovim). The state of the model is told
+        // by `keyside/status`; saying it again on each key helps nobody.
+        Err(GenerationError::Superseded | GenerationError::Failed(_)) => Ok(None),
+        Err(GenerationError::Cancelled) => Err(Error::request_cancelled()),
+    }
+}
+
+fn is_explicit(kind: &lsp::InlineCompletionTriggerKind) -> bool {
+    *kind == lsp::InlineCompletionTriggerKind::Invoked
+}

@@ -1,0 +1,59 @@
+//! `textDocument/completion`: the same suggestion in a popup, for clients without ghost text.
+
+use tower_lsp::gen_lsp_types as lsp;
+use tower_lsp::jsonrpc::Result;
+
+use crate::lsp::handlers::complete_at;
+use crate::lsp::ingress::world;
+use crate::lsp::proto::{self, accepted_command, to_range};
+use crate::lsp::server::Server;
+
+/// At most one item, first in the list, to be asked for again at each key.
+pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<lsp::CompletionList> {
+    let world = world();
+    let at = params.text_document_position_params;
+    let uri = at.text_document.uri.0;
+    let document = world.document(&uri).ok_or_else(|| proto::not_open(&uri))?;
+    let caret = proto::caret(&document, at.position, world.encoding);
+    let explicit =
+        params.context.is_some_and(|it| it.trigger_kind == lsp::CompletionTriggerKind::Invoked);
+    let rope = document.rope.clone();
+    let completion = complete_at(server, &world, &document, rope, caret, explicit).await?;
+    let items = completion.map(|completion| {
+        let typed = document.rope.slice(completion.word_start..caret).to_string();
+        let text = typed + &completion.text;
+        let first_line = text.lines().next().unwrap_or_default().trim().to_owned();
+        let end = caret + completion.replaced_after;
+        lsp::CompletionItem {
+            label: first_line.clone(),
+            kind: Some(lsp::CompletionItemKind::Text),
+            detail: Some("keyside".to_owned()),
+            documentation: Some(lsp::Documentation::MarkupContent(lsp::MarkupContent {
+                kind: lsp::MarkupKind::Markdown,
+                value: fenced(&document.language_id, &text),
+            })),
+            preselect: Some(true),
+            // Before every other server's items.
+            sort_text: Some("\0".to_owned()),
+            filter_text: Some(first_line),
+            text_edit: Some(lsp::CompletionItemTextEdit::TextEdit(lsp::TextEdit {
+                range: to_range(&document, completion.word_start, end, world.encoding),
+                new_text: text,
+            })),
+            command: Some(accepted_command(&completion)),
+            ..Default::default()
+        }
+    });
+    Ok(lsp::CompletionList {
+        is_incomplete: true,
+        items: items.into_iter().collect(),
+        ..Default::default()
+    })
+}
+
+/// The text as a fenced block, with a fence longer than any in the text.
+fn fenced(language_id: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language_id}\n{text}\n{fence}")
+}

@@ -1,0 +1,19 @@
+//! `keyside/document`: what the server's own copy of a document is, for tests and bug reports.
+
+use tower_lsp::jsonrpc::Result;
+
+use crate::engine::embedded::hex_sha256;
+use crate::lsp::ext::{DocumentAnswer, DocumentParams};
+use crate::lsp::ingress::world;
+use crate::lsp::proto;
+
+/// Version, length and hash; no text.
+pub fn answer(params: &DocumentParams) -> Result<DocumentAnswer> {
+    let document = world().document(&params.uri).ok_or_else(|| proto::not_open(&params.uri))?;
+    let text = document.rope.to_string();
+    Ok(DocumentAnswer {
+        version: document.version,
+        length: text.len(),
+        sha256: hex_sha256(text.as_bytes()),
+    })
+}

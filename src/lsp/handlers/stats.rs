@@ -1,0 +1,67 @@
+//! `keyside/stats`: counts and times since the start, and of the last completion.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::assist::Session;
+use crate::engine::EngineState;
+
+/// Numbers and names only.
+pub fn answer(session: &Session) -> Value {
+    let engine = session.engine();
+    let counts = engine.counts();
+    let stats = &session.stats;
+    let n = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let model = match engine.state() {
+        EngineState::Loading => json!({"state": "loading"}),
+        EngineState::Failed(message) => json!({"state": "error", "message": message}),
+        EngineState::Ready(model) => json!({
+            "state": "ready",
+            "name": model.name,
+            "n_params": model.n_params,
+            "context_tokens": model.n_context_tokens,
+            "threads": model.n_threads,
+            "fim": model.template.family,
+            "load_ms": ms(model.load_time),
+        }),
+    };
+    let last = stats.last().map(|last| {
+        json!({
+            "cached_tokens": last.usage.cached_tokens,
+            "evaluated_tokens": last.usage.evaluated_tokens,
+            "generated_tokens": last.usage.generated_tokens,
+            "assemble_ms": ms(last.assemble),
+            "queue_ms": ms(last.times.queue),
+            "prompt_ms": ms(last.times.prompt),
+            "generate_ms": ms(last.times.generate),
+            "total_ms": ms(last.total),
+            "confidence": last.confidence,
+            "source": last.source,
+            "dropped": last.dropped,
+        })
+    });
+    json!({
+        "uptime_ms": ms(session.started().elapsed()),
+        "model": model,
+        "completions": {
+            "requested": n(&stats.requested),
+            "shown": n(&stats.shown),
+            "empty": n(&stats.empty),
+            "accepted": n(&stats.accepted),
+        },
+        "engine": {
+            "busy": counts.busy.load(Ordering::Relaxed),
+            "generations": n(&counts.generations),
+            "cancelled": n(&counts.cancelled),
+            "superseded": n(&counts.superseded),
+            "failed": n(&counts.failed),
+            "cached_tokens": n(&counts.cached_tokens),
+            "evaluated_tokens": n(&counts.evaluated_tokens),
+            "generated_tokens": n(&counts.generated_tokens),
+        },
+        "last": last,
+    })
+}

@@ -1,0 +1,70 @@
+//! Between the protocol's types and keyside's own.
+
+use serde_json::json;
+use tower_lsp::gen_lsp_types as lsp;
+use tower_lsp::jsonrpc;
+
+use crate::assist::Completion;
+use crate::text::position::{place, position_of};
+use crate::text::{Change, Document, LinePosition, LineRange, PositionEncoding};
+
+pub fn from_position(position: lsp::Position) -> LinePosition {
+    LinePosition { line: position.line, column: position.character }
+}
+
+pub fn from_range(range: lsp::Range) -> LineRange {
+    LineRange { start: from_position(range.start), end: from_position(range.end) }
+}
+
+pub fn from_change(change: lsp::TextDocumentContentChangeEvent) -> Change {
+    match change {
+        lsp::TextDocumentContentChangeEvent::TextDocumentContentChangePartial(it) => {
+            Change { range: Some(from_range(it.range)), text: it.text }
+        }
+        lsp::TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(it) => {
+            Change { range: None, text: it.text }
+        }
+    }
+}
+
+pub fn to_encoding(encoding: PositionEncoding) -> lsp::PositionEncodingKind {
+    match encoding {
+        PositionEncoding::Utf8 => lsp::PositionEncodingKind::UTF8,
+        PositionEncoding::Utf16 => lsp::PositionEncodingKind::UTF16,
+        PositionEncoding::Utf32 => lsp::PositionEncodingKind::UTF32,
+    }
+}
+
+/// The character index of a position in a document.
+pub fn caret(document: &Document, position: lsp::Position, encoding: PositionEncoding) -> usize {
+    place(&document.rope, from_position(position), encoding).char_index
+}
+
+/// A range of characters on one line of a document.
+pub fn to_range(
+    document: &Document,
+    start: usize,
+    end: usize,
+    encoding: PositionEncoding,
+) -> lsp::Range {
+    let to_position = |index| {
+        let at = position_of(&document.rope, index, encoding);
+        lsp::Position { line: at.line, character: at.column }
+    };
+    lsp::Range { start: to_position(start), end: to_position(end) }
+}
+
+/// The command that a client sends when a suggestion is accepted.
+pub fn accepted_command(completion: &Completion) -> lsp::Command {
+    lsp::Command {
+        title: "Tell keyside that the suggestion was accepted".to_owned(),
+        tooltip: None,
+        command: "keyside.accepted".to_owned(),
+        arguments: Some(vec![json!(completion.id)]),
+    }
+}
+
+/// The error for a request about a document that is not open.
+pub fn not_open(uri: &str) -> jsonrpc::Error {
+    jsonrpc::Error::invalid_params(format!("{uri} is not open; send textDocument/didOpen first"))
+}

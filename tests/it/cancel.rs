@@ -1,0 +1,139 @@
+//! Cancelling, superseding, and staying responsive while a model works.
+
+use std::time::Duration;
+
+use keyside::config::{CompletionConfig, Config};
+use keyside::engine::fake::FakeScript;
+use serde_json::{Value, json};
+
+use crate::support::{Client, inline_params, saying};
+
+const URI: &str = "file:///a.rs";
+
+/// Says `x` for ever, slowly: a completion of ten seconds.
+fn endless() -> Client {
+    let script = FakeScript {
+        answer: String::new(),
+        time_per_token: Duration::from_millis(20),
+        panic_on: None,
+    };
+    let completion =
+        CompletionConfig { max_tokens: 512, generate_ms: 60_000, ..CompletionConfig::default() };
+    Client::with_fake_and(script, Config { completion, ..Config::default() })
+}
+
+async fn decoding(client: &Client) -> Value {
+    for _ in 0..2_000 {
+        let engine = client.stats().await["engine"].clone();
+        if engine["generated_tokens"].as_u64() > Some(1) {
+            return engine;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("nothing is decoded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_is_answered_and_decoding_stops() {
+    let client = endless();
+    client.initialize(&[]).await;
+    client.open(URI, "let x = ");
+    let (id, answer) = client.inline_completion(URI, 0, 8);
+    decoding(&client).await;
+    client.notify("$/cancelRequest", json!({"id": id}));
+    let answer = answer.await.unwrap();
+    assert_eq!(answer["error"]["code"], -32800, "{answer}");
+    // The flag is read before each token; once the engine is idle nothing is generated any more.
+    let mut engine = client.stats().await["engine"].clone();
+    for _ in 0..200 {
+        if engine["busy"] == false {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        engine = client.stats().await["engine"].clone();
+    }
+    assert_eq!((&engine["busy"], &engine["cancelled"]), (&json!(false), &json!(1)));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(client.stats().await["engine"]["generated_tokens"], engine["generated_tokens"]);
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_evaluation_of_a_prompt_can_be_cancelled() {
+    // The real model: a long prompt is being evaluated when the cancel comes.
+    let client = Client::with_embedded_model();
+    client.initialize(&[]).await;
+    client.model_ready().await;
+    let source =
+        std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    let mut n_cancelled = 0;
+    for n in 0..20 {
+        let uri = format!("file:///{n}.rs");
+        client.open(&uri, &format!("// {n}\n{source}"));
+        let (id, answer) = client.inline_completion(&uri, 120, 0);
+        client.notify("$/cancelRequest", json!({"id": id}));
+        n_cancelled += usize::from(answer.await.unwrap()["error"]["code"] == -32800);
+    }
+    assert!(n_cancelled > 0);
+    // And the context is in order afterwards: the same question has the same answer as a fresh server's.
+    let text = "fn total() -> u32 {\n    let mut result = 0;\n    result += 1;\n    resu\n}\n";
+    client.open("file:///b.rs", text);
+    let ghost = client.ghost("file:///b.rs", 3, 8).await;
+    let fresh = Client::with_embedded_model();
+    fresh.initialize(&[]).await;
+    fresh.open("file:///b.rs", text);
+    let expected = fresh.ghost("file:///b.rs", 3, 8).await;
+    assert_eq!(ghost.map(|it| it.text), expected.map(|it| it.text));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_and_cancels_are_taken_in_while_eight_requests_are_in_flight() {
+    let client = endless();
+    client.initialize(&[]).await;
+    client.open(URI, "let x = ");
+    let mut answers = Vec::new();
+    for n in 0..8 {
+        client.type_at(URI, 2 + n, 0, 8, "a");
+        answers.push(client.inline_completion(URI, 0, 9));
+    }
+    // The document answers of the last edit although no completion has ended by itself.
+    let copy = client.ask("keyside/document", json!({"uri": URI})).await;
+    assert_eq!(copy["result"]["version"], 9);
+    let (last, earlier) = answers.split_last_mut().unwrap();
+    for (_, answer) in earlier {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer["result"]["items"], json!([]), "superseded");
+    }
+    client.notify("$/cancelRequest", json!({"id": last.0}));
+    assert_eq!((&mut last.1).await.unwrap()["error"]["code"], -32800);
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_keys_faster_than_the_model() {
+    let script = FakeScript { time_per_token: Duration::from_millis(2), ..saying("the last one") };
+    let client = Client::with_fake(script);
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "");
+    let mut answers = Vec::new();
+    for n in 0..1_000 {
+        client.type_at(URI, n + 2, 0, n as usize, "k");
+        answers.push(
+            client
+                .request("textDocument/inlineCompletion", inline_params(URI, 0, n as usize + 1))
+                .1,
+        );
+    }
+    let mut last = Value::Null;
+    for answer in answers {
+        last = answer.await.unwrap();
+        assert!(last["result"]["items"].is_array(), "{last}");
+    }
+    let text = last["result"]["items"][0]["insertText"].as_str().unwrap();
+    assert_eq!(text, format!("{}the last one", "k".repeat(1_000)));
+    let engine = client.stats().await["engine"].clone();
+    let n = |key: &str| engine[key].as_u64().unwrap();
+    assert_eq!(n("generations") + n("superseded") + n("cancelled"), 1_000, "{engine}");
+    assert_eq!(client.n_unanswered(), 0);
+    client.assert_no_faults();
+}

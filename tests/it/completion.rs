@@ -1,0 +1,204 @@
+//! Ghost text as a client gets it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Ghost, inline_params, saying};
+
+const URI: &str = "file:///work/src/a.rs";
+
+/// Opens a text with `$0` for the caret and asks there. Shows the line as the editor would have it after
+/// accepting, with what the item replaces in `[…]` brackets: `kept[replaced->new]kept`.
+async fn shown(answer: &str, marked: &str) -> String {
+    let client = Client::with_fake(saying(answer));
+    client.initialize(&["utf-8"]).await;
+    let caret = marked.find("$0").expect("$0 marks the caret");
+    let text = marked.replacen("$0", "", 1);
+    client.open(URI, &text);
+    let line = text[..caret].matches('\n').count();
+    let column = caret - text[..caret].rfind('\n').map_or(0, |at| at + 1);
+    let ghost = client.ghost(URI, line, column).await;
+    client.assert_no_faults();
+    let line_text = text.split('\n').nth(line).unwrap();
+    match ghost {
+        None => "nothing".to_owned(),
+        Some(Ghost { text, start, end, .. }) => {
+            let (start, end) = (start as usize, end as usize);
+            format!(
+                "{}[{}->{text}]{}",
+                &line_text[..start],
+                &line_text[start..end],
+                &line_text[end..]
+            )
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_replace_the_word_at_the_caret() {
+    // The fake says its answer after the forced bytes, which it says too, so they are part of it here.
+    assert_eq!(shown(" = 1;", "let value$0").await, "let [value->value = 1;]");
+    assert_eq!(shown("1;", "let x =$0\n").await, "let x =[->1;]");
+    assert_eq!(shown("a, b)", "call($0)").await, "call([->a, b])");
+    assert_eq!(shown("a, b);", "call($0)").await, "call([)->a, b);]");
+    assert_eq!(shown("  ", "let x$0").await, "nothing");
+    assert_eq!(shown("漢😀", "let é$0").await, "let [é->é漢😀]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn line_breaks_are_the_documents_own() {
+    assert_eq!(shown("a();\n    b();", "{\r\n    $0\r\n}\r\n").await, "    [->a();\r\n    b();]\r");
+    assert_eq!(shown("a();\n    b();", "{\n    $0\n}\n").await, "    [->a();\n    b();]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selected_popup_item_is_part_of_the_answer() {
+    let client = Client::with_fake(saying("(1)"));
+    client.initialize(&["utf-16"]).await;
+    client.open(URI, "let x = se");
+    let mut params = inline_params(URI, 0, 10);
+    let range = json!({"start": {"line": 0, "character": 8}, "end": {"line": 0, "character": 10}});
+    params["context"]["selectedCompletionInfo"] = json!({"range": range, "text": "select"});
+    let answer = client.ask("textDocument/inlineCompletion", params).await;
+    let item = &answer["result"]["items"][0];
+    assert_eq!(item["range"], range);
+    assert_eq!(item["insertText"], "select(1)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acceptance_is_counted() {
+    let client = Client::with_fake(saying("1;"));
+    client.initialize(&[]).await;
+    client.open(URI, "let x = ");
+    let ghost = client.ghost(URI, 0, 8).await.expect("ghost text");
+    let answer = client.ask("workspace/executeCommand", ghost.command.clone()).await;
+    assert_eq!(answer["result"], Value::Null);
+    assert!(answer.get("error").is_none());
+    let stats = client.stats().await;
+    assert_eq!(
+        stats["completions"],
+        json!({"requested": 1, "shown": 1, "empty": 0, "accepted": 1})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_popup_is_for_clients_without_ghost_text() {
+    let client = Client::with_fake(saying("len();"));
+    let with = client.initialize(&[]).await;
+    assert_eq!(with["serverInfo"]["name"], "keyside");
+    assert_eq!(with["capabilities"]["inlineCompletionProvider"], true);
+    assert_eq!(with["capabilities"].get("completionProvider"), None);
+
+    let client = Client::with_fake(saying("len();"));
+    let without = client.initialize_with(json!({"processId": null, "capabilities": {}})).await;
+    assert_eq!(without["capabilities"]["inlineCompletionProvider"], true);
+    assert!(without["capabilities"]["completionProvider"]["triggerCharacters"].is_array());
+    client.open(URI, "let n = items.");
+    let params = json!({"textDocument": {"uri": URI}, "position": {"line": 0, "character": 14}});
+    let answer = client.ask("textDocument/completion", params).await;
+    let list = &answer["result"];
+    assert_eq!(list["isIncomplete"], true);
+    assert_eq!(list["items"][0]["textEdit"]["newText"], "len();");
+    assert_eq!(list["items"][0]["command"]["command"], "keyside.accepted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_switch_it_off() {
+    let client = Client::with_fake(saying("1;"));
+    let options = json!({"completion": {"disabled_languages": ["rust"]}, "colour": "red"});
+    client.initialize_with(json!({"capabilities": {}, "initializationOptions": options})).await;
+    client.open(URI, "let x = ");
+    // `initialized` is a notification; its effect is there when its message about `colour` is.
+    for _ in 0..1_000 {
+        if client.unasked.lock().unwrap().iter().any(|it| it.to_string().contains("colour")) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(client.ghost(URI, 0, 8).await, None);
+    client.notify(
+        "workspace/didChangeConfiguration",
+        json!({"settings": {"keyside": {"completion": {"disabled_languages": []}}}}),
+    );
+    for _ in 0..1_000 {
+        if client.ghost(URI, 0, 8).await.is_some() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("the new settings had no effect");
+}
+
+/// Types a text at one place with the embedded model, a request after each key, as VS Code does.
+#[tokio::test(flavor = "multi_thread")]
+async fn typing_three_hundred_characters_evaluates_only_what_is_new() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-16"]).await;
+    let source = std::fs::read_to_string(crate::support::repository("src/text/edit.rs")).unwrap();
+    let lines: Vec<&str> = source.lines().collect();
+    let at = lines.iter().position(|line| line.contains("let (start, end) =")).unwrap();
+    let before = lines[..at].join("\n") + "\n";
+    let after = lines[at..].join("\n");
+    client.open(URI, &format!("{before}\n{after}"));
+    client.model_ready().await;
+    let typed = "    let first = place(&rope, range.start, encoding); let last = place(&rope, range.end, \
+                 encoding); assert!(first.char_index <= last.char_index); let removed = \
+                 rope.slice(first.char_index..last.char_index).to_string(); let inserted = \
+                 change.text.chars().count(); counts.push((removed.len(), inserted)); let total = \
+                 removed.len() + inserted;";
+    let typed: String = typed.chars().take(300).collect();
+    assert_eq!(typed.chars().count(), 300);
+    let mut evaluated = Vec::new();
+    for (column, c) in typed.chars().enumerate() {
+        let version = i32::try_from(column).unwrap() + 2;
+        client.type_at(URI, version, at, column, &c.to_string());
+        let answer =
+            client.ask("textDocument/inlineCompletion", inline_params(URI, at, column + 1)).await;
+        assert!(answer["result"]["items"].is_array(), "{answer}");
+        let last = client.stats().await["last"].clone();
+        evaluated.push((
+            last["evaluated_tokens"].as_u64().unwrap(),
+            last["cached_tokens"].as_u64().unwrap(),
+        ));
+    }
+    let (first, rest) = evaluated.split_first().unwrap();
+    assert_eq!(first.1, 0, "the first prompt can't be cached");
+    let mut per_key: Vec<u64> = rest.iter().map(|(evaluated, _)| *evaluated).collect();
+    per_key.sort_unstable();
+    assert!(per_key[per_key.len() / 2] <= 4, "median {}", per_key[per_key.len() / 2]);
+    for (evaluated, cached) in rest {
+        assert!(evaluated < cached, "a prefill of {evaluated} with {cached} cached");
+    }
+    assert_eq!(client.n_unanswered(), 0);
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caret_inside_an_identifier_completes_it() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    let text = "fn total(quantities: &[u32]) -> u32 {\n    let mut result = 0;\n    for quantity in \
+                quantities {\n        result += quantity;\n    }\n    resu\n}\n";
+    client.open(URI, text);
+    let ghost = client.ghost(URI, 5, 8).await.expect("ghost text");
+    assert_eq!((ghost.start, ghost.end), (4, 8));
+    assert!(ghost.text.starts_with("result"), "{ghost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_generated_is_kept_when_it_is_accepted() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    let text = "fn a() {\n    let first = map.get(1).unwrap();\n    let second = \
+                map.get(2).unwrap();\n    let third = map.get(\n}\n";
+    client.open(URI, text);
+    let ghost = client.ghost(URI, 3, 24).await.expect("ghost text");
+    let added = &ghost.text[(24 - ghost.start as usize)..];
+    assert!(added.len() > 5, "{ghost:?}");
+    let prompt = client.stats().await["last"].clone();
+    client.type_at(URI, 2, 3, 24, added);
+    client.ask("textDocument/inlineCompletion", inline_params(URI, 3, 24 + added.len())).await;
+    let last = client.stats().await["last"].clone();
+    let before =
+        prompt["cached_tokens"].as_u64().unwrap() + prompt["evaluated_tokens"].as_u64().unwrap();
+    assert!(last["cached_tokens"].as_u64().unwrap() > before, "{last} after {prompt}");
+}

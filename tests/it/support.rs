@@ -1,0 +1,392 @@
+//! A client for tests: over a memory pipe to a server in this process, or over the stdio of a real one.
+//!
+//! It keeps the protocol's books: a second answer to a request, or an answer to nothing, fails the test.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keyside::assist::Session;
+use keyside::config::Config;
+use keyside::config::folders::Folders;
+use keyside::config::layers::Layer;
+use keyside::engine::Engine;
+use keyside::engine::fake::{FakeModel, FakeScript};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+
+/// Longer than anything may take on a machine that does something else as well.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is gone when the test is over.
+pub struct TempFolder(pub PathBuf);
+
+impl TempFolder {
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("keyside-test-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+
+    pub fn folders(&self) -> Folders {
+        Folders::find(Some(self.0.clone())).expect("folders below a given home")
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+type Waiting = Arc<Mutex<HashMap<i64, oneshot::Sender<Value>>>>;
+
+/// The client.
+pub struct Client {
+    to_server: mpsc::UnboundedSender<Vec<u8>>,
+    waiting: Waiting,
+    next_id: AtomicI64,
+    /// Everything that the server sent without being asked.
+    pub unasked: Arc<Mutex<Vec<Value>>>,
+    faults: Arc<Mutex<Vec<String>>>,
+    /// Resolves when the server has closed its end.
+    pub closed: Option<oneshot::Receiver<()>>,
+    pub child: Option<Child>,
+    pub home: TempFolder,
+}
+
+/// A fake model's engine.
+pub fn fake_engine(script: FakeScript) -> Engine {
+    Engine::start(move || Ok(Box::new(FakeModel::new(script)))).expect("a thread")
+}
+
+/// A script that says `answer` at once.
+pub fn saying(answer: &str) -> FakeScript {
+    FakeScript { answer: answer.to_owned(), time_per_token: Duration::ZERO, panic_on: None }
+}
+
+impl Client {
+    /// A server in this process with the embedded model.
+    pub fn with_embedded_model() -> Self {
+        let home = TempFolder::new();
+        let session = Session::start(Config::default(), home.folders()).expect("a thread");
+        Self::in_process(session, home)
+    }
+
+    /// A server in this process with a fake model.
+    pub fn with_fake(script: FakeScript) -> Self {
+        Self::with_fake_and(script, Config::default())
+    }
+
+    pub fn with_fake_and(script: FakeScript, config: Config) -> Self {
+        let home = TempFolder::new();
+        let session = Session::with_engine(config, home.folders(), fake_engine(script));
+        Self::in_process(session, home)
+    }
+
+    fn in_process(session: Session, home: TempFolder) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let (their_input, their_output) = tokio::io::split(theirs);
+        let (our_input, our_output) = tokio::io::split(ours);
+        let file = Layer { source: "file".to_owned(), values: Value::Null };
+        tokio::spawn(keyside::lsp::serve(their_input, their_output, Arc::new(session), file));
+        Self::over(our_input, our_output, home)
+    }
+
+    /// The real program over its real stdio.
+    pub fn real_process() -> Self {
+        Self::real_process_in(TempFolder::new())
+    }
+
+    pub fn real_process_in(home: TempFolder) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
+            .arg("serve")
+            .env("KEYSIDE_HOME", &home.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program that this test belongs to");
+        let input = child.stdout.take().expect("piped");
+        let output = child.stdin.take().expect("piped");
+        let mut client = Self::over(input, output, home);
+        client.child = Some(child);
+        client
+    }
+
+    fn over<R, W>(input: R, mut output: W, home: TempFolder) -> Self
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (to_server, mut outgoing) = mpsc::unbounded_channel::<Vec<u8>>();
+        tokio::spawn(async move {
+            while let Some(bytes) = outgoing.recv().await {
+                if output.write_all(&bytes).await.is_err() || output.flush().await.is_err() {
+                    break;
+                }
+            }
+            // Dropping `output` closes the server's input.
+        });
+        let waiting = Waiting::default();
+        let unasked = Arc::new(Mutex::new(Vec::new()));
+        let faults = Arc::new(Mutex::new(Vec::new()));
+        let (at_end, closed) = oneshot::channel();
+        let reader = read_all(
+            input,
+            Arc::clone(&waiting),
+            Arc::clone(&unasked),
+            Arc::clone(&faults),
+            to_server.downgrade(),
+        );
+        tokio::spawn(async move {
+            reader.await;
+            let _ = at_end.send(());
+        });
+        Self {
+            to_server,
+            waiting,
+            next_id: AtomicI64::new(1),
+            unasked,
+            faults,
+            closed: Some(closed),
+            child: None,
+            home,
+        }
+    }
+
+    /// The handshake, with the encodings that the client offers.
+    pub async fn initialize(&self, encodings: &[&str]) -> Value {
+        let capabilities = json!({
+            "general": {"positionEncodings": encodings},
+            "textDocument": {"inlineCompletion": {"dynamicRegistration": false}},
+        });
+        self.initialize_with(json!({"processId": null, "capabilities": capabilities})).await
+    }
+
+    pub async fn initialize_with(&self, params: Value) -> Value {
+        let result = self.ask("initialize", params).await;
+        self.notify("initialized", json!({}));
+        result["result"].clone()
+    }
+
+    pub fn send_raw(&self, bytes: &[u8]) {
+        let _ = self.to_server.send(bytes.to_vec());
+    }
+
+    pub fn send_body(&self, body: &[u8]) {
+        self.send_raw(&keyside::lsp::frames::encode(body));
+    }
+
+    pub fn send(&self, message: &Value) {
+        self.send_body(message.to_string().as_bytes());
+    }
+
+    pub fn notify(&self, method: &str, params: Value) {
+        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// Sends a request; the answer comes over the channel.
+    pub fn request(&self, method: &str, params: Value) -> (i64, oneshot::Receiver<Value>) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.lock().unwrap().insert(id, sender);
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        (id, receiver)
+    }
+
+    /// Sends a request and waits for its answer, the whole message.
+    #[track_caller]
+    pub fn ask(&self, method: &str, params: Value) -> impl Future<Output = Value> {
+        let (_, answer) = self.request(method, params);
+        let method = method.to_owned();
+        async move {
+            tokio::time::timeout(PATIENCE, answer)
+                .await
+                .unwrap_or_else(|_| panic!("no answer to {method}"))
+                .unwrap_or_else(|_| panic!("the server went away before answering {method}"))
+        }
+    }
+
+    pub fn open(&self, uri: &str, text: &str) {
+        let document = json!({"uri": uri, "languageId": "rust", "version": 1, "text": text});
+        self.notify("textDocument/didOpen", json!({"textDocument": document}));
+    }
+
+    pub fn change(&self, uri: &str, version: i32, changes: Value) {
+        let document = json!({"uri": uri, "version": version});
+        self.notify(
+            "textDocument/didChange",
+            json!({"textDocument": document, "contentChanges": changes}),
+        );
+    }
+
+    /// Types a text at a place of one line: utf-16 or narrower positions, ASCII only.
+    pub fn type_at(&self, uri: &str, version: i32, line: usize, column: usize, text: &str) {
+        let at = json!({"line": line, "character": column});
+        self.change(uri, version, json!([{"range": {"start": at, "end": at}, "text": text}]));
+    }
+
+    pub fn inline_completion(
+        &self,
+        uri: &str,
+        line: usize,
+        column: usize,
+    ) -> (i64, oneshot::Receiver<Value>) {
+        self.request("textDocument/inlineCompletion", inline_params(uri, line, column))
+    }
+
+    /// Ghost text at a place: what an editor would show, or `None`.
+    pub async fn ghost(&self, uri: &str, line: usize, column: usize) -> Option<Ghost> {
+        let answer =
+            self.ask("textDocument/inlineCompletion", inline_params(uri, line, column)).await;
+        Ghost::of(&answer)
+    }
+
+    pub async fn stats(&self) -> Value {
+        self.ask("keyside/stats", Value::Null).await["result"].clone()
+    }
+
+    /// Waits until the model is loaded.
+    pub async fn model_ready(&self) {
+        for _ in 0..6_000 {
+            if self.stats().await["model"]["state"] != "loading" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the model was not loaded");
+    }
+
+    /// Fails where the server has broken the protocol.
+    pub fn assert_no_faults(&self) {
+        let faults = self.faults.lock().unwrap();
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+
+    pub fn n_unanswered(&self) -> usize {
+        self.waiting.lock().unwrap().len()
+    }
+
+    /// Closes the server's input and waits until the server is gone.
+    pub async fn hang_up(self) {
+        let Self { to_server, closed, child, .. } = self;
+        drop(to_server);
+        if let Some(closed) = closed {
+            tokio::time::timeout(PATIENCE, closed).await.expect("the server stayed").unwrap();
+        }
+        drop(child);
+    }
+}
+
+pub fn inline_params(uri: &str, line: usize, column: usize) -> Value {
+    json!({
+        "textDocument": {"uri": uri},
+        "position": {"line": line, "character": column},
+        "context": {"triggerKind": 2},
+    })
+}
+
+/// An inline item, as far as tests look at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ghost {
+    pub text: String,
+    pub start: u64,
+    pub end: u64,
+    pub command: Value,
+}
+
+impl Ghost {
+    pub fn of(answer: &Value) -> Option<Self> {
+        let items = answer["result"]["items"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let item = items.first()?;
+        Some(Self {
+            text: item["insertText"].as_str().expect("plain text").to_owned(),
+            start: item["range"]["start"]["character"].as_u64().expect("a range"),
+            end: item["range"]["end"]["character"].as_u64().expect("a range"),
+            command: item["command"].clone(),
+        })
+    }
+}
+
+async fn read_all<R: AsyncRead + Unpin>(
+    input: R,
+    waiting: Waiting,
+    unasked: Arc<Mutex<Vec<Value>>>,
+    faults: Arc<Mutex<Vec<String>>>,
+    to_server: mpsc::WeakUnboundedSender<Vec<u8>>,
+) {
+    let mut input = BufReader::new(input);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            match input.read_line(&mut line).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            match line.trim_end().strip_prefix("Content-Length: ") {
+                Some(n) => length = n.parse().expect("a length"),
+                None if line.trim_end().is_empty() => break,
+                None => faults.lock().unwrap().push(format!("stdout carries {line:?}")),
+            }
+        }
+        let mut body = vec![0; length];
+        if input.read_exact(&mut body).await.is_err() {
+            return;
+        }
+        let message: Value = serde_json::from_slice(&body).expect("JSON");
+        let id = message["id"].as_i64();
+        match (message.get("method").is_some(), id) {
+            (true, Some(id)) => {
+                unasked.lock().unwrap().push(message);
+                let answer = json!({"jsonrpc": "2.0", "id": id, "result": null}).to_string();
+                if let Some(to_server) = to_server.upgrade() {
+                    let _ = to_server.send(keyside::lsp::frames::encode(answer.as_bytes()));
+                }
+            }
+            (true, None) => unasked.lock().unwrap().push(message),
+            (false, Some(id)) => match waiting.lock().unwrap().remove(&id) {
+                Some(sender) => {
+                    let _ = sender.send(message);
+                }
+                None => faults.lock().unwrap().push(format!("a second answer: {message}")),
+            },
+            (false, None) => unasked.lock().unwrap().push(message),
+        }
+    }
+}
+
+/// Small, seeded and the same everywhere (xorshift64*, Vigna 2016).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.max(1))
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let wide = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        (wide >> 33) as usize % bound.max(1)
+    }
+
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
+
+/// A file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
