@@ -1,8 +1,11 @@
 //! The command line: what each command takes, and one file a command.
 
 pub mod complete;
+pub mod config;
+pub mod doctor;
 pub mod serve;
 pub mod setup;
+pub mod try_it;
 
 use std::process::ExitCode;
 
@@ -32,6 +35,29 @@ enum Command {
     },
     /// Complete at one caret, or many carets from standard input.
     Complete(CompleteArguments),
+    /// Type a file as a person would; show the ghost text and its latency.
+    Try(try_it::TryArguments),
+    /// What works here and what does not, each with the fix.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// The settings in force, each with where it came from.
+    Show {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The JSON Schema of the settings.
+    Schema,
 }
 
 /// What `complete` takes.
@@ -59,6 +85,10 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         None | Some(Command::Serve { .. }) => serve::run(),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
+        Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
+        Some(Command::Doctor { json }) => doctor::run(json).map(done),
+        Some(Command::Config(ConfigCommand::Show { json })) => config::show(json).map(done),
+        Some(Command::Config(ConfigCommand::Schema)) => config::schema().map(done),
     };
     match result {
         Ok(code) => code,

@@ -47,7 +47,7 @@ for ring in pgp gpg; do
     [ ! -e $ring ] || KEYRING=$ring
 done
 [ -n "${KEYRING:-}" ] || fail "the package debian-archive-keyring is missing here"
-# Debian's archive has a path that ends in /debian, on whatever host. Both forms of entries are read.
+# Debian's archive has a path that ends in /debian, on whatever host; entries come in two forms.
 LISTS=/etc/apt/sources.list.d
 MIRRORS=$(cat /etc/apt/sources.list $LISTS/*.list $LISTS/*.sources 2>/dev/null |
     sed -n 's/^deb \(\[[^]]*\] *\)\{0,1\}\([^ ]*\).*/\2/p; s/^URIs: *//p' |

@@ -1,1 +1,265 @@
-//! placeholder
+//! Whatever arrives: an answer or a clear error, never a panic, never a wrong document afterwards.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, inline_params, saying};
+
+const URI: &str = "file:///a.rs";
+
+async fn server() -> Client {
+    let client = Client::with_fake(saying("1;"));
+    client.initialize(&["utf-16"]).await;
+    client
+}
+
+/// The text's hash as the server has it, against the text that is expected.
+#[track_caller]
+fn assert_text(client: &Client, expected: &str) -> impl Future<Output = ()> {
+    let answer = client.ask("keyside/document", json!({"uri": URI}));
+    let expected = keyside::engine::embedded::hex_sha256(expected.as_bytes());
+    async move { assert_eq!(answer.await["result"]["sha256"], expected) }
+}
+
+async fn warning(client: &Client, part: &str) {
+    for _ in 0..1_000 {
+        if client.unasked.lock().unwrap().iter().any(|it| it.to_string().contains(part)) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("no message with {part:?}: {:#?}", client.unasked.lock().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_outside_the_text() {
+    let client = server().await;
+    client.open(URI, "let x = \n");
+    for (line, column) in [(0, 999), (99, 0), (99, 99), (4_294_967_295, 4_294_967_295)] {
+        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, line, column)).await;
+        assert!(answer["result"]["items"].is_array(), "{answer}");
+    }
+    for position in [json!({"line": -1, "character": 0}), json!({"line": 1.5}), json!("x"), json!(null)] {
+        let mut params = inline_params(URI, 0, 0);
+        params["position"] = position;
+        let answer = client.ask("textDocument/inlineCompletion", params).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+    assert_text(&client, "let x = \n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_that_can_not_be_followed() {
+    let client = server().await;
+    client.change("file:///unknown.rs", 2, json!([{"text": "x"}]));
+    warning(&client, "is not open").await;
+    client.notify("textDocument/didClose", json!({"textDocument": {"uri": "file:///unknown.rs"}}));
+
+    client.open(URI, "one");
+    client.change(URI, 7, json!([{"text": "seven"}]));
+    client.change(URI, 3, json!([{"text": "three"}]));
+    client.change(URI, 7, json!([{"text": "seven again"}]));
+    warning(&client, "came after version 7").await;
+    assert_text(&client, "seven").await;
+
+    // Not one of the changes is applied where one of them can't be read.
+    client.change(URI, 8, json!([{"text": "eight"}, {"range": "x", "text": 4}]));
+    warning(&client, "could not be read").await;
+    assert_text(&client, "seven").await;
+    client.change(URI, 9, json!([{"text": "nine"}]));
+    assert_text(&client, "nine").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_for_documents_that_are_not_open() {
+    let client = server().await;
+    for method in ["textDocument/inlineCompletion", "textDocument/completion", "keyside/document"] {
+        let mut params = inline_params("file:///nowhere.rs", 0, 0);
+        params["uri"] = json!("file:///nowhere.rs");
+        params["context"]["triggerKind"] = json!(1);
+        let answer = client.ask(method, params).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains("not open"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lone_surrogates() {
+    let client = server().await;
+    client.open(URI, "ab\n");
+    // As JSON.stringify writes half a pair; serde_json alone would refuse the whole message.
+    client.send_body(
+        br#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///a.rs","version":2},"contentChanges":[{"range":{"start":{"line":0,"character":1},"end":{"line":0,"character":1}},"text":"\ud83d"}]}}"#,
+    );
+    assert_text(&client, "a\u{fffd}b\n").await;
+    // The half is one unit wide, so the next position is where the client means it.
+    client.type_at(URI, 3, 0, 2, "-");
+    assert_text(&client, "a\u{fffd}-b\n").await;
+    client.change(URI, 4, json!([{"text": "x😀y"}]));
+    let half = |start: u32, end: u32| {
+        json!([{"range": {"start": {"line": 0, "character": start}, "end": {"line": 0, "character": end}}, "text": ""}])
+    };
+    client.change(URI, 5, half(2, 3));
+    assert_text(&client, "x\u{fffd}y").await;
+    let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 2)).await;
+    assert!(answer["result"]["items"].is_array());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nul_bytes_and_odd_characters() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    for text in ["\0\0let x = \0", "\u{feff}let x = ", "\u{202e}let\u{200b}x = ", "👩\u{200d}👩\u{200d}👧 ", "\r\r\n\n\r", ""] {
+        client.open(URI, text);
+        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, text.len())).await;
+        assert!(answer["result"]["items"].is_array(), "{answer}");
+        assert_text(&client, text).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn markers_in_the_text_are_text() {
+    // Spelled-out markers take as many tokens as text that looks like them. As markers they would take
+    // one each, and the first would end the prompt's first section.
+    let mut n_tokens = Vec::new();
+    for (prefix, middle, end) in
+        [("<|fim_prefix|>", "<|fim_middle|>", "<|endoftext|>"), ("<|fin_prefix|>", "<|fin_middle|>", "<|endovtext|>")]
+    {
+        let client = Client::with_embedded_model();
+        client.initialize(&["utf-8"]).await;
+        let text = format!("// {prefix}{middle}{end}{end}{end}{end}\nlet x = {middle}\nlet y = \n");
+        client.open(URI, &text);
+        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 2, 8)).await;
+        assert!(answer["result"]["items"].is_array(), "{answer}");
+        n_tokens.push(client.stats().await["last"]["evaluated_tokens"].as_i64().unwrap());
+    }
+    assert!((n_tokens[0] - n_tokens[1]).abs() <= 8 && n_tokens[0] > 30, "{n_tokens:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_twenty_megabytes() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-16"]).await;
+    let mut text = "let a = \"é\"; ".repeat(1_400_000);
+    assert!(text.len() > 18_000_000);
+    client.open(URI, &text);
+    let units = text.encode_utf16().count();
+    for column in [0, units / 2, units] {
+        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, column)).await;
+        assert!(answer["result"]["items"].is_array(), "{answer}");
+    }
+    client.type_at(URI, 2, 0, units, "x");
+    text.push('x');
+    assert_text(&client, &text).await;
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_two_hundred_thousand_lines() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    let mut text = "    let value = map.get(key).unwrap();\n".repeat(200_000);
+    client.open(URI, &text);
+    for line in [0, 100_000, 200_000] {
+        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, line, 4)).await;
+        assert!(answer["result"]["items"].is_array(), "{answer}");
+    }
+    client.type_at(URI, 2, 200_000, 0, "x");
+    text.push('x');
+    assert_text(&client, &text).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_frames_are_answered_and_the_next_one_is_read() {
+    let client = server().await;
+    let n_parse_errors = |client: &Client| {
+        let unasked = client.unasked.lock().unwrap();
+        unasked.iter().filter(|it| it["error"]["code"] == -32700 && it["id"] == Value::Null).count()
+    };
+    for broken in [
+        &b"Content-Length: 5\r\n\r\n{\"a\":"[..],
+        b"Content-Length: x\r\n\r\n",
+        b"Content-Type: application/json\r\n\r\n",
+        b"hello\r\n",
+        b"Content-Length: 4\r\n\r\n\xff\xff\xff\xff",
+    ] {
+        let before = n_parse_errors(&client);
+        client.send_raw(broken);
+        // A request after it is answered as ever, and the broken frame has been.
+        assert!(client.stats().await.is_object());
+        for _ in 0..1_000 {
+            if n_parse_errors(&client) > before {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert_eq!(n_parse_errors(&client), before + 1, "{:?}", String::from_utf8_lossy(broken));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_is_answered_as_json_rpc_demands() {
+    let client = server().await;
+    let answer = client.ask("keyside/nonsense", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32601);
+    let answer = client.ask("textDocument/inlineCompletion", json!([1, 2])).await;
+    assert_eq!(answer["error"]["code"], -32602);
+    let answer = client.ask("workspace/executeCommand", json!({"command": "keyside.nonsense"})).await;
+    assert_eq!(answer["error"]["code"], -32602);
+    // Unknown notifications, unknown answers and optional methods are passed over.
+    client.notify("keyside/nonsense", json!({}));
+    client.notify("$/nonsense", json!({}));
+    client.send(&json!({"jsonrpc": "2.0", "id": 4711, "result": null}));
+    for (message, code) in [
+        (json!([]), -32600),
+        (json!(3), -32600),
+        (json!({}), -32600),
+        (json!({"method": "shutdown", "id": null}), -32600),
+        (json!({"jsonrpc": "1.0", "method": "shutdown"}), -32600),
+        (json!({"jsonrpc": "2.0", "method": 5}), -32600),
+    ] {
+        client.unasked.lock().unwrap().clear();
+        client.send(&message);
+        assert!(client.stats().await.is_object());
+        for _ in 0..1_000 {
+            if !client.unasked.lock().unwrap().is_empty() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let unasked = client.unasked.lock().unwrap();
+        assert_eq!(unasked[0]["error"]["code"], code, "{message} was answered {unasked:?}");
+    }
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_initialize_nothing_is_answered_and_nothing_is_lost() {
+    let client = Client::with_fake(saying("1;"));
+    client.open(URI, "early");
+    let answer = client.ask("keyside/document", json!({"uri": URI})).await;
+    assert_eq!(answer["error"]["code"], -32002, "{answer}");
+    // A client that does not wait for the answer to its handshake is served all the same.
+    let (_, initialized) = client.request("initialize", json!({"capabilities": {}, "processId": "x"}));
+    client.notify("initialized", json!({}));
+    client.open(URI, "let x = ");
+    let ghost = client.ghost(URI, 0, 8).await;
+    assert_eq!(initialized.await.unwrap()["result"]["serverInfo"]["name"], "keyside");
+    assert!(ghost.is_some());
+    let again = client.ask("initialize", json!({"capabilities": {}})).await;
+    assert_eq!(again["error"]["code"], -32600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_costs_one_answer() {
+    let mut script = saying("1;");
+    script.panic_on = Some(b'@');
+    let client = Client::with_fake(script);
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let x = @");
+    let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 9)).await;
+    assert_eq!(answer["result"]["items"], json!([]));
+    assert_eq!(client.stats().await["engine"]["failed"], 1);
+    client.change(URI, 2, json!([{"text": "let x = "}]));
+    assert!(client.ghost(URI, 0, 8).await.is_some());
+}

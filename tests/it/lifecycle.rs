@@ -1,1 +1,146 @@
-//! placeholder
+//! The process ends when its client does, however that ends, and leaves nothing behind.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, PATIENCE, TempFolder, inline_params};
+
+const URI: &str = "file:///a.rs";
+
+async fn working_server() -> Client {
+    let client = Client::real_process();
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    assert!(client.ghost(URI, 1, 17).await.is_some());
+    client
+}
+
+async fn exit_code(mut client: Client) -> Option<i32> {
+    let mut child = client.child.take().expect("a real process");
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("the process stayed");
+    status.expect("a status").code()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_and_exit_are_a_success() {
+    let client = working_server().await;
+    assert_eq!(client.ask("shutdown", Value::Null).await["result"], Value::Null);
+    let refused = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 0)).await;
+    assert_eq!(refused["error"]["code"], -32600, "{refused}");
+    client.notify("exit", Value::Null);
+    assert_eq!(exit_code(client).await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_without_shutdown_is_a_failure() {
+    let client = working_server().await;
+    client.notify("exit", Value::Null);
+    assert_eq!(exit_code(client).await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_pipe_is_an_end_even_while_the_model_works() {
+    let mut client = working_server().await;
+    let source = std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    client.open("file:///b.rs", &source);
+    let (_, _answer) = client.inline_completion("file:///b.rs", 150, 0);
+    let mut child = client.child.take().expect("a real process");
+    let folder = client.home.0.clone();
+    client.hang_up().await;
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("the process stayed");
+    assert_eq!(status.unwrap().code(), Some(1));
+    assert!(!folder.exists(), "the test's own folder is gone");
+}
+
+/// The client is a process of its own here, killed with the signal that it can't catch.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_client_takes_the_server_with_it() {
+    let home = TempFolder::new();
+    // The shell holds the server's input open by a pipe of its own and names itself as the client, as
+    // an editor does; `sleep` keeps the pipe open after the shell has been killed, so that only the
+    // process id tells the server.
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"processId":PID,"capabilities":{}}}"#;
+    let script = format!(
+        "body=$(printf '%s' '{body}' | sed \"s/PID/$$/\"); \
+         {{ printf 'Content-Length: %s\\r\\n\\r\\n%s' \"${{#body}}\" \"$body\"; exec sleep 600; }} | \
+         {{ \"$0\" serve & echo $! > \"$1/pid\"; wait; }}"
+    );
+    let mut shell = tokio::process::Command::new("sh")
+        .arg("-c")
+        .arg(&script)
+        .arg(env!("CARGO_BIN_EXE_keyside"))
+        .arg(&home.0)
+        .env("KEYSIDE_HOME", &home.0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a shell");
+    let group = shell.id().expect("it runs");
+    let pid = poll(|| std::fs::read_to_string(home.0.join("pid")).ok()?.trim().parse::<u32>().ok()).await;
+    let alive = || std::path::Path::new(&format!("/proc/{pid}")).exists();
+    let ps_alive = || {
+        let found = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output();
+        found.is_ok_and(|it| it.status.success())
+    };
+    assert!(alive() || ps_alive());
+    // Its model is unpacked when it is at work.
+    poll(|| std::fs::read_dir(home.0.join("cache/models")).ok()?.next()?.ok()).await;
+    shell.start_kill().expect("kill -9");
+    shell.wait().await.expect("it is gone");
+    poll(|| (!ps_alive()).then_some(())).await;
+    // What `sleep` there still is belongs to this test.
+    let _ = std::process::Command::new("kill").args(["-9", &format!("-{group}")]).output();
+}
+
+async fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while std::time::Instant::now() < deadline {
+        if let Some(found) = look() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not happen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_behind_but_the_cache() {
+    let home = TempFolder::new();
+    let folder = home.0.clone();
+    let mut client = Client::real_process_in(home);
+    client.initialize(&[]).await;
+    let secret = "let very_private_name = ";
+    client.open(URI, secret);
+    client.ask("textDocument/inlineCompletion", inline_params(URI, 0, secret.len())).await;
+    client.ask("shutdown", Value::Null).await;
+    client.notify("exit", json!(null));
+    let mut child = client.child.take().expect("a real process");
+    tokio::time::timeout(PATIENCE, child.wait()).await.expect("the process stayed").unwrap();
+    let files = all_files(&folder);
+    let names: Vec<_> = files.iter().map(|it| it.file_name().unwrap().to_string_lossy()).collect();
+    assert_eq!(files.len(), 1, "{names:?}");
+    assert!(names[0].starts_with("keyside-nano-v0-") && names[0].ends_with(".gguf"), "{names:?}");
+    for file in files {
+        let bytes = std::fs::read(file).unwrap();
+        let part = b"very_private_name";
+        assert!(!bytes.windows(part.len()).any(|it| it == part), "source text was written");
+    }
+}
+
+fn all_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            found.extend(all_files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}

@@ -1,1 +1,170 @@
-//! placeholder
+//! Model files that are missing, damaged or of another kind: one sentence, and the server stays up.
+
+use std::path::{Path, PathBuf};
+
+use keyside::engine::embedded::BYTES;
+use serde_json::{Value, json};
+
+use crate::support::{Client, TempFolder, inline_params};
+
+const URI: &str = "file:///a.rs";
+
+/// Starts the real program with the model and returns the sentence of its status.
+async fn sentence_for(home: TempFolder, model: &Path) -> String {
+    let settings = format!("[model]\npath = {:?}\n", model.display().to_string());
+    std::fs::write(home.0.join("config.toml"), settings).unwrap();
+    let mut client = Client::real_process_in(home);
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let x = ");
+    let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 8)).await;
+    assert_eq!(answer["result"]["items"], json!([]), "{answer}");
+    let stats = client.stats().await;
+    assert_eq!(stats["model"]["state"], "error", "{stats}");
+    let sentence = stats["model"]["message"].as_str().unwrap().to_owned();
+    // It is told once, by `keyside/status` and in a message that a person sees.
+    let told = |method: &str| {
+        let unasked = client.unasked.lock().unwrap();
+        unasked
+            .iter()
+            .filter(|it| it["method"] == method && it["params"]["message"] == sentence.as_str())
+            .count()
+    };
+    for _ in 0..1_000 {
+        if told("window/showMessage") == 1 && told("keyside/status") == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!((told("window/showMessage"), told("keyside/status")), (1, 1));
+    // And it goes on answering.
+    let again = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 8)).await;
+    assert_eq!(again["result"]["items"], json!([]));
+    assert_eq!(client.ask("shutdown", Value::Null).await["result"], Value::Null);
+    client.notify("exit", Value::Null);
+    let status = client.child.take().unwrap().wait().await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(!sentence.contains('\n'), "{sentence}");
+    sentence
+}
+
+fn written(home: &TempFolder, bytes: &[u8]) -> PathBuf {
+    let path = home.0.join("model.gguf");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// The embedded model with every `from` made `to`, which has to be as long.
+fn changed(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = BYTES.to_vec();
+    for (from, to) in pairs {
+        assert_eq!(from.len(), to.len());
+        let at: Vec<usize> =
+            (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from.as_bytes())).collect();
+        assert!(!at.is_empty(), "{from} is not in the file");
+        for at in at {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file() {
+    let home = TempFolder::new();
+    let path = home.0.join("nowhere.gguf");
+    let sentence = sentence_for(home, &path).await;
+    assert!(sentence.contains("nowhere.gguf does not exist; set model.path"), "{sentence}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_and_a_text_file() {
+    let home = TempFolder::new();
+    let path = home.0.join("folder.gguf");
+    std::fs::create_dir(&path).unwrap();
+    let sentence = sentence_for(home, &path).await;
+    assert!(sentence.contains("is not a file; set model.path"), "{sentence}");
+
+    for bytes in [&b"not a model"[..], b"GG", b""] {
+        let home = TempFolder::new();
+        let path = written(&home, bytes);
+        let sentence = sentence_for(home, &path).await;
+        assert!(sentence.contains("is not a model in GGUF format; set model.path"), "{sentence}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_file() {
+    for length in [4, 100, 100_000, 1_000_000, BYTES.len() - 1] {
+        let home = TempFolder::new();
+        let path = written(&home, &BYTES[..length]);
+        let sentence = sentence_for(home, &path).await;
+        assert!(sentence.contains("can't be loaded (") && sentence.contains("get the file again"), "{sentence}");
+        assert!(!sentence.contains("gave no reason"), "{length}: {sentence}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_architecture() {
+    let home = TempFolder::new();
+    // The value of general.architecture, with its length before it.
+    let from = "\u{5}\0\0\0\0\0\0\0llama";
+    let to = "\u{5}\0\0\0\0\0\0\0blurb";
+    let path = written(&home, &changed(&[(from, to)]));
+    let sentence = sentence_for(home, &path).await;
+    assert!(sentence.contains("unknown model architecture: 'blurb'"), "{sentence}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_fill_in_the_middle_tokens() {
+    let home = TempFolder::new();
+    let path = written(
+        &home,
+        &changed(&[
+            ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_prx_token_id"),
+            ("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.fim_sux_token_id"),
+            ("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.fim_mix_token_id"),
+            ("<|fim_prefix|>", "<|not_prefix|>"),
+            ("<|fim_suffix|>", "<|not_suffix|>"),
+            ("<|fim_middle|>", "<|not_middle|>"),
+        ]),
+    );
+    let sentence = sentence_for(home, &path).await;
+    assert!(sentence.contains("has no fill-in-the-middle tokens"), "{sentence}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn markers_without_metadata_are_found_by_name() {
+    let home = TempFolder::new();
+    let path = written(
+        &home,
+        &changed(&[
+            ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_prx_token_id"),
+            ("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.fim_sux_token_id"),
+            ("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.fim_mix_token_id"),
+        ]),
+    );
+    std::fs::write(home.0.join("config.toml"), format!("[model]\npath = {:?}\n", path.display().to_string()))
+        .unwrap();
+    let client = Client::real_process_in(home);
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    assert!(client.ghost(URI, 1, 17).await.is_some());
+    assert_eq!(client.stats().await["model"]["fim"], "qwen-coder");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cached_copy_that_was_changed_is_written_anew() {
+    let home = TempFolder::new();
+    let folder = home.0.join("cache/models");
+    let cache = home.0.join("cache");
+    let path = keyside::engine::embedded::unpack(&cache).unwrap();
+    assert!(path.starts_with(&folder));
+    std::fs::write(&path, &BYTES[..1_000]).unwrap();
+    assert_eq!(keyside::engine::embedded::unpack(&cache).unwrap(), path);
+    assert!(std::fs::read(&path).unwrap() == BYTES);
+    // A cache that can't be written: a file stands where the folder should be.
+    let blocked = home.0.join("blocked");
+    std::fs::write(&blocked, "").unwrap();
+    let elsewhere = keyside::engine::embedded::unpack(&blocked).unwrap();
+    assert!(std::fs::read(elsewhere).unwrap() == BYTES);
+}

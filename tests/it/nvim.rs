@@ -1,7 +1,7 @@
 //! A real Neovim with our plugin and our server in it, driven one key at a time as a person would.
 //!
-//! What the model suggests is its own affair. These tests say how what is shown, what is accepted and
-//! what the server believes the file to hold relate to each other.
+//! What the model suggests is its own affair. These tests say how what is shown, what is accepted
+//! and what the server believes the file to hold relate to each other.
 #![cfg(unix)]
 
 use serde_json::Value;
@@ -63,7 +63,7 @@ const SCREEN: &str = "
 /// error.
 const COPIES: &str = "
     local buf = vim.api.nvim_get_current_buf()
-    local text = table.concat(vim.api.nvim_buf_get_lines(buf, 0, -1, true), '\n') .. '\n'
+    local text = table.concat(vim.api.nvim_buf_get_lines(buf, 0, -1, true), '\\n') .. '\\n'
     local client = vim.lsp.get_clients({ name = 'keyside' })[1]
     local params = { uri = vim.uri_from_bufnr(buf) }
     local answer, reason = client:request_sync('keyside/document', params, 10000, buf)
@@ -202,7 +202,7 @@ impl Neovim {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = nvim.try_lua(STATUS);
-            if let Some(answer) = &answer {
+            if let Ok(answer) = &answer {
                 assert_ne!(answer[0], "error", "the server reports: {}", answer[1]);
                 if answer[0] == "ready" {
                     nvim.server =
@@ -244,8 +244,8 @@ impl Neovim {
         self.wait("ghost text", Screen::is_settled_with_ghost)
     }
 
-    /// Presses <Tab>, and checks that the ghost of `before` became text where it was shown, and that
-    /// nothing else changed.
+    /// Presses <Tab>, and checks that the ghost of `before` became text where it was shown, and
+    /// that nothing else changed.
     fn accept(&self, before: &Screen) -> Screen {
         let ghost = before.ghost.as_ref().unwrap();
         assert_eq!((ghost.row, ghost.col), before.caret, "the ghost is at the caret");
@@ -260,7 +260,7 @@ impl Neovim {
         assert_eq!(after.lines, expected);
         let added = ghost.text.split('\n');
         let end = if ghost.text.contains('\n') { 0 } else { ghost.col }
-            + added.clone().last().unwrap().len();
+            + added.clone().next_back().unwrap().len();
         assert_eq!(
             after.caret,
             (ghost.row + added.count() - 1, end),
@@ -337,14 +337,15 @@ impl Neovim {
     /// Runs the body of a Lua function in Neovim; what it returns comes back as JSON.
     #[track_caller]
     fn lua(&self, body: &str) -> Value {
-        self.try_lua(body).expect("an answer from Neovim")
+        self.try_lua(body).unwrap_or_else(|failure| panic!("Neovim has no answer: {failure}"))
     }
 
-    fn try_lua(&self, body: &str) -> Option<Value> {
-        let code = format!("vim.json.encode((function() {body} end)())").replace('\'', "''");
+    fn try_lua(&self, body: &str) -> Result<Value, String> {
+        let code = format!("vim.json.encode(((function() {body} end)()))").replace('\'', "''");
         let asked = self.remote("--remote-expr", &format!("luaeval('{code}')")).output();
         let output = asked.expect("ask Neovim");
-        serde_json::from_slice(&output.stdout).ok()
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     fn remote(&self, how: &str, what: &str) -> Command {

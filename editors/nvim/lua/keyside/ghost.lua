@@ -22,6 +22,7 @@ local function class()
     for _, method in ipairs({ 'automatic_request', 'request', 'show', 'hide', 'abort' }) do
       assert(type(it[method]) == 'function')
     end
+    assert(type(vim.range.to_extmark) == 'function')
     return it.active and it
   end)
   return ok and found or nil
@@ -40,13 +41,14 @@ end
 
 --- What the current item would put in at the caret, and the text right of the caret that it would
 --- replace; nil when what was typed since leads elsewhere. Reads the current window, which must
---- show the completor's buffer.
+--- show the completor's buffer. Fails for an item that is not a text with a range.
 ---@return string? text, string? over
 local function rest(self)
   local item, from = self.current, answered[self.bufnr]
-  if not item or not from or not item.range or type(item.insert_text) ~= 'string' then
+  if not item or not from then
     return nil
   end
+  assert(type(item.insert_text) == 'string')
   local row, col, end_row, end_col = item.range:to_extmark()
   local caret = api.nvim_win_get_cursor(0)
   local line = api.nvim_get_current_line()
@@ -222,7 +224,8 @@ function M.visible()
     return #api.nvim_buf_get_extmarks(bufnr, namespace, 0, -1, { limit = 1 }) > 0
   end
   local self = completor(bufnr)
-  return self ~= nil and rest(self) ~= nil
+  local ok, text = pcall(rest, self or {})
+  return ok and text ~= nil
 end
 
 --- The next word or line of `text`, with the white space before it.
@@ -251,11 +254,8 @@ function M.accept(unit)
     })
   end
   local self = completor(bufnr)
-  local text, over
-  if self then
-    text, over = rest(self)
-  end
-  if not text then
+  local ok, text, over = pcall(rest, self or {})
+  if not self or not ok or not text then
     return false
   end
   local item = self.current

@@ -1,0 +1,54 @@
+//! `keyside config`: the settings in force, each with where it came from, and their schema.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::cli::setup;
+use crate::config::{Config, layers};
+
+/// `keyside config show`.
+///
+/// # Errors
+/// One sentence.
+pub fn show(as_json: bool) -> Result<(), String> {
+    let folders = setup::folders()?;
+    let (_, resolved) = setup::settings(&folders);
+    for note in &resolved.notes {
+        eprintln!("keyside: {note}");
+    }
+    let source =
+        |key: &str| resolved.origins.get(key).map_or("default", String::as_str).to_owned();
+    let settings = layers::flat(&resolved.config);
+    let text = if as_json {
+        let map: BTreeMap<String, Value> = settings
+            .into_iter()
+            .map(|(key, value)| (key.clone(), json!({"value": value, "source": source(&key)})))
+            .collect();
+        format!("{}\n", serde_json::to_string_pretty(&map).unwrap_or_default())
+    } else {
+        let file = folders.config_file();
+        let mut text = format!("# settings file: {}\n", file.display());
+        for (key, value) in settings {
+            text.push_str(&format!("{key} = {value}  # {}\n", source(&key)));
+        }
+        text
+    };
+    print(&text)
+}
+
+/// `keyside config schema`.
+///
+/// # Errors
+/// One sentence.
+pub fn schema() -> Result<(), String> {
+    let schema = schemars::schema_for!(Config);
+    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
+}
+
+fn print(text: &str) -> Result<(), String> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| format!("the answer can't be written ({error})"))
+}

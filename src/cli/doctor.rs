@@ -1,0 +1,199 @@
+//! `keyside doctor`: what works here and what does not, each with the fix.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::assist::{CompletionAsk, Session, complete};
+use crate::cli::setup;
+use crate::config::folders::Folders;
+use crate::config::layers::Resolved;
+
+/// One line of the report.
+struct Finding {
+    name: &'static str,
+    state: State,
+    /// What was found.
+    what: String,
+    /// What to do about it; empty where nothing is to be done.
+    fix: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// Runs the command. It fails where something is bad.
+///
+/// # Errors
+/// One sentence.
+pub fn run(as_json: bool) -> Result<(), String> {
+    let folders = setup::folders()?;
+    let (_, resolved) = setup::settings(&folders);
+    let mut findings = vec![
+        program(),
+        processor(),
+        settings(&folders, &resolved),
+        folder("cache folder", &folders.cache),
+        folder("data folder", &folders.data),
+        network(),
+    ];
+    findings.push(model(&folders, resolved)?);
+    findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
+    let n_bad = findings.iter().filter(|it| it.state == State::Bad).count();
+    let text = if as_json { to_json(&findings) } else { to_text(&findings) };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| format!("the report can't be written ({error})"))?;
+    if n_bad > 0 {
+        return Err("something is not right; the lines marked ✗ say what to do".to_owned());
+    }
+    Ok(())
+}
+
+fn to_text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { name, state, what, fix } in findings {
+        let mark = match state {
+            State::Good => "✓",
+            State::Warning => "!",
+            State::Bad => "✗",
+        };
+        text.push_str(&format!("{mark} {name}: {what}\n"));
+        if !fix.is_empty() {
+            text.push_str(&format!("    {fix}\n"));
+        }
+    }
+    text
+}
+
+fn to_json(findings: &[Finding]) -> String {
+    let list: Vec<Value> = findings
+        .iter()
+        .map(|Finding { name, state, what, fix }| {
+            let state = match state {
+                State::Good => "good",
+                State::Warning => "warning",
+                State::Bad => "bad",
+            };
+            json!({"name": name, "state": state, "what": what, "fix": fix})
+        })
+        .collect();
+    format!("{}\n", serde_json::to_string_pretty(&list).unwrap_or_default())
+}
+
+fn good(name: &'static str, what: String) -> Finding {
+    Finding { name, state: State::Good, what, fix: String::new() }
+}
+
+fn program() -> Finding {
+    let place = std::env::current_exe().unwrap_or_default();
+    good("keyside", format!("{} at {}", env!("CARGO_PKG_VERSION"), place.display()))
+}
+
+fn processor() -> Finding {
+    let cores = num_cpus::get_physical();
+    #[cfg(target_arch = "x86_64")]
+    if !(std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")) {
+        return Finding {
+            name: "processor",
+            state: State::Bad,
+            what: "it has no AVX2, which this build needs".to_owned(),
+            fix: "build keyside from source with GGML_AVX2=OFF GGML_FMA=OFF in the environment".to_owned(),
+        };
+    }
+    good("processor", format!("{} with {cores} cores", std::env::consts::ARCH))
+}
+
+fn settings(folders: &Folders, resolved: &Resolved) -> Finding {
+    let file = folders.config_file();
+    if !resolved.notes.is_empty() {
+        return Finding {
+            name: "settings",
+            state: State::Warning,
+            what: resolved.notes.join("; "),
+            fix: format!("correct {}", file.display()),
+        };
+    }
+    let what = if file.exists() { "read" } else { "none, the defaults are in force" };
+    good("settings", format!("{}: {what}", file.display()))
+}
+
+fn folder(name: &'static str, path: &Path) -> Finding {
+    let probe = path.join(".keyside-doctor");
+    let tried = std::fs::create_dir_all(path)
+        .and_then(|()| std::fs::write(&probe, "x"))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match tried {
+        Ok(()) => good(name, format!("{} can be written", path.display())),
+        Err(error) => Finding {
+            name,
+            state: State::Warning,
+            what: format!("{} can't be written ({error})", path.display()),
+            fix: "make it writable, free disk space, or set KEYSIDE_HOME to another folder".to_owned(),
+        },
+    }
+}
+
+fn network() -> Finding {
+    good("network", "this version has no network code; nothing leaves the machine".to_owned())
+}
+
+fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
+    let fix = "set model.path to a GGUF code model, or leave it empty for the built-in one".to_owned();
+    let session = Session::start(resolved.config, folders.clone())
+        .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
+    let runtime = setup::runtime()?;
+    let model = match runtime.block_on(session.engine().ready()) {
+        Ok(model) => model,
+        Err(what) => return Ok(Finding { name: "model", state: State::Bad, what, fix }),
+    };
+    let text = "fn double(values: &[u32]) -> Vec<u32> {\n    values.iter().map(|value| ";
+    let ask = CompletionAsk {
+        uri: "doctor".into(),
+        language_id: "rust".into(),
+        path: "src/lib.rs".to_owned(),
+        rope: ropey::Rope::from_str(text),
+        caret: text.chars().count(),
+        explicit: true,
+        arrival: 1,
+        cold: false,
+    };
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    Ok(match runtime.block_on(complete(&session, ask)) {
+        Ok(completion) => good(
+            "model",
+            format!(
+                "{} ({:.1} million parameters, {} threads), loaded in {:.0} ms, completes in {:.1} ms",
+                model.name,
+                model.n_params as f64 / 1e6,
+                model.n_threads,
+                ms(model.load_time),
+                ms(completion.total)
+            ),
+        ),
+        Err(error) => Finding { name: "model", state: State::Bad, what: error.to_string(), fix },
+    })
+}
+
+fn editor(name: &'static str, command: &str, wanted: &str, fix: &str) -> Finding {
+    let output = std::process::Command::new(command).arg("--version").output();
+    let version = output.ok().filter(|it| it.status.success()).and_then(|output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.lines().next()?.split_whitespace().find_map(|word| word.strip_prefix('v'))?;
+        Some(version.to_owned())
+    });
+    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|it| it.parse().ok()).collect() };
+    match version {
+        Some(version) if numbers(&version) >= numbers(wanted) => good(name, version),
+        Some(version) => {
+            Finding { name, state: State::Warning, what: version, fix: fix.to_owned() }
+        }
+        None => good(name, "not found, which is fine if you use another editor".to_owned()),
+    }
+}

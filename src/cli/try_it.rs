@@ -1,0 +1,345 @@
+//! `keyside try`: types a real file as a person would, and shows the ghost text and what it cost.
+//!
+//! A stretch of the file is taken out and typed again, key by key, through the editor's own pipeline.
+//! Whenever the ghost text is right, it is accepted, as a person would. The summary compares the latency
+//! with the same carets asked without the resident prompt, which is what a server that starts from
+//! nothing at each key would need.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use clap::Args;
+use ropey::Rope;
+use serde_json::json;
+
+use crate::assist::{Completion, CompletionAsk, Session, complete};
+use crate::cli::complete::relative;
+use crate::cli::setup;
+use crate::text::position::line_end_char;
+
+/// What is typed where no file is given: a source file of keyside's own.
+const SAMPLE: (&str, &str) = ("src/text/documents.rs", include_str!("../text/documents.rs"));
+/// Between two keys when somebody watches: fast typing.
+const KEY_GAP: Duration = Duration::from_millis(55);
+/// Carets that are asked again without the resident prompt.
+const BASELINE_CARETS: usize = 25;
+
+/// What `try` takes.
+#[derive(Debug, Args)]
+pub struct TryArguments {
+    /// The file to type; without one, a source file of keyside's own.
+    pub file: Option<String>,
+    /// The first line to type (from 1); without it, a stretch in the middle.
+    #[arg(long)]
+    pub from: Option<usize>,
+    /// How many lines to type.
+    #[arg(long, default_value_t = 14)]
+    pub lines: usize,
+    /// Print the summary as JSON, nothing else.
+    #[arg(long)]
+    pub json: bool,
+    /// Use this GGUF file instead of the model in the settings.
+    #[arg(long)]
+    pub model: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// One sentence.
+pub fn run(arguments: &TryArguments) -> Result<(), String> {
+    let (path, text) = match &arguments.file {
+        Some(path) => {
+            let bytes = std::fs::read(path).map_err(|error| format!("{path} can't be read ({error})"))?;
+            (path.clone(), String::from_utf8_lossy(&bytes).into_owned())
+        }
+        None => (SAMPLE.0.to_owned(), SAMPLE.1.to_owned()),
+    };
+    let rope = Rope::from_str(&text);
+    let (from, to) = stretch(&rope, arguments.from, arguments.lines)
+        .ok_or_else(|| format!("{path} has no lines to type"))?;
+    let (session, runtime) = setup::session(arguments.model.as_deref())?;
+    let model = runtime.block_on(session.engine().ready())?;
+
+    let watched = std::io::stdout().is_terminal() && !arguments.json;
+    let mut screen = Screen { watched, first_line: rope.char_to_line(from) };
+    screen.begin(&path, &model.name);
+    let mut typist = Typist {
+        session: &session,
+        runtime: &runtime,
+        path: relative(&path),
+        before: rope.slice(..from).to_string(),
+        after: rope.slice(to..).to_string(),
+        goal: rope.slice(from..to).chars().collect(),
+        keys: Vec::new(),
+        n_spared: 0,
+        n_accepted: 0,
+        arrival: 0,
+    };
+    typist.type_all(&mut screen)?;
+    let baseline = typist.baseline()?;
+    let summary = Summary::of(&typist, &baseline);
+    let out = if arguments.json {
+        summary.to_json(&path, &model.name)
+    } else {
+        summary.to_text(&path, &model.name)
+    };
+    std::io::stdout()
+        .write_all(out.as_bytes())
+        .map_err(|error| format!("the summary can't be written ({error})"))
+}
+
+/// The characters to type: whole lines, without the last line's break.
+fn stretch(rope: &Rope, from: Option<usize>, n_lines: usize) -> Option<(usize, usize)> {
+    let last = rope.len_lines();
+    let first = match from {
+        Some(line) => line.checked_sub(1)?,
+        // From the middle on, the first line that begins something.
+        None => (last / 2..last)
+            .find(|line| rope.line(*line).chars().next().is_some_and(char::is_alphabetic))
+            .unwrap_or(0),
+    };
+    let end = (first + n_lines).min(last).checked_sub(1)?;
+    let (from, to) = (rope.try_line_to_char(first).ok()?, line_end_char(rope, end));
+    (from < to).then_some((from, to))
+}
+
+/// A key and what came of it.
+struct Key {
+    caret: usize,
+    completion: Completion,
+    was_right: bool,
+}
+
+struct Typist<'a> {
+    session: &'a Session,
+    runtime: &'a tokio::runtime::Runtime,
+    path: String,
+    before: String,
+    after: String,
+    goal: Vec<char>,
+    keys: Vec<Key>,
+    n_spared: usize,
+    n_accepted: usize,
+    arrival: u64,
+}
+
+impl Typist<'_> {
+    fn type_all(&mut self, screen: &mut Screen) -> Result<(), String> {
+        let mut accepted = vec![false; self.goal.len()];
+        let mut at = 0;
+        while at < self.goal.len() {
+            let completion = self.ask(at, false)?;
+            let text: Vec<char> = completion.text.chars().collect();
+            let was_right = text.len() > 1
+                && completion.replaced_after == 0
+                && self.goal[at..].starts_with(&text)
+                && matches!(self.goal.get(at + text.len()), None | Some('\n' | '\r'));
+            screen.draw(&self.goal[..at], &accepted, &completion);
+            self.keys.push(Key { caret: at, completion, was_right });
+            if was_right {
+                accepted[at..at + text.len()].fill(true);
+                // Accepting is a key as well.
+                self.n_spared += text.len() - 1;
+                self.n_accepted += 1;
+                at += text.len();
+            } else {
+                at += 1;
+                // What an editor puts in by itself is not typed: the indentation of the next line.
+                while at > 1 && self.goal[at - 1] == '\n' && matches!(self.goal.get(at), Some(' ' | '\t')) {
+                    while matches!(self.goal.get(at), Some(' ' | '\t')) {
+                        at += 1;
+                    }
+                }
+            }
+        }
+        screen.draw_last(&self.goal, &accepted);
+        Ok(())
+    }
+
+    fn ask(&mut self, at: usize, cold: bool) -> Result<Completion, String> {
+        let typed: String = self.goal[..at].iter().collect();
+        let caret = self.before.chars().count() + at;
+        self.arrival += 1;
+        let ask = CompletionAsk {
+            uri: "try".into(),
+            language_id: "".into(),
+            path: self.path.clone(),
+            rope: Rope::from_str(&format!("{}{typed}{}", self.before, self.after)),
+            caret,
+            explicit: false,
+            arrival: self.arrival,
+            cold,
+        };
+        self.runtime.block_on(complete(self.session, ask)).map_err(|error| error.to_string())
+    }
+
+    /// A sample of the same carets, evenly spread, with nothing resident.
+    fn baseline(&mut self) -> Result<Vec<Completion>, String> {
+        let step = self.keys.len().div_ceil(BASELINE_CARETS).max(1);
+        let carets: Vec<usize> = self.keys.iter().step_by(step).map(|key| key.caret).collect();
+        carets.into_iter().map(|caret| self.ask(caret, true)).collect()
+    }
+}
+
+/// The line that is being typed, drawn over and over; lines above it stay.
+struct Screen {
+    watched: bool,
+    first_line: usize,
+}
+
+const DIM: &str = "\x1b[2m";
+const GREEN: &str = "\x1b[32m";
+const PLAIN: &str = "\x1b[0m";
+
+impl Screen {
+    fn begin(&self, path: &str, model: &str) {
+        if self.watched {
+            println!("{DIM}{path}, typed again with {model}; accepted text is {GREEN}green{PLAIN}\n");
+        }
+    }
+
+    fn draw(&mut self, typed: &[char], accepted: &[bool], completion: &Completion) {
+        if !self.watched {
+            return;
+        }
+        let mut ghost = completion.text.lines();
+        let first = ghost.next().unwrap_or_default();
+        let n_more = ghost.count();
+        let more = if n_more > 0 { format!(" ⏎ +{n_more}") } else { String::new() };
+        let ms = completion.total.as_secs_f64() * 1e3;
+        self.line(typed, accepted, &format!("{DIM}{first}{more}{PLAIN}   {DIM}{ms:.1} ms{PLAIN}"));
+        let _ = std::io::stdout().flush();
+        std::thread::sleep(KEY_GAP);
+    }
+
+    fn draw_last(&mut self, typed: &[char], accepted: &[bool]) {
+        if self.watched {
+            self.line(typed, accepted, "");
+            println!("\n");
+        }
+    }
+
+    fn line(&mut self, typed: &[char], accepted: &[bool], after: &str) {
+        let start = typed.iter().rposition(|c| *c == '\n').map_or(0, |at| at + 1);
+        let n_line = self.first_line + typed.iter().filter(|c| **c == '\n').count() + 1;
+        // A new line is drawn below; what is above loses its ghost text.
+        if start == typed.len() && start > 0 {
+            let above = typed[..start - 1].iter().rposition(|c| *c == '\n').map_or(0, |at| at + 1);
+            print!("\r\x1b[K{}", row(n_line - 1, &typed[above..start - 1], &accepted[above..]));
+            println!();
+        }
+        print!("\r\x1b[K{}{after}", row(n_line, &typed[start..], &accepted[start..]));
+    }
+}
+
+fn row(n_line: usize, typed: &[char], accepted: &[bool]) -> String {
+    let mut out = format!("{DIM}{n_line:>5} │{PLAIN} ");
+    let mut green = false;
+    for (c, accepted) in typed.iter().zip(accepted) {
+        if green != *accepted {
+            out.push_str(if *accepted { GREEN } else { PLAIN });
+            green = *accepted;
+        }
+        out.push(*c);
+    }
+    out.push_str(PLAIN);
+    out
+}
+
+struct Summary {
+    n_keys: usize,
+    n_characters: usize,
+    n_shown: usize,
+    n_right: usize,
+    n_accepted: usize,
+    n_spared: usize,
+    median_ms: f64,
+    p95_ms: f64,
+    median_evaluated_tokens: f64,
+    baseline_ms: f64,
+    n_baseline: usize,
+}
+
+impl Summary {
+    fn of(typist: &Typist<'_>, baseline: &[Completion]) -> Self {
+        let ms = |it: &Completion| it.total.as_secs_f64() * 1e3;
+        // The first prompt is cold in both; it is what the baseline measures.
+        let warm: Vec<&Completion> = typist.keys.iter().skip(1).map(|key| &key.completion).collect();
+        let latencies = sorted(warm.iter().map(|it| ms(it)).collect());
+        let evaluated = sorted(warm.iter().map(|it| it.usage.evaluated_tokens as f64).collect());
+        Self {
+            n_keys: typist.keys.len(),
+            n_characters: typist.goal.len(),
+            n_shown: typist.keys.iter().filter(|key| !key.completion.text.is_empty()).count(),
+            n_right: typist.keys.iter().filter(|key| key.was_right).count(),
+            n_accepted: typist.n_accepted,
+            n_spared: typist.n_spared,
+            median_ms: quantile(&latencies, 0.5),
+            p95_ms: quantile(&latencies, 0.95),
+            median_evaluated_tokens: quantile(&evaluated, 0.5),
+            baseline_ms: quantile(&sorted(baseline.iter().map(ms).collect()), 0.5),
+            n_baseline: baseline.len(),
+        }
+    }
+
+    fn ratio(&self) -> f64 {
+        if self.median_ms > 0.0 { self.baseline_ms / self.median_ms } else { 0.0 }
+    }
+
+    fn spared_share(&self) -> f64 {
+        self.n_spared as f64 / self.n_characters.max(1) as f64
+    }
+
+    fn to_text(&self, path: &str, model: &str) -> String {
+        format!(
+            "{path} with {model}\n\
+             keys {} for {} characters · ghost text at {} · right and accepted {} · {:.0}% of the keys \
+             spared\n\
+             key to ghost text: median {:.1} ms, 95% within {:.1} ms · {:.0} prompt tokens evaluated a \
+             key (median)\n\
+             without the resident prompt: median {:.1} ms ({} carets) · {:.1} times as long\n",
+            self.n_keys,
+            self.n_characters,
+            self.n_shown,
+            self.n_accepted,
+            self.spared_share() * 100.0,
+            self.median_ms,
+            self.p95_ms,
+            self.median_evaluated_tokens,
+            self.baseline_ms,
+            self.n_baseline,
+            self.ratio(),
+        )
+    }
+
+    fn to_json(&self, path: &str, model: &str) -> String {
+        let value = json!({
+            "file": path,
+            "model": model,
+            "keys": self.n_keys,
+            "characters": self.n_characters,
+            "shown": self.n_shown,
+            "right": self.n_right,
+            "accepted": self.n_accepted,
+            "spared_share": self.spared_share(),
+            "median_ms": self.median_ms,
+            "p95_ms": self.p95_ms,
+            "median_evaluated_tokens": self.median_evaluated_tokens,
+            "baseline_median_ms": self.baseline_ms,
+            "baseline_carets": self.n_baseline,
+            "ratio": self.ratio(),
+        });
+        format!("{value}\n")
+    }
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * q).round() as usize).copied().unwrap_or_default()
+}
