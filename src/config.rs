@@ -44,8 +44,8 @@ pub struct CompletionConfig {
     pub max_lines: usize,
     /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is shown.
     pub generate_ms: u64,
-    /// Show only what the model is at least this sure of, 0 to 1 (the geometric mean of its tokens'
-    /// probabilities). An explicit request shows everything.
+    /// Suggest only as much text as has at least this probability of being right in all its parts, as
+    /// the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
 }
 
@@ -57,7 +57,7 @@ impl Default for CompletionConfig {
             max_tokens: 64,
             max_lines: 8,
             generate_ms: 500,
-            min_confidence: 0.0,
+            min_confidence: 0.35,
         }
     }
 }

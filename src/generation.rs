@@ -53,6 +53,8 @@ pub struct CompletionRequest {
     pub forced: Vec<u8>,
     pub stop: StopRule,
     pub max_tokens: usize,
+    /// Stop before the text's probability of being right falls below this; 0 never stops.
+    pub min_confidence: f32,
     /// How long to generate; evaluating the prompt does not count, it is never wasted.
     pub max_generate: Duration,
     /// Forget what is resident first. The baseline of every cache measurement.
@@ -68,6 +70,9 @@ pub enum Finish {
     StopRule,
     /// The token or time budget, or the end of the context.
     Budget,
+    /// With one more token the text would have been less likely right than was asked for. `next` is the
+    /// character that it would have gone on with.
+    Unsure { next: Option<char> },
 }
 
 /// A finished generation.
@@ -76,7 +81,8 @@ pub struct Generation {
     /// The text after the forced bytes, whole characters only.
     pub text: String,
     pub finish: Finish,
-    /// The geometric mean of the probabilities of the tokens that make up the text, 0 to 1.
+    /// The probability, 0 to 1, that the text is right in all its parts, as the model sees it: the
+    /// product of its tokens' probabilities.
     pub confidence: f32,
     pub usage: Usage,
     pub times: Times,

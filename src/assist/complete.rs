@@ -90,6 +90,7 @@ pub async fn complete(
         forced: forced.as_bytes().to_vec(),
         stop: Box::new(move |text| stop_at(extent, text)),
         max_tokens: settings.max_tokens,
+        min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
         max_generate: Duration::from_millis(settings.generate_ms),
         cold: ask.cold,
     };
@@ -100,10 +101,9 @@ pub async fn complete(
     let (text, replaced_after, dropped) =
         match finish(&excerpt, &generation.text, generation.finish) {
             Err(dropped) => (String::new(), 0, Some(dropped.name())),
-            Ok(_)
-                if !ask.explicit && f64::from(generation.confidence) < settings.min_confidence =>
-            {
-                (String::new(), 0, Some("not sure enough"))
+            // One character costs more attention than its key.
+            Ok(it) if !ask.explicit && it.text.trim().chars().nth(1).is_none() => {
+                (String::new(), 0, Some("too short"))
             }
             Ok(suggestion) => {
                 let text = if excerpt.crlf {

@@ -18,8 +18,7 @@ pub fn show(as_json: bool) -> Result<(), String> {
     for note in &resolved.notes {
         eprintln!("keyside: {note}");
     }
-    let source =
-        |key: &str| resolved.origins.get(key).map_or("default", String::as_str).to_owned();
+    let source = |key: &str| resolved.origins.get(key).map_or("default", String::as_str).to_owned();
     let settings = layers::flat(&resolved.config);
     let text = if as_json {
         let map: BTreeMap<String, Value> = settings

@@ -104,7 +104,8 @@ fn processor() -> Finding {
             name: "processor",
             state: State::Bad,
             what: "it has no AVX2, which this build needs".to_owned(),
-            fix: "build keyside from source with GGML_AVX2=OFF GGML_FMA=OFF in the environment".to_owned(),
+            fix: "build keyside from source with GGML_AVX2=OFF GGML_FMA=OFF in the environment"
+                .to_owned(),
         };
     }
     good("processor", format!("{} with {cores} cores", std::env::consts::ARCH))
@@ -135,7 +136,8 @@ fn folder(name: &'static str, path: &Path) -> Finding {
             name,
             state: State::Warning,
             what: format!("{} can't be written ({error})", path.display()),
-            fix: "make it writable, free disk space, or set KEYSIDE_HOME to another folder".to_owned(),
+            fix: "make it writable, free disk space, or set KEYSIDE_HOME to another folder"
+                .to_owned(),
         },
     }
 }
@@ -145,7 +147,8 @@ fn network() -> Finding {
 }
 
 fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
-    let fix = "set model.path to a GGUF code model, or leave it empty for the built-in one".to_owned();
+    let fix =
+        "set model.path to a GGUF code model, or leave it empty for the built-in one".to_owned();
     let session = Session::start(resolved.config, folders.clone())
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let runtime = setup::runtime()?;
@@ -185,10 +188,12 @@ fn editor(name: &'static str, command: &str, wanted: &str, fix: &str) -> Finding
     let output = std::process::Command::new(command).arg("--version").output();
     let version = output.ok().filter(|it| it.status.success()).and_then(|output| {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let version = text.lines().next()?.split_whitespace().find_map(|word| word.strip_prefix('v'))?;
+        let version =
+            text.lines().next()?.split_whitespace().find_map(|word| word.strip_prefix('v'))?;
         Some(version.to_owned())
     });
-    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|it| it.parse().ok()).collect() };
+    let numbers =
+        |text: &str| -> Vec<u32> { text.split('.').map_while(|it| it.parse().ok()).collect() };
     match version {
         Some(version) if numbers(&version) >= numbers(wanted) => good(name, version),
         Some(version) => {

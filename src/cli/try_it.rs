@@ -50,7 +50,8 @@ pub struct TryArguments {
 pub fn run(arguments: &TryArguments) -> Result<(), String> {
     let (path, text) = match &arguments.file {
         Some(path) => {
-            let bytes = std::fs::read(path).map_err(|error| format!("{path} can't be read ({error})"))?;
+            let bytes =
+                std::fs::read(path).map_err(|error| format!("{path} can't be read ({error})"))?;
             (path.clone(), String::from_utf8_lossy(&bytes).into_owned())
         }
         None => (SAMPLE.0.to_owned(), SAMPLE.1.to_owned()),
@@ -146,7 +147,10 @@ impl Typist<'_> {
             } else {
                 at += 1;
                 // What an editor puts in by itself is not typed: the indentation of the next line.
-                while at > 1 && self.goal[at - 1] == '\n' && matches!(self.goal.get(at), Some(' ' | '\t')) {
+                while at > 1
+                    && self.goal[at - 1] == '\n'
+                    && matches!(self.goal.get(at), Some(' ' | '\t'))
+                {
                     while matches!(self.goal.get(at), Some(' ' | '\t')) {
                         at += 1;
                     }
@@ -195,7 +199,9 @@ const PLAIN: &str = "\x1b[0m";
 impl Screen {
     fn begin(&self, path: &str, model: &str) {
         if self.watched {
-            println!("{DIM}{path}, typed again with {model}; accepted text is {GREEN}green{PLAIN}\n");
+            println!(
+                "{DIM}{path}, typed again with {model}; accepted text is {GREEN}green{PLAIN}\n"
+            );
         }
     }
 
@@ -265,7 +271,8 @@ impl Summary {
     fn of(typist: &Typist<'_>, baseline: &[Completion]) -> Self {
         let ms = |it: &Completion| it.total.as_secs_f64() * 1e3;
         // The first prompt is cold in both; it is what the baseline measures.
-        let warm: Vec<&Completion> = typist.keys.iter().skip(1).map(|key| &key.completion).collect();
+        let warm: Vec<&Completion> =
+            typist.keys.iter().skip(1).map(|key| &key.completion).collect();
         let latencies = sorted(warm.iter().map(|it| ms(it)).collect());
         let evaluated = sorted(warm.iter().map(|it| it.usage.evaluated_tokens as f64).collect());
         Self {

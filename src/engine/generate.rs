@@ -47,9 +47,10 @@ pub fn generate(
 
     let mut sampled = Sampled::new(&request.forced);
     let deadline = prompt_done + request.max_generate;
+    let min_log_probability = request.min_confidence.ln();
     let finish = loop {
         check(flag)?;
-        let Some(next) = sampled.next(model.vocabulary(), model.logits()) else {
+        let Some((next, log_probability)) = sampled.next(model.vocabulary(), model.logits()) else {
             break Finish::EndToken;
         };
         counts.generated_tokens.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +58,11 @@ pub fn generate(
         if model.vocabulary().kind(next) == TokenKind::End {
             break Finish::EndToken;
         }
-        sampled.push(model.vocabulary().bytes_of(next));
+        let piece = model.vocabulary().bytes_of(next);
+        if sampled.log_probability + log_probability < min_log_probability {
+            break Finish::Unsure { next: first_char(piece) };
+        }
+        sampled.push(piece, log_probability);
         if let Some(end) = (request.stop)(sampled.text()) {
             sampled.end = end;
             break Finish::StopRule;
@@ -69,7 +74,6 @@ pub fn generate(
         evaluate(model, resident, &[next], flag)?;
     };
     Ok(Generation {
-        confidence: sampled.confidence(),
         usage: Usage {
             cached_tokens,
             evaluated_tokens: request.prompt.len() - cached_tokens,
@@ -80,6 +84,7 @@ pub fn generate(
             prompt: prompt_done - started,
             generate: prompt_done.elapsed(),
         },
+        confidence: sampled.log_probability.exp(),
         text: sampled.into_text(),
         finish,
     })
@@ -119,6 +124,11 @@ fn evaluate(
     }
 }
 
+fn first_char(piece: &[u8]) -> Option<char> {
+    let whole = piece.utf8_chunks().next()?.valid();
+    whole.chars().next()
+}
+
 /// The text sampled so far.
 struct Sampled<'a> {
     /// What is still forced.
@@ -128,8 +138,7 @@ struct Sampled<'a> {
     valid: usize,
     end: usize,
     n_tokens: usize,
-    log_probability: f64,
-    n_scored: usize,
+    log_probability: f32,
 }
 
 impl<'a> Sampled<'a> {
@@ -141,17 +150,18 @@ impl<'a> Sampled<'a> {
             end: usize::MAX,
             n_tokens: 0,
             log_probability: 0.0,
-            n_scored: 0,
         }
     }
 
-    /// The likeliest token that is allowed, or `None` where nothing can spell what is forced.
-    fn next(&mut self, vocabulary: &Vocabulary, logits: &[f32]) -> Option<Token> {
+    /// The likeliest token that is allowed and the logarithm of its probability among those that are,
+    /// or `None` where nothing can spell what is forced.
+    fn next(&self, vocabulary: &Vocabulary, logits: &[f32]) -> Option<(Token, f32)> {
+        let logit = |token: Token| logits[token as usize];
         if !self.forced.is_empty() {
-            let best = vocabulary
-                .tokens_for(self.forced)
-                .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]))?;
-            return Some(best);
+            let allowed = || vocabulary.tokens_for(self.forced);
+            let best = allowed().max_by(|a, b| logit(*a).total_cmp(&logit(*b)))?;
+            let sum: f32 = allowed().map(|it| (logit(it) - logit(best)).exp()).sum();
+            return Some((best, -sum.ln()));
         }
         let mut best = None;
         let mut best_logit = f32::NEG_INFINITY;
@@ -161,16 +171,11 @@ impl<'a> Sampled<'a> {
                 best = Some(token as Token);
             }
         }
-        let best = best?;
-        if vocabulary.kind(best) == TokenKind::Text {
-            let sum: f64 = logits.iter().map(|it| f64::from((*it - best_logit).exp())).sum();
-            self.log_probability -= sum.ln();
-            self.n_scored += 1;
-        }
-        Some(best)
+        let sum: f32 = logits.iter().map(|it| (*it - best_logit).exp()).sum();
+        Some((best?, -sum.ln()))
     }
 
-    fn push(&mut self, piece: &[u8]) {
+    fn push(&mut self, piece: &[u8], log_probability: f32) {
         let forced = piece.len().min(self.forced.len());
         self.forced = &self.forced[forced..];
         self.bytes.extend_from_slice(&piece[forced..]);
@@ -179,6 +184,7 @@ impl<'a> Sampled<'a> {
             Ok(rest) => rest.len(),
             Err(error) => error.valid_up_to(),
         };
+        self.log_probability += log_probability;
     }
 
     fn text(&self) -> &str {
@@ -188,12 +194,5 @@ impl<'a> Sampled<'a> {
     fn into_text(mut self) -> String {
         self.bytes.truncate(self.end.min(self.valid));
         String::from_utf8(self.bytes).unwrap_or_default()
-    }
-
-    fn confidence(&self) -> f32 {
-        if self.n_scored == 0 {
-            return 0.0;
-        }
-        (self.log_probability / self.n_scored as f64).exp() as f32
     }
 }

@@ -50,12 +50,16 @@ impl Dropped {
 /// The reason why nothing is worth showing.
 pub fn finish(excerpt: &Excerpt, raw: &str, finish: Finish) -> Result<Suggestion, Dropped> {
     let mut text = raw;
-    if finish == Finish::Budget
-        && let Some(last_line) = text.rfind('\n')
-    {
-        // The model was stopped in the middle of a line; what it had finished is kept.
-        text = &text[..last_line];
+    match finish {
+        // The model was stopped in the middle of a line; the lines that it had finished are kept.
+        Finish::Budget => text = text.rfind('\n').map_or(text, |last_line| &text[..last_line]),
+        // It does not know how the word goes on, so half of the word is not shown.
+        Finish::Unsure { next } if next.is_some_and(is_word) => {
+            text = text.trim_end_matches(is_word)
+        }
+        Finish::Unsure { .. } | Finish::EndToken | Finish::StopRule => {}
     }
+    let blank = text.trim().is_empty();
     let rest = excerpt.line_after.trim_end();
     if rest.is_empty() {
         text = text.trim_end();
@@ -67,7 +71,7 @@ pub fn finish(excerpt: &Excerpt, raw: &str, finish: Finish) -> Result<Suggestion
     if text.trim().is_empty() {
         return Err(if cut {
             Dropped::UnbalancedCloser
-        } else if raw.trim().is_empty() {
+        } else if blank {
             Dropped::Blank
         } else {
             Dropped::RepeatsWhatFollows
@@ -269,6 +273,10 @@ fn brackets(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     })
 }
 
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 fn is_opener(c: char) -> bool {
     matches!(c, '(' | '[' | '{')
 }
@@ -365,6 +373,15 @@ mod tests {
         check("fn f() {\n    g();$0\n}\n", "\n}", "repeats what follows");
         check("print$0", "(\":)\");", "[(\":)\");]");
         check("call(\n    a,\n$0\n", ")", "[)]");
+    }
+
+    #[test]
+    fn half_a_word_is_left_out_where_the_model_is_not_sure() {
+        let before = |c| Finish::Unsure { next: Some(c) };
+        check_finished("x = $0\n", "map.un", before('w'), "[map.]");
+        check_finished("x = $0\n", "map.un", before('('), "[map.un]");
+        check_finished("x = ma$0\n", "p_of", before('x'), "blank");
+        check_finished("x = $0\n", "map.", before('w'), "[map.]");
     }
 
     #[test]

@@ -35,10 +35,13 @@ async fn positions_outside_the_text() {
     let client = server().await;
     client.open(URI, "let x = \n");
     for (line, column) in [(0, 999), (99, 0), (99, 99), (4_294_967_295, 4_294_967_295)] {
-        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, line, column)).await;
+        let answer =
+            client.ask("textDocument/inlineCompletion", inline_params(URI, line, column)).await;
         assert!(answer["result"]["items"].is_array(), "{answer}");
     }
-    for position in [json!({"line": -1, "character": 0}), json!({"line": 1.5}), json!("x"), json!(null)] {
+    for position in
+        [json!({"line": -1, "character": 0}), json!({"line": 1.5}), json!("x"), json!(null)]
+    {
         let mut params = inline_params(URI, 0, 0);
         params["position"] = position;
         let answer = client.ask("textDocument/inlineCompletion", params).await;
@@ -96,9 +99,7 @@ async fn lone_surrogates() {
     client.type_at(URI, 3, 0, 2, "-");
     assert_text(&client, "a\u{fffd}-b\n").await;
     client.change(URI, 4, json!([{"text": "x😀y"}]));
-    let half = |start: u32, end: u32| {
-        json!([{"range": {"start": {"line": 0, "character": start}, "end": {"line": 0, "character": end}}, "text": ""}])
-    };
+    let half = |start: u32, end: u32| json!([{"range": {"start": {"line": 0, "character": start}, "end": {"line": 0, "character": end}}, "text": ""}]);
     client.change(URI, 5, half(2, 3));
     assert_text(&client, "x\u{fffd}y").await;
     let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 2)).await;
@@ -109,9 +110,17 @@ async fn lone_surrogates() {
 async fn nul_bytes_and_odd_characters() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
-    for text in ["\0\0let x = \0", "\u{feff}let x = ", "\u{202e}let\u{200b}x = ", "👩\u{200d}👩\u{200d}👧 ", "\r\r\n\n\r", ""] {
+    for text in [
+        "\0\0let x = \0",
+        "\u{feff}let x = ",
+        "\u{202e}let\u{200b}x = ",
+        "👩\u{200d}👩\u{200d}👧 ",
+        "\r\r\n\n\r",
+        "",
+    ] {
         client.open(URI, text);
-        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, text.len())).await;
+        let answer =
+            client.ask("textDocument/inlineCompletion", inline_params(URI, 0, text.len())).await;
         assert!(answer["result"]["items"].is_array(), "{answer}");
         assert_text(&client, text).await;
     }
@@ -122,9 +131,10 @@ async fn markers_in_the_text_are_text() {
     // Spelled-out markers take as many tokens as text that looks like them. As markers they would take
     // one each, and the first would end the prompt's first section.
     let mut n_tokens = Vec::new();
-    for (prefix, middle, end) in
-        [("<|fim_prefix|>", "<|fim_middle|>", "<|endoftext|>"), ("<|fin_prefix|>", "<|fin_middle|>", "<|endovtext|>")]
-    {
+    for (prefix, middle, end) in [
+        ("<|fim_prefix|>", "<|fim_middle|>", "<|endoftext|>"),
+        ("<|fin_prefix|>", "<|fin_middle|>", "<|endovtext|>"),
+    ] {
         let client = Client::with_embedded_model();
         client.initialize(&["utf-8"]).await;
         let text = format!("// {prefix}{middle}{end}{end}{end}{end}\nlet x = {middle}\nlet y = \n");
@@ -145,7 +155,8 @@ async fn a_line_of_twenty_megabytes() {
     client.open(URI, &text);
     let units = text.encode_utf16().count();
     for column in [0, units / 2, units] {
-        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, column)).await;
+        let answer =
+            client.ask("textDocument/inlineCompletion", inline_params(URI, 0, column)).await;
         assert!(answer["result"]["items"].is_array(), "{answer}");
     }
     client.type_at(URI, 2, 0, units, "x");
@@ -204,7 +215,8 @@ async fn what_is_no_request_is_answered_as_json_rpc_demands() {
     assert_eq!(answer["error"]["code"], -32601);
     let answer = client.ask("textDocument/inlineCompletion", json!([1, 2])).await;
     assert_eq!(answer["error"]["code"], -32602);
-    let answer = client.ask("workspace/executeCommand", json!({"command": "keyside.nonsense"})).await;
+    let answer =
+        client.ask("workspace/executeCommand", json!({"command": "keyside.nonsense"})).await;
     assert_eq!(answer["error"]["code"], -32602);
     // Unknown notifications, unknown answers and optional methods are passed over.
     client.notify("keyside/nonsense", json!({}));
@@ -240,7 +252,8 @@ async fn before_initialize_nothing_is_answered_and_nothing_is_lost() {
     let answer = client.ask("keyside/document", json!({"uri": URI})).await;
     assert_eq!(answer["error"]["code"], -32002, "{answer}");
     // A client that does not wait for the answer to its handshake is served all the same.
-    let (_, initialized) = client.request("initialize", json!({"capabilities": {}, "processId": "x"}));
+    let (_, initialized) =
+        client.request("initialize", json!({"capabilities": {}, "processId": "x"}));
     client.notify("initialized", json!({}));
     client.open(URI, "let x = ");
     let ghost = client.ghost(URI, 0, 8).await;

@@ -43,7 +43,8 @@ async fn exit_without_shutdown_is_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pipe_is_an_end_even_while_the_model_works() {
     let mut client = working_server().await;
-    let source = std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    let source =
+        std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
     client.open("file:///b.rs", &source);
     let (_, _answer) = client.inline_completion("file:///b.rs", 150, 0);
     let mut child = client.child.take().expect("a real process");
@@ -82,20 +83,18 @@ async fn a_killed_client_takes_the_server_with_it() {
         .spawn()
         .expect("a shell");
     let group = shell.id().expect("it runs");
-    let pid = poll(|| std::fs::read_to_string(home.0.join("pid")).ok()?.trim().parse::<u32>().ok()).await;
-    let alive = || std::path::Path::new(&format!("/proc/{pid}")).exists();
-    let ps_alive = || {
-        let found = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output();
-        found.is_ok_and(|it| it.status.success())
-    };
-    assert!(alive() || ps_alive());
+    let pid =
+        poll(|| std::fs::read_to_string(home.0.join("pid")).ok()?.trim().parse::<u32>().ok()).await;
+    let process = |id: u32| rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+    let is_alive = || rustix::process::test_kill_process(process(pid)).is_ok();
+    assert!(is_alive());
     // Its model is unpacked when it is at work.
     poll(|| std::fs::read_dir(home.0.join("cache/models")).ok()?.next()?.ok()).await;
     shell.start_kill().expect("kill -9");
     shell.wait().await.expect("it is gone");
-    poll(|| (!ps_alive()).then_some(())).await;
+    poll(|| (!is_alive()).then_some(())).await;
     // What `sleep` there still is belongs to this test.
-    let _ = std::process::Command::new("kill").args(["-9", &format!("-{group}")]).output();
+    let _ = rustix::process::kill_process_group(process(group), rustix::process::Signal::KILL);
 }
 
 async fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {

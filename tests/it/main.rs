@@ -5,6 +5,8 @@ mod cancel;
 mod completion;
 mod lifecycle;
 mod model_files;
+#[cfg(unix)]
+mod nvim;
 mod support;
 mod sync;
 mod tidy;

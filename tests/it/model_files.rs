@@ -58,8 +58,9 @@ fn changed(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = BYTES.to_vec();
     for (from, to) in pairs {
         assert_eq!(from.len(), to.len());
-        let at: Vec<usize> =
-            (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from.as_bytes())).collect();
+        let at: Vec<usize> = (0..bytes.len() - from.len())
+            .filter(|at| bytes[*at..].starts_with(from.as_bytes()))
+            .collect();
         assert!(!at.is_empty(), "{from} is not in the file");
         for at in at {
             bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
@@ -98,7 +99,10 @@ async fn a_truncated_file() {
         let home = TempFolder::new();
         let path = written(&home, &BYTES[..length]);
         let sentence = sentence_for(home, &path).await;
-        assert!(sentence.contains("can't be loaded (") && sentence.contains("get the file again"), "{sentence}");
+        assert!(
+            sentence.contains("can't be loaded (") && sentence.contains("get the file again"),
+            "{sentence}"
+        );
         assert!(!sentence.contains("gave no reason"), "{length}: {sentence}");
     }
 }
@@ -143,8 +147,11 @@ async fn markers_without_metadata_are_found_by_name() {
             ("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.fim_mix_token_id"),
         ]),
     );
-    std::fs::write(home.0.join("config.toml"), format!("[model]\npath = {:?}\n", path.display().to_string()))
-        .unwrap();
+    std::fs::write(
+        home.0.join("config.toml"),
+        format!("[model]\npath = {:?}\n", path.display().to_string()),
+    )
+    .unwrap();
     let client = Client::real_process_in(home);
     client.initialize(&["utf-8"]).await;
     client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
