@@ -69,6 +69,10 @@ pub struct CompleteArguments {
     /// Read JSON lines `{"id","path","prefix","suffix"}` from standard input.
     #[arg(long, conflicts_with = "place")]
     pub batch: bool,
+    /// Hold back what the model is not sure of, as while typing. Otherwise it is as if a person had
+    /// asked for a suggestion.
+    #[arg(long)]
+    pub automatic: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -19,12 +19,13 @@ pub fn run(arguments: &CompleteArguments) -> Result<(), String> {
     let (session, runtime) = setup::session(arguments.model.as_deref())?;
     match &arguments.place {
         Some(place) => {
-            let ask = ask_at(place)?;
+            let mut ask = ask_at(place)?;
+            ask.explicit = !arguments.automatic;
             let completion =
                 runtime.block_on(complete(&session, ask)).map_err(|it| it.to_string())?;
             print_one(&completion, arguments.json)
         }
-        None => batch(&session, &runtime),
+        None => batch(&session, &runtime, !arguments.automatic),
     }
 }
 
@@ -100,7 +101,11 @@ struct BatchLine {
     suffix: String,
 }
 
-fn batch(session: &Session, runtime: &tokio::runtime::Runtime) -> Result<(), String> {
+fn batch(
+    session: &Session,
+    runtime: &tokio::runtime::Runtime,
+    explicit: bool,
+) -> Result<(), String> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut n_failed = 0;
     for (index, line) in std::io::stdin().lock().lines().enumerate() {
@@ -120,7 +125,7 @@ fn batch(session: &Session, runtime: &tokio::runtime::Runtime) -> Result<(), Str
                     path: line.path,
                     rope: Rope::from_str(&(line.prefix + &line.suffix)),
                     caret,
-                    explicit: true,
+                    explicit,
                     arrival: index as u64,
                     cold: false,
                 };

@@ -29,7 +29,7 @@ const BASELINE_CARETS: usize = 25;
 pub struct TryArguments {
     /// The file to type; without one, a source file of keyside's own.
     pub file: Option<String>,
-    /// The first line to type (from 1); without it, a stretch in the middle.
+    /// The first line to type (from 1); without it, a stretch a third into the file.
     #[arg(long)]
     pub from: Option<usize>,
     /// How many lines to type.
@@ -63,7 +63,7 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     let model = runtime.block_on(session.engine().ready())?;
 
     let watched = std::io::stdout().is_terminal() && !arguments.json;
-    let mut screen = Screen { watched, first_line: rope.char_to_line(from) };
+    let mut screen = Screen { watched, first_line: rope.char_to_line(from), n_finished: 0 };
     screen.begin(&path, &model.name);
     let mut typist = Typist {
         session: &session,
@@ -95,8 +95,8 @@ fn stretch(rope: &Rope, from: Option<usize>, n_lines: usize) -> Option<(usize, u
     let last = rope.len_lines();
     let first = match from {
         Some(line) => line.checked_sub(1)?,
-        // From the middle on, the first line that begins something.
-        None => (last / 2..last)
+        // From a third on, the first line that begins something.
+        None => (last / 3..last)
             .find(|line| rope.line(*line).chars().next().is_some_and(char::is_alphabetic))
             .unwrap_or(0),
     };
@@ -134,8 +134,7 @@ impl Typist<'_> {
             let text: Vec<char> = completion.text.chars().collect();
             let was_right = text.len() > 1
                 && completion.replaced_after == 0
-                && self.goal[at..].starts_with(&text)
-                && matches!(self.goal.get(at + text.len()), None | Some('\n' | '\r'));
+                && self.goal[at..].starts_with(&text);
             screen.draw(&self.goal[..at], &accepted, &completion);
             self.keys.push(Key { caret: at, completion, was_right });
             if was_right {
@@ -190,6 +189,8 @@ impl Typist<'_> {
 struct Screen {
     watched: bool,
     first_line: usize,
+    /// Lines of the stretch that are typed and drawn for the last time.
+    n_finished: usize,
 }
 
 const DIM: &str = "\x1b[2m";
@@ -227,15 +228,20 @@ impl Screen {
     }
 
     fn line(&mut self, typed: &[char], accepted: &[bool], after: &str) {
-        let start = typed.iter().rposition(|c| *c == '\n').map_or(0, |at| at + 1);
-        let n_line = self.first_line + typed.iter().filter(|c| **c == '\n').count() + 1;
-        // A new line is drawn below; what is above loses its ghost text.
-        if start == typed.len() && start > 0 {
-            let above = typed[..start - 1].iter().rposition(|c| *c == '\n').map_or(0, |at| at + 1);
-            print!("\r\x1b[K{}", row(n_line - 1, &typed[above..start - 1], &accepted[above..]));
-            println!();
+        let mut start = 0;
+        for (n, line) in typed.split(|c| *c == '\n').enumerate() {
+            let row = row(self.first_line + n + 1, line, &accepted[start..]);
+            start += line.len() + 1;
+            if start <= typed.len() {
+                // A line that is done is drawn once more, without ghost text, and left.
+                if n >= self.n_finished {
+                    println!("\r\x1b[K{row}");
+                    self.n_finished = n + 1;
+                }
+            } else {
+                print!("\r\x1b[K{row}{after}");
+            }
         }
-        print!("\r\x1b[K{}{after}", row(n_line, &typed[start..], &accepted[start..]));
     }
 }
 

@@ -22,6 +22,20 @@ pub struct FakeScript {
     pub time_per_token: Duration,
     /// Panics when the prompt holds this byte: a defect to order.
     pub panic_on: Option<u8>,
+    /// Can't drop a part of its state, as recurrent and hybrid models can't.
+    pub all_or_nothing: bool,
+}
+
+impl FakeScript {
+    /// Says `answer` at once.
+    pub fn saying(answer: &str) -> Self {
+        Self {
+            answer: answer.to_owned(),
+            time_per_token: Duration::ZERO,
+            panic_on: None,
+            all_or_nothing: false,
+        }
+    }
 }
 
 /// See the module.
@@ -123,6 +137,9 @@ impl Model for FakeModel {
         &self.logits
     }
     fn keep(&mut self, n_tokens: usize) -> bool {
+        if self.script.all_or_nothing {
+            return false;
+        }
         self.tokens.truncate(n_tokens);
         self.n_prompt = self.tokens.len();
         true

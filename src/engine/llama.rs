@@ -174,7 +174,7 @@ extern "C" fn on_log(
     // SAFETY: llama.cpp hands over a C string that lives for the call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     let text = text.trim_end();
-    if level >= llama_cpp_sys_2::GGML_LOG_LEVEL_ERROR && level < 5 {
+    if level == llama_cpp_sys_2::GGML_LOG_LEVEL_ERROR {
         // A stopped decode is an error to llama.cpp and everyday business here.
         tracing::debug!("llama.cpp: {text}");
         let mut errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -59,3 +59,46 @@ impl Resident {
         model.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::{FakeModel, FakeScript};
+    use crate::stdx::cancel::Ticket;
+
+    /// Evaluates prompts one after the other; how many tokens each could keep.
+    fn kept(all_or_nothing: bool, prompts: &[&str]) -> Vec<usize> {
+        let script = FakeScript { all_or_nothing, ..FakeScript::saying("x") };
+        let mut model = FakeModel::new(script);
+        let mut resident = Resident::default();
+        let ticket = Ticket::default();
+        let mut out = Vec::new();
+        for prompt in prompts {
+            let prompt: Vec<Token> = prompt.bytes().map(Token::from).collect();
+            let n = resident.keep_prefix_of(&mut model, &prompt);
+            if n < prompt.len() {
+                // The fake asserts that its context is as long as the shadow list says.
+                model.evaluate(&prompt[n..], n, &ticket.flag()).expect("it evaluates");
+                resident.extend(&prompt[n..]);
+            }
+            assert_eq!(resident.tokens(), prompt);
+            out.push(n);
+        }
+        out
+    }
+
+    #[test]
+    fn the_longest_common_prefix_is_kept() {
+        assert_eq!(kept(false, &["abc", "abcd", "abx", "b"]), [0, 3, 2, 0]);
+    }
+
+    #[test]
+    fn the_last_token_is_evaluated_unless_its_logits_are_at_hand() {
+        assert_eq!(kept(false, &["abc", "abc", "ab", "abc"]), [0, 3, 1, 2]);
+    }
+
+    #[test]
+    fn a_model_that_can_not_drop_a_part_starts_over() {
+        assert_eq!(kept(true, &["abc", "abcd", "abx"]), [0, 3, 0]);
+    }
+}

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -172,7 +172,7 @@ fn incoming(body: &[u8]) -> Incoming {
 }
 
 fn to_value(response: Response) -> Value {
-    serde_json::to_value(response).unwrap_or_else(|_| json!(null))
+    serde_json::to_value(response).unwrap_or_default()
 }
 
 fn failed(id: Id, method: &str) -> Response {

@@ -12,11 +12,7 @@ const URI: &str = "file:///a.rs";
 
 /// Says `x` for ever, slowly: a completion of ten seconds.
 fn endless() -> Client {
-    let script = FakeScript {
-        answer: String::new(),
-        time_per_token: Duration::from_millis(20),
-        panic_on: None,
-    };
+    let script = FakeScript { time_per_token: Duration::from_millis(20), ..saying("") };
     let completion =
         CompletionConfig { max_tokens: 512, generate_ms: 60_000, ..CompletionConfig::default() };
     Client::with_fake_and(script, Config { completion, ..Config::default() })

@@ -109,26 +109,39 @@ async fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_left_behind_but_the_cache() {
+async fn nothing_is_left_behind_but_the_cache_and_no_source_text_anywhere() {
     let home = TempFolder::new();
     let folder = home.0.clone();
     let mut client = Client::real_process_in(home);
     client.initialize(&[]).await;
-    let secret = "let very_private_name = ";
-    client.open(URI, secret);
-    client.ask("textDocument/inlineCompletion", inline_params(URI, 0, secret.len())).await;
+    let secret = "let very_private_name = very_private_name.";
+    client.open(URI, &format!("fn very_private_name() {{}}\n{secret}"));
+    client.ask("textDocument/inlineCompletion", inline_params(URI, 1, secret.len())).await;
+    // Whatever goes wrong is logged at the highest level, without the text that it went wrong with.
+    client.change(URI, 1, json!([{"text": secret}]));
+    client.change("file:///b.rs", 1, json!([{"text": secret}]));
+    client.change(URI, 2, json!([{"range": secret, "text": secret}]));
+    client.send_body(format!("{{\"{secret}\": ").as_bytes());
+    client.send_raw(format!("{secret}\r\n").as_bytes());
+    client.ask("textDocument/inlineCompletion", json!({"textDocument": secret})).await;
     client.ask("shutdown", Value::Null).await;
     client.notify("exit", json!(null));
     let mut child = client.child.take().expect("a real process");
     tokio::time::timeout(PATIENCE, child.wait()).await.expect("the process stayed").unwrap();
+
     let files = all_files(&folder);
-    let names: Vec<_> = files.iter().map(|it| it.file_name().unwrap().to_string_lossy()).collect();
-    assert_eq!(files.len(), 1, "{names:?}");
+    let name = |file: &std::path::Path| file.file_name().unwrap().to_string_lossy().into_owned();
+    let mut names: Vec<String> = files.iter().map(|it| name(it)).collect();
+    names.sort();
+    assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[0].starts_with("keyside-nano-v0-") && names[0].ends_with(".gguf"), "{names:?}");
+    // The log of this test; the program itself writes to stderr only.
+    assert_eq!(names[1], "stderr.log");
     for file in files {
-        let bytes = std::fs::read(file).unwrap();
-        let part = b"very_private_name";
-        assert!(!bytes.windows(part.len()).any(|it| it == part), "source text was written");
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.is_empty());
+        let part = b"very_private";
+        assert!(!bytes.windows(part.len()).any(|it| it == part), "source text in {}", name(&file));
     }
 }
 

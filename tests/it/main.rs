@@ -1,5 +1,11 @@
 //! All tests that drive keyside from outside: one binary, one file a subject.
 
+#![expect(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a failing unwrap is a failing test, and nothing outside reads this crate"
+)]
+
 mod bad_input;
 mod cancel;
 mod completion;

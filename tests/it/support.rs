@@ -69,7 +69,7 @@ pub fn fake_engine(script: FakeScript) -> Engine {
 
 /// A script that says `answer` at once.
 pub fn saying(answer: &str) -> FakeScript {
-    FakeScript { answer: answer.to_owned(), time_per_token: Duration::ZERO, panic_on: None }
+    FakeScript::saying(answer)
 }
 
 impl Client {
@@ -106,12 +106,14 @@ impl Client {
     }
 
     pub fn real_process_in(home: TempFolder) -> Self {
+        let log = std::fs::File::create(home.0.join("stderr.log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
             .arg("serve")
             .env("KEYSIDE_HOME", &home.0)
+            .env("KEYSIDE_LOG", "trace")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .expect("the program that this test belongs to");

@@ -1,1 +1,183 @@
-//! placeholder
+//! The map of ARCHITECTURE.md, enforced: who may import whom, what lives where, how files begin.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::repository;
+
+/// Modules in reading order and what each may import.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    // Words.
+    ("stdx", &[]),
+    ("text", &["stdx"]),
+    ("fim", &["generation"]),
+    ("generation", &["fim", "stdx"]),
+    ("config", &["stdx"]),
+    // Judgement.
+    ("prompt", &["text", "fim", "generation", "stdx"]),
+    // Powers.
+    ("engine", &["fim", "generation", "stdx"]),
+    // Shell.
+    ("assist", &["stdx", "text", "fim", "generation", "config", "prompt", "engine"]),
+    ("lsp", &["stdx", "text", "generation", "config", "engine", "assist"]),
+    ("cli", &["stdx", "text", "generation", "config", "engine", "assist", "lsp"]),
+    ("lib", &[]),
+    ("main", &["cli"]),
+];
+
+/// Outside crates that only one place may name.
+const HOME_OF: &[(&str, &str)] = &[
+    ("llama_cpp_2", "src/engine/llama.rs"),
+    ("llama_cpp_sys_2", "src/engine/llama.rs"),
+    ("lru::", "src/prompt/assemble.rs"),
+    ("tower_lsp::", "src/lsp"),
+    ("clap::", "src/cli"),
+    ("schemars::", "src/c"),
+    ("std::env::var(", "src/cli/setup.rs"),
+];
+
+/// Names that would open a network connection. There is none in this program.
+const NETWORK: &[&str] =
+    &["std::net", "tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
+
+/// Files over 400 lines, each with its reason.
+const LONG_FILES: &[(&str, &str)] = &[
+    ("src/engine/llama.rs", "all of llama.cpp behind one door; splitting it would name it twice"),
+    ("tests/it/nvim.rs", "the editor's driver and its tests"),
+];
+
+fn rust_files(folders: &[&str]) -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    for folder in folders {
+        collect(&repository(folder), &mut paths);
+    }
+    let root = repository("");
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            (name, text)
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// The module of a file: the first name below `src`.
+fn module_of(path: &str) -> &str {
+    let below = path.strip_prefix("src/").unwrap();
+    let first = below.split('/').next().unwrap();
+    first.strip_suffix(".rs").unwrap_or(first)
+}
+
+/// The text without its unit tests, which may look anywhere.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+#[test]
+fn modules_import_only_what_the_map_allows() {
+    for (path, text) in rust_files(&["src"]) {
+        let module = module_of(&path);
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("{path}: `{module}` is not in the map"));
+        let text = without_tests(&text);
+        for (at, _) in text.match_indices("crate::") {
+            let rest = &text[at + "crate::".len()..];
+            let used: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            assert!(
+                used == module || allowed.contains(&used.as_str()),
+                "{path}: `{module}` may not import `{used}`; see ARCHITECTURE.md"
+            );
+        }
+    }
+}
+
+#[test]
+fn outside_things_have_one_home() {
+    for (path, text) in rust_files(&["src"]) {
+        for (name, home) in HOME_OF {
+            assert!(
+                !text.contains(name) || path.starts_with(home),
+                "{path}: `{name}` belongs in {home}"
+            );
+        }
+        for name in NETWORK {
+            assert!(!text.contains(name), "{path}: `{name}` opens a network connection");
+        }
+    }
+}
+
+#[test]
+fn the_pure_modules_are_pure() {
+    for (path, text) in rust_files(&["src"]) {
+        if !["text", "fim", "prompt", "stdx"].contains(&module_of(&path)) {
+            continue;
+        }
+        let text = without_tests(&text);
+        for impure in
+            ["async ", ".await", "Instant::now", "SystemTime", "std::fs", "std::env", "tokio"]
+        {
+            assert!(!text.contains(impure), "{path}: `{impure}` in a pure module");
+        }
+    }
+}
+
+#[test]
+fn files_begin_with_what_they_are_for_and_stay_short() {
+    let files = rust_files(&["src", "tests", "benches", "xtask"]);
+    for (path, text) in &files {
+        assert!(text.starts_with("//! "), "{path}: begin with a sentence that says what it is for");
+        let n_lines = text.lines().count();
+        let excused = LONG_FILES.iter().any(|(name, _)| name == path);
+        assert!(n_lines <= 400 || excused, "{path}: {n_lines} lines; is it still one idea?");
+        assert!(!text.contains("\t"), "{path}: a tab");
+        for (index, line) in text.lines().enumerate() {
+            assert_eq!(line.trim_end(), line, "{path}:{}: trailing blanks", index + 1);
+        }
+    }
+    for (name, _) in LONG_FILES {
+        let n_lines =
+            files.iter().find(|(path, _)| path == name).map(|(_, text)| text.lines().count());
+        assert!(n_lines > Some(400), "{name} is not long any more; take it off the list");
+    }
+}
+
+#[test]
+fn nothing_opens_a_network_connection_through_a_dependency() {
+    let lock = std::fs::read_to_string(repository("Cargo.lock")).unwrap();
+    for name in ["reqwest", "hyper", "ureq", "curl", "rustls", "openssl", "native-tls", "socket2"] {
+        assert!(
+            !lock.contains(&format!("name = \"{name}\"\n")),
+            "{name} came in with a dependency"
+        );
+    }
+}
+
+#[test]
+fn the_readme_lists_every_setting_as_the_types_have_it() {
+    let schema = serde_json::to_value(schemars::schema_for!(keyside::config::Config)).unwrap();
+    let mut expected = String::new();
+    for (key, value) in keyside::config::layers::flat(&keyside::config::Config::default()) {
+        let (table, name) = key.split_once('.').unwrap();
+        let definition = schema["properties"][table]["$ref"].as_str().unwrap();
+        let definition = definition.rsplit('/').next().unwrap();
+        let text = schema["$defs"][definition]["properties"][name]["description"].as_str().unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        expected.push_str(&format!("| `{key}` | `{value}` | {text} |\n"));
+    }
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    assert!(readme.contains(&expected), "README.md should have these rows:\n{expected}");
+}

@@ -1,1 +1,288 @@
-fn main() {}
+//! `cargo xtask try` and `cargo xtask test`: everything from a bare machine to ghost text, in one command.
+//!
+//! Building llama.cpp needs cmake, a C++ compiler and libclang; the tests need a real Neovim as well.
+//! What is missing is installed with the system's package manager, after saying so; where that can't be
+//! done, the exact command is printed. No dependencies, so that this starts in a second.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+const USAGE: &str = "usage: cargo xtask <command>
+
+  try [FILE]   build keyside and show real ghost text on a real file
+  test         run every test
+  setup        install what building needs, nothing else";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let result = match command.as_str() {
+        "try" => try_it(&rest),
+        "test" => test(&rest),
+        "setup" => build_tools(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("xtask: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_it(arguments: &[String]) -> Result<(), String> {
+    build_tools()?;
+    say("building keyside (the first time takes some minutes: llama.cpp is built too)");
+    cargo(&["build", "--release", "--package", "keyside"])?;
+    let program =
+        root().join("target/release").join(format!("keyside{}", std::env::consts::EXE_SUFFIX));
+    let mut command = Command::new(program);
+    command.arg("try");
+    if !arguments.iter().any(|it| !it.starts_with('-')) {
+        command.arg(root().join("src/text/documents.rs"));
+    }
+    run(command.args(arguments))
+}
+
+fn test(arguments: &[String]) -> Result<(), String> {
+    build_tools()?;
+    neovim()?;
+    // Release, because the tests run a real model, and so that the library is compiled once for all.
+    let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
+    all.extend(arguments.iter().map(String::as_str));
+    cargo(&all)
+}
+
+/// Makes sure that cmake, a C++ compiler and libclang are there.
+fn build_tools() -> Result<(), String> {
+    let mut missing = Vec::new();
+    if !works("cmake", &["--version"]) {
+        missing.push("cmake");
+    }
+    if !(works("c++", &["--version"]) || cfg!(windows)) {
+        missing.push("a C++ compiler");
+    }
+    if !has_libclang() {
+        missing.push("libclang");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = missing.join(", ");
+    let Some(install) = package_manager() else {
+        return Err(format!(
+            "{what} is missing and no package manager that this knows was found; install cmake, a C++ \
+             compiler and libclang with its headers, then run this again"
+        ));
+    };
+    say(&format!("{what} is missing; installing with: {}", install.join(" && ")));
+    for line in &install {
+        let mut words = line.split_whitespace();
+        let program = words.next().unwrap_or_default();
+        let status =
+            Command::new(program).args(words).env("DEBIAN_FRONTEND", "noninteractive").status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err(format!(
+                "that failed; run it by hand, then this again: {}",
+                install.join(" && ")
+            ));
+        }
+    }
+    if !works("cmake", &["--version"]) || !has_libclang() {
+        return Err(
+            "what was installed is not found; open a new terminal and run this again".to_owned()
+        );
+    }
+    Ok(())
+}
+
+/// The commands that install the build tools, or `None` where there is no known package manager.
+fn package_manager() -> Option<Vec<String>> {
+    let managers: &[(&str, &[&str])] = &[
+        ("apt-get", &["apt-get update -qq", "apt-get install -y -qq cmake g++ libclang-dev"]),
+        ("dnf", &["dnf install -y cmake gcc-c++ clang-devel"]),
+        ("pacman", &["pacman -S --needed --noconfirm cmake gcc clang"]),
+        ("zypper", &["zypper --non-interactive install cmake gcc-c++ clang-devel"]),
+        ("apk", &["apk add cmake g++ make clang-dev linux-headers"]),
+        ("brew", &["brew install cmake llvm"]),
+        ("winget", &["winget install --silent Kitware.CMake", "winget install --silent LLVM.LLVM"]),
+    ];
+    let (name, commands) = managers.iter().find(|(name, _)| works(name, &["--version"]))?;
+    let as_root = *name != "brew" && *name != "winget" && !is_root();
+    let prefix = if as_root { "sudo " } else { "" };
+    Some(commands.iter().map(|command| format!("{prefix}{command}")).collect())
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout == b"0\n")
+}
+
+/// Looks where the `clang-sys` crate looks: its variable, then the places of each system.
+fn has_libclang() -> bool {
+    let mut folders: Vec<PathBuf> =
+        std::env::var_os("LIBCLANG_PATH").map(PathBuf::from).into_iter().collect();
+    let llvm_config = Command::new("llvm-config").arg("--libdir").output();
+    if let Ok(output) = llvm_config {
+        folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    let patterns = [
+        "/usr/lib/llvm-*/lib",
+        "/usr/local/llvm*/lib*",
+        "/usr/lib*",
+        "/usr/lib*/*-linux-gnu*",
+        "/usr/local/lib*",
+        "/opt/homebrew/opt/llvm/lib",
+        "/usr/local/opt/llvm/lib",
+        "/Library/Developer/CommandLineTools/usr/lib",
+        "/Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib",
+        "C:/Program Files/LLVM/bin",
+    ];
+    folders.extend(patterns.iter().flat_map(|it| matching(it)));
+    folders.iter().any(|folder| holds_libclang(folder))
+}
+
+fn holds_libclang(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // libclang-14.so.1, libclang.so, libclang.dylib, libclang.dll; not libclang-cpp.
+        name.starts_with("libclang")
+            && !name.starts_with("libclang-cpp")
+            && (name.contains(".so") || name.ends_with(".dylib") || name.ends_with(".dll"))
+    })
+}
+
+/// Folders that match a pattern in which `*` stands for any part of one name.
+fn matching(pattern: &str) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from(if pattern.starts_with('/') { "/" } else { "" })];
+    for part in pattern.split('/').filter(|it| !it.is_empty()) {
+        found = found
+            .iter()
+            .flat_map(|folder| {
+                if !part.contains('*') {
+                    return vec![folder.join(part)];
+                }
+                let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+                entries
+                    .filter(|entry| name_matches(part, &entry.file_name()))
+                    .map(|entry| entry.path())
+                    .collect()
+            })
+            .collect();
+    }
+    found
+}
+
+fn name_matches(pattern: &str, name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let mut rest: &str = &name;
+    let mut parts = pattern.split('*').peekable();
+    let Some(after_first) = parts.next().and_then(|first| rest.strip_prefix(first)) else {
+        return false;
+    };
+    rest = after_first;
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// Makes sure that the tests find a Neovim of at least 0.12.
+fn neovim() -> Result<(), String> {
+    if cfg!(windows)
+        || std::env::var_os("KEYSIDE_TEST_NVIM").is_some()
+        || neovim_is_new_enough("nvim")
+    {
+        return Ok(());
+    }
+    let folder = root().join("target/editors");
+    if neovim_is_new_enough(&folder.join("nvim").to_string_lossy()) {
+        return Ok(());
+    }
+    if !works("apt-get", &["--version"]) {
+        return Err(
+            "the tests drive a real Neovim, 0.12 or newer; install it (for example: brew install \
+                    neovim), then run this again"
+                .to_owned(),
+        );
+    }
+    say(
+        "fetching Neovim 0.12 for the tests into target/editors (nothing on the system is changed)",
+    );
+    let mut script = Command::new("bash");
+    script.arg(root().join("xtask/get-neovim.sh")).arg(&folder);
+    run(&mut script)
+}
+
+fn neovim_is_new_enough(program: &str) -> bool {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    let Ok(output) = output else { return false };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let Some(version) = text.lines().next().and_then(|line| line.strip_prefix("NVIM v")) else {
+        return false;
+    };
+    let mut numbers = version.split(['.', '-']).map_while(|it| it.parse::<u32>().ok());
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (major, minor) >= (0, 12)
+}
+
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(program).args(arguments).current_dir(root()))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} ended with {status}")),
+        Err(error) => Err(format!("{name} can't be started ({error})")),
+    }
+}
+
+fn works(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+fn say(what: &str) {
+    eprintln!("xtask: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_patterns() {
+        for (pattern, name, expected) in [
+            ("llvm-*", "llvm-14", true),
+            ("llvm-*", "llvm", false),
+            ("lib*", "lib64", true),
+            ("*-linux-gnu*", "x86_64-linux-gnu", true),
+            ("*-linux-gnu*", "x86_64-linux-musl", false),
+            ("lib", "lib64", false),
+        ] {
+            assert_eq!(name_matches(pattern, OsStr::new(name)), expected, "{pattern} {name}");
+        }
+    }
+}

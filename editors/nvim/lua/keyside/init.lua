@@ -27,10 +27,7 @@ end
 --- The server's `keyside/status` notification.
 function M.on_status(params, ctx)
   states[ctx.client_id] = { state = params.state or 'ready', message = params.message or '' }
-  if params.state == 'error' then
-    local what = params.message or 'the server reports an error'
-    vim.notify_once('keyside: ' .. what, vim.log.levels.ERROR)
-  end
+  -- The server says an error by window/showMessage too, so it is not shown again here.
   vim.cmd.redrawstatus({ bang = true })
 end
 
