@@ -6,7 +6,7 @@ model/README.md), from the Python standard library and from keyside's own source
 import glob, hashlib, json, os, random, re, subprocess, sys, sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-KEYSIDE = os.path.join(ROOT, 'target', 'release', 'keyside')
+KEYSIDE = os.environ.get('KEYSIDE', os.path.join(ROOT, 'target', 'release', 'keyside'))
 
 
 def held_out(package):

@@ -9,15 +9,20 @@ use crate::lsp::client::ClientProfile;
 /// still holds open.
 const LOOK: Duration = Duration::from_millis(400);
 
-/// Ends when the process that the client named in `initialize` is gone; never where it named none.
+/// Ends when the process that the client named in `initialize` is gone. Never where it named none, or
+/// one that can't be seen from here: an editor outside of a container names its process by a number
+/// that means nothing inside.
 pub async fn parent_gone(profile: Arc<OnceLock<ClientProfile>>) {
+    let mut was_alive = false;
     loop {
-        tokio::time::sleep(LOOK).await;
         let process_id = profile.get().and_then(|profile| profile.process_id);
-        if process_id.is_some_and(|id| !is_alive(id)) {
+        let is_alive = process_id.is_some_and(is_alive);
+        if was_alive && !is_alive {
             tracing::info!("the editor's process is gone");
             return;
         }
+        was_alive = is_alive;
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -15,17 +15,19 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
     let uri = at.text_document.uri.0;
     let document = world.document(&uri).ok_or_else(|| proto::not_open(&uri))?;
     let caret = proto::caret(&document, at.position, world.encoding);
-    let explicit =
-        params.context.is_some_and(|it| it.trigger_kind == lsp::CompletionTriggerKind::Invoked);
     let rope = document.rope.clone();
-    let completion = complete_at(server, &world, &document, rope, caret, explicit).await?;
+    // Clients say "invoked" here for any letter that is typed, so nothing is known to be explicit.
+    let completion = complete_at(server, &world, &document, rope, caret, false).await?;
     let items = completion.map(|completion| {
         let typed = document.rope.slice(completion.word_start..caret).to_string();
-        let text = typed + &completion.text;
-        let first_line = text.lines().next().unwrap_or_default().trim().to_owned();
+        let text = format!("{typed}{}", completion.text);
+        // A suggestion can begin with a line break.
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let label = lines.next().unwrap_or_default().to_owned();
         let end = caret + completion.replaced_after;
         lsp::CompletionItem {
-            label: first_line.clone(),
+            filter_text: Some(if typed.is_empty() { label.clone() } else { typed }),
+            label,
             kind: Some(lsp::CompletionItemKind::Text),
             detail: Some("keyside".to_owned()),
             documentation: Some(lsp::Documentation::MarkupContent(lsp::MarkupContent {
@@ -35,7 +37,6 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
             preselect: Some(true),
             // Before every other server's items.
             sort_text: Some("\0".to_owned()),
-            filter_text: Some(first_line),
             text_edit: Some(lsp::CompletionItemTextEdit::TextEdit(lsp::TextEdit {
                 range: to_range(&document, completion.word_start, end, world.encoding),
                 new_text: text,
