@@ -65,7 +65,7 @@ enum ConfigCommand {
 pub struct CompleteArguments {
     /// FILE:LINE:COLUMN, both counted from 1, the column in characters.
     #[arg(required_unless_present = "batch")]
-    pub place: Option<String>,
+    pub place: Option<complete::Place>,
     /// Read JSON lines `{"id","path","prefix","suffix"}` from standard input.
     #[arg(long, conflicts_with = "place")]
     pub batch: bool,

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Write};
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ropey::Rope;
@@ -29,24 +30,46 @@ pub fn run(arguments: &CompleteArguments) -> Result<(), String> {
     }
 }
 
-fn ask_at(place: &str) -> Result<CompletionAsk, String> {
-    let usage = || format!("{place} is not FILE:LINE:COLUMN, for example src/main.rs:12:5");
-    let (rest, column) = place.rsplit_once(':').ok_or_else(usage)?;
-    let (path, line) = rest.rsplit_once(':').ok_or_else(usage)?;
-    let column: usize = column.parse().map_err(|_| usage())?;
-    let line: usize = line.parse().map_err(|_| usage())?;
+/// `FILE:LINE:COLUMN`, both counted from 1.
+#[derive(Debug, Clone)]
+pub struct Place {
+    path: String,
+    line: usize,
+    column: usize,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = || {
+            let (rest, column) = text.rsplit_once(':')?;
+            let (path, line) = rest.rsplit_once(':')?;
+            let number = |text: &str| text.parse().ok().filter(|n| *n > 0);
+            let place =
+                Self { path: path.to_owned(), line: number(line)?, column: number(column)? };
+            (!path.is_empty()).then_some(place)
+        };
+        parts().ok_or_else(|| "write FILE:LINE:COLUMN, for example src/main.rs:12:5".to_owned())
+    }
+}
+
+fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{path} can't be read ({error})"))?;
     let rope = Rope::from_str(&String::from_utf8_lossy(&bytes));
-    if line == 0 || column == 0 || line > rope.len_lines() {
-        return Err(format!("{path} has {} lines, counted from 1", rope.len_lines()));
+    if *line > rope.len_lines() {
+        return Err(format!("{path} has {} lines; name one of them", rope.len_lines()));
     }
     let start = rope.line_to_char(line - 1);
     let end = crate::text::position::line_end_char(&rope, line - 1);
     if column - 1 > end - start {
-        return Err(format!("line {line} of {path} has {} columns", end - start + 1));
+        return Err(format!(
+            "line {line} of {path} has {} columns; name one of them",
+            end - start + 1
+        ));
     }
     Ok(CompletionAsk {
-        uri: path.into(),
+        uri: path.as_str().into(),
         language_id: "".into(),
         path: relative(path),
         caret: start + column - 1,

@@ -64,11 +64,12 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
 
     let watched = std::io::stdout().is_terminal() && !arguments.json;
     let mut screen = Screen { watched, first_line: rope.char_to_line(from), n_finished: 0 };
+    let path = relative(&path);
     screen.begin(&path, &model.name);
     let mut typist = Typist {
         session: &session,
         runtime: &runtime,
-        path: relative(&path),
+        path: path.clone(),
         before: rope.slice(..from).to_string(),
         after: rope.slice(to..).to_string(),
         goal: rope.slice(from..to).chars().collect(),

@@ -245,7 +245,8 @@ where
             Ok(model)
         }
         Err(sentence) => {
-            tracing::error!("{sentence}");
+            // Whoever asked is told; the log only keeps it.
+            tracing::info!("{sentence}");
             state.send_replace(EngineState::Failed(sentence.clone()));
             Err(sentence)
         }

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cancel;
+mod cli;
 mod completion;
 mod lifecycle;
 mod model_files;

@@ -53,6 +53,13 @@ fn written(home: &TempFolder, bytes: &[u8]) -> PathBuf {
     path
 }
 
+/// Renames the metadata that names the markers.
+const WITHOUT_METADATA: &[(&str, &str)] = &[
+    ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_prx_token_id"),
+    ("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.fim_sux_token_id"),
+    ("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.fim_mix_token_id"),
+];
+
 /// The embedded model with every `from` made `to`, which has to be as long.
 fn changed(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = BYTES.to_vec();
@@ -121,17 +128,13 @@ async fn another_architecture() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_fill_in_the_middle_tokens() {
     let home = TempFolder::new();
-    let path = written(
-        &home,
-        &changed(&[
-            ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_prx_token_id"),
-            ("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.fim_sux_token_id"),
-            ("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.fim_mix_token_id"),
-            ("<|fim_prefix|>", "<|not_prefix|>"),
-            ("<|fim_suffix|>", "<|not_suffix|>"),
-            ("<|fim_middle|>", "<|not_middle|>"),
-        ]),
-    );
+    let mut without = WITHOUT_METADATA.to_vec();
+    without.extend([
+        ("<|fim_prefix|>", "<|not_prefix|>"),
+        ("<|fim_suffix|>", "<|not_suffix|>"),
+        ("<|fim_middle|>", "<|not_middle|>"),
+    ]);
+    let path = written(&home, &changed(&without));
     let sentence = sentence_for(home, &path).await;
     assert!(sentence.contains("has no fill-in-the-middle tokens"), "{sentence}");
 }
@@ -139,14 +142,7 @@ async fn no_fill_in_the_middle_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn markers_without_metadata_are_found_by_name() {
     let home = TempFolder::new();
-    let path = written(
-        &home,
-        &changed(&[
-            ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_prx_token_id"),
-            ("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.fim_sux_token_id"),
-            ("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.fim_mix_token_id"),
-        ]),
-    );
+    let path = written(&home, &changed(WITHOUT_METADATA));
     std::fs::write(
         home.0.join("config.toml"),
         format!("[model]\npath = {:?}\n", path.display().to_string()),
