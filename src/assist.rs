@@ -6,6 +6,7 @@
 pub mod complete;
 pub mod session;
 pub mod stats;
+pub mod typist;
 
 pub use complete::{Completion, CompletionAsk, complete};
 pub use session::Session;

@@ -12,9 +12,11 @@ use clap::Args;
 use ropey::Rope;
 use serde_json::json;
 
-use crate::assist::{Completion, CompletionAsk, Session, complete};
+use crate::assist::Completion;
+use crate::assist::typist::{Key, Typist, n_spared};
 use crate::cli::complete::relative;
 use crate::cli::setup;
+use crate::generation::GenerationError;
 use crate::text::position::line_end_char;
 
 /// What is typed where no file is given: a source file of keyside's own.
@@ -66,21 +68,20 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     let mut screen = Screen { watched, first_line: rope.char_to_line(from), n_finished: 0 };
     let path = relative(&path);
     screen.begin(&path, &model.name);
-    let mut typist = Typist {
-        session: &session,
-        runtime: &runtime,
-        path: path.clone(),
-        before: rope.slice(..from).to_string(),
-        after: rope.slice(to..).to_string(),
-        goal: rope.slice(from..to).chars().collect(),
-        keys: Vec::new(),
-        n_spared: 0,
-        n_accepted: 0,
-        arrival: 0,
-    };
-    typist.type_all(&mut screen)?;
-    let baseline = typist.baseline()?;
-    let summary = Summary::of(&typist, &baseline);
+    let mut typist = Typist::new(&session, &path, &rope, from, to);
+    let goal = typist.goal().to_vec();
+    let failed = |error: GenerationError| error.to_string();
+    let typing = typist.type_all(|at, accepted, completion| {
+        screen.draw(&goal[..at], accepted, completion);
+    });
+    let (keys, accepted) = runtime.block_on(typing).map_err(failed)?;
+    screen.draw_last(&goal, &accepted);
+    // A sample of the same carets, evenly spread, with nothing resident.
+    let mut baseline = Vec::new();
+    for key in keys.iter().step_by(keys.len().div_ceil(BASELINE_CARETS).max(1)) {
+        baseline.push(runtime.block_on(typist.ask(key.at, true)).map_err(failed)?);
+    }
+    let summary = Summary::of(&keys, goal.len(), &baseline);
     let out = if arguments.json {
         summary.to_json(&path, &model.name)
     } else {
@@ -104,86 +105,6 @@ fn stretch(rope: &Rope, from: Option<usize>, n_lines: usize) -> Option<(usize, u
     let end = (first + n_lines).min(last).checked_sub(1)?;
     let (from, to) = (rope.try_line_to_char(first).ok()?, line_end_char(rope, end));
     (from < to).then_some((from, to))
-}
-
-/// A key and what came of it.
-struct Key {
-    caret: usize,
-    completion: Completion,
-    was_right: bool,
-}
-
-struct Typist<'a> {
-    session: &'a Session,
-    runtime: &'a tokio::runtime::Runtime,
-    path: String,
-    before: String,
-    after: String,
-    goal: Vec<char>,
-    keys: Vec<Key>,
-    n_spared: usize,
-    n_accepted: usize,
-    arrival: u64,
-}
-
-impl Typist<'_> {
-    fn type_all(&mut self, screen: &mut Screen) -> Result<(), String> {
-        let mut accepted = vec![false; self.goal.len()];
-        let mut at = 0;
-        while at < self.goal.len() {
-            let completion = self.ask(at, false)?;
-            let text: Vec<char> = completion.text.chars().collect();
-            let was_right = text.len() > 1
-                && completion.replaced_after == 0
-                && self.goal[at..].starts_with(&text);
-            screen.draw(&self.goal[..at], &accepted, &completion);
-            self.keys.push(Key { caret: at, completion, was_right });
-            if was_right {
-                accepted[at..at + text.len()].fill(true);
-                // Accepting is a key as well.
-                self.n_spared += text.len() - 1;
-                self.n_accepted += 1;
-                at += text.len();
-            } else {
-                at += 1;
-                // What an editor puts in by itself is not typed: the indentation of the next line.
-                while at > 1
-                    && self.goal[at - 1] == '\n'
-                    && matches!(self.goal.get(at), Some(' ' | '\t'))
-                {
-                    while matches!(self.goal.get(at), Some(' ' | '\t')) {
-                        at += 1;
-                    }
-                }
-            }
-        }
-        screen.draw_last(&self.goal, &accepted);
-        Ok(())
-    }
-
-    fn ask(&mut self, at: usize, cold: bool) -> Result<Completion, String> {
-        let typed: String = self.goal[..at].iter().collect();
-        let caret = self.before.chars().count() + at;
-        self.arrival += 1;
-        let ask = CompletionAsk {
-            uri: "try".into(),
-            language_id: "".into(),
-            path: self.path.clone(),
-            rope: Rope::from_str(&format!("{}{typed}{}", self.before, self.after)),
-            caret,
-            explicit: false,
-            arrival: self.arrival,
-            cold,
-        };
-        self.runtime.block_on(complete(self.session, ask)).map_err(|error| error.to_string())
-    }
-
-    /// A sample of the same carets, evenly spread, with nothing resident.
-    fn baseline(&mut self) -> Result<Vec<Completion>, String> {
-        let step = self.keys.len().div_ceil(BASELINE_CARETS).max(1);
-        let carets: Vec<usize> = self.keys.iter().step_by(step).map(|key| key.caret).collect();
-        carets.into_iter().map(|caret| self.ask(caret, true)).collect()
-    }
 }
 
 /// The line that is being typed, drawn over and over; lines above it stay.
@@ -264,7 +185,6 @@ struct Summary {
     n_keys: usize,
     n_characters: usize,
     n_shown: usize,
-    n_right: usize,
     n_accepted: usize,
     n_spared: usize,
     median_ms: f64,
@@ -275,20 +195,18 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(typist: &Typist<'_>, baseline: &[Completion]) -> Self {
+    fn of(keys: &[Key], n_characters: usize, baseline: &[Completion]) -> Self {
         let ms = |it: &Completion| it.total.as_secs_f64() * 1e3;
         // The first prompt is cold in both; it is what the baseline measures.
-        let warm: Vec<&Completion> =
-            typist.keys.iter().skip(1).map(|key| &key.completion).collect();
+        let warm: Vec<&Completion> = keys.iter().skip(1).map(|key| &key.completion).collect();
         let latencies = sorted(warm.iter().map(|it| ms(it)).collect());
         let evaluated = sorted(warm.iter().map(|it| it.usage.evaluated_tokens as f64).collect());
         Self {
-            n_keys: typist.keys.len(),
-            n_characters: typist.goal.len(),
-            n_shown: typist.keys.iter().filter(|key| !key.completion.text.is_empty()).count(),
-            n_right: typist.keys.iter().filter(|key| key.was_right).count(),
-            n_accepted: typist.n_accepted,
-            n_spared: typist.n_spared,
+            n_keys: keys.len(),
+            n_characters: n_characters,
+            n_shown: keys.iter().filter(|key| !key.completion.text.is_empty()).count(),
+            n_accepted: keys.iter().filter(|key| key.was_right).count(),
+            n_spared: n_spared(keys),
             median_ms: quantile(&latencies, 0.5),
             p95_ms: quantile(&latencies, 0.95),
             median_evaluated_tokens: quantile(&evaluated, 0.5),
@@ -334,7 +252,6 @@ impl Summary {
             "keys": self.n_keys,
             "characters": self.n_characters,
             "shown": self.n_shown,
-            "right": self.n_right,
             "accepted": self.n_accepted,
             "spared_share": self.spared_share(),
             "median_ms": self.median_ms,
