@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
     setup::start_logging();
     let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
-        None | Some(Command::Serve { .. }) => serve::run(),
+        None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),

@@ -72,7 +72,7 @@ pub async fn complete(
         return Ok(nothing(session, &ask, started, "switched off"));
     }
     let engine = session.engine();
-    let model = engine.ready().await.map_err(GenerationError::Failed)?;
+    let model = session.model(&engine, ask.arrival).await?;
     let model_ready = Instant::now();
 
     let excerpt = Excerpt::around(&ask.rope, ask.caret);

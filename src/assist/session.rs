@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use tokio::sync::watch;
+
 use crate::assist::stats::Stats;
 use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::engine::llama::LoadOptions;
 use crate::engine::{Engine, embedded, llama};
-use crate::generation::ModelInfo;
+use crate::generation::{GenerationError, ModelInfo};
 use crate::prompt::assemble::{Assembler, PromptBudget};
 
 /// Shared by everything that answers requests.
@@ -23,6 +25,8 @@ pub struct Session {
     /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
     assembler: Mutex<Option<(Arc<ModelInfo>, Assembler)>>,
     pub stats: Stats,
+    /// The highest arrival number of a completion so far: what waits for a model gives way to it.
+    newest_arrival: watch::Sender<u64>,
 }
 
 impl Session {
@@ -44,6 +48,29 @@ impl Session {
             engine: RwLock::new(Arc::new(engine)),
             assembler: Mutex::new(None),
             stats: Stats::default(),
+            newest_arrival: watch::Sender::new(0),
+        }
+    }
+
+    /// Waits until the model is loaded, or until a newer request has come.
+    ///
+    /// # Errors
+    /// Superseded, or the sentence that says why there is no model.
+    pub(crate) async fn model(
+        &self,
+        engine: &Engine,
+        arrival: u64,
+    ) -> Result<Arc<ModelInfo>, GenerationError> {
+        self.newest_arrival.send_if_modified(|newest| {
+            let is_newer = arrival > *newest;
+            *newest = arrival.max(*newest);
+            is_newer
+        });
+        let mut newest = self.newest_arrival.subscribe();
+        tokio::select! {
+            biased;
+            model = engine.ready() => model.map_err(GenerationError::Failed),
+            _ = newest.wait_for(|newest| *newest > arrival) => Err(GenerationError::Superseded),
         }
     }
 
@@ -107,18 +134,21 @@ fn start_engine(config: &Config, folders: &Folders) -> std::io::Result<Engine> {
     let model = config.model.clone();
     let cache = folders.cache.clone();
     Engine::start(move || {
-        let built_in = model.path.is_empty();
-        let path = if built_in { embedded::unpack(&cache)? } else { expand_home(&model.path) };
-        let name = if built_in {
-            embedded::NAME.to_owned()
-        } else {
-            path.file_stem().map_or_else(|| "model".into(), |it| it.to_string_lossy().into_owned())
+        // Keeps a temporary file until the model has been read.
+        let unpacked = if model.path.is_empty() { Some(embedded::unpack(&cache)?) } else { None };
+        let (path, name) = match &unpacked {
+            Some(unpacked) => (unpacked.path.clone(), embedded::NAME.to_owned()),
+            None => {
+                let path = expand_home(&model.path);
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                (path, name)
+            }
         };
         let not_zero = |n: usize| (n > 0).then_some(n);
         llama::load(&LoadOptions {
             path,
             name,
-            use_mmap: !built_in,
+            use_mmap: unpacked.is_none(),
             n_threads: not_zero(model.threads),
             n_context_tokens: not_zero(model.context_tokens),
         })

@@ -14,7 +14,7 @@ use crate::config::{Config, layers};
 /// One sentence.
 pub fn show(as_json: bool) -> Result<(), String> {
     let folders = setup::folders()?;
-    let (_, resolved) = setup::settings(&folders);
+    let resolved = setup::settings(&folders);
     for note in &resolved.notes {
         eprintln!("keyside: {note}");
     }

@@ -34,7 +34,7 @@ enum State {
 /// One sentence.
 pub fn run(as_json: bool) -> Result<(), String> {
     let folders = setup::folders()?;
-    let (_, resolved) = setup::settings(&folders);
+    let resolved = setup::settings(&folders);
     let mut findings = vec![
         program(),
         processor(),

@@ -1,12 +1,13 @@
 //! `keyside serve`: the language server on standard input and output.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use std::sync::Arc;
 
 use crate::assist::Session;
 use crate::cli::setup;
+use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};
 
 /// How long a decode that is being stopped may take before the process ends all the same.
@@ -16,13 +17,15 @@ const PATIENCE: Duration = Duration::from_millis(300);
 ///
 /// # Errors
 /// One sentence, where it could not be started.
-pub fn run() -> Result<ExitCode, String> {
+pub fn run() -> Result<Infallible, String> {
     let folders = setup::folders()?;
-    let (file_settings, resolved) = setup::settings(&folders);
-    for note in &resolved.notes {
-        tracing::warn!("{note}");
-    }
-    let session = Session::start(resolved.config, folders)
+    // What is wrong with the settings is told to the client, which has a place to show it.
+    let file_settings = layers::read_file(&folders.config_file());
+    let config = match &file_settings {
+        Ok(layer) => layers::resolve(std::slice::from_ref(layer)).config,
+        Err(_) => Config::default(),
+    };
+    let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let session = Arc::new(session);
     let runtime = setup::runtime()?;
@@ -33,10 +36,10 @@ pub fn run() -> Result<ExitCode, String> {
         file_settings,
     ));
     session.engine().end(PATIENCE);
-    // A read of standard input can't be interrupted, so the runtime must not be waited for.
-    runtime.shutdown_background();
-    Ok(match ended {
-        Ended::Properly => ExitCode::SUCCESS,
-        Ended::ClientGone => ExitCode::FAILURE,
+    // Neither a read of standard input nor the loading of a model can be interrupted, so nothing is
+    // waited for any more.
+    std::process::exit(match ended {
+        Ended::Properly => 0,
+        Ended::ClientGone => 1,
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::assist::Session;
 use crate::config::folders::Folders;
-use crate::config::layers::{self, Layer, Resolved};
+use crate::config::layers::{self, Resolved};
 
 /// Sends the log to stderr, at the level in `KEYSIDE_LOG` (`off`, `error`, `warn`, `info`, `debug`,
 /// `trace`; `warn` by default).
@@ -38,17 +38,11 @@ pub fn folders() -> Result<Folders, String> {
     Folders::find(variable("KEYSIDE_HOME").map(PathBuf::from))
 }
 
-/// The settings of the file. What is wrong in it is a note, never an end.
-pub fn settings(folders: &Folders) -> (Layer, Resolved) {
+/// The settings of the file, with notes for what in them is not followed; or the defaults, with why.
+pub fn settings(folders: &Folders) -> Resolved {
     match layers::read_file(&folders.config_file()) {
-        Ok(layer) => {
-            let resolved = layers::resolve(std::slice::from_ref(&layer));
-            (layer, resolved)
-        }
-        Err(sentence) => {
-            let layer = Layer { source: "default".to_owned(), values: serde_json::Value::Null };
-            (layer, Resolved { notes: vec![sentence], ..Resolved::default() })
-        }
+        Ok(layer) => layers::resolve(&[layer]),
+        Err(sentence) => Resolved { notes: vec![sentence], ..Resolved::default() },
     }
 }
 
@@ -59,7 +53,7 @@ pub fn settings(folders: &Folders) -> (Layer, Resolved) {
 /// One sentence.
 pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Runtime), String> {
     let folders = folders()?;
-    let (_, mut resolved) = settings(&folders);
+    let mut resolved = settings(&folders);
     for note in &resolved.notes {
         eprintln!("keyside: {note}");
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::generate::generate;
+use crate::engine::generate::{Pace, generate};
 use crate::engine::model::Model;
 use crate::engine::resident::Resident;
 use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo};
@@ -171,7 +171,7 @@ impl Engine {
         mailbox.closed = true;
         mailbox.waiting = None;
         if let Some(running) = &mailbox.running {
-            running.supersede();
+            running.close();
         }
         drop(mailbox);
         self.shared.arrived.notify_one();
@@ -218,7 +218,9 @@ impl Shared {
     ) {
         let result = match (result, flag.stop_reason()) {
             // What was finished although nobody waits is told as what it is.
-            (Ok(_), Some(StopReason::Cancelled)) => Err(GenerationError::Cancelled),
+            (Ok(_), Some(StopReason::Cancelled | StopReason::Closed)) => {
+                Err(GenerationError::Cancelled)
+            }
             (Ok(_), Some(StopReason::Superseded)) => Err(GenerationError::Superseded),
             (result, _) => result,
         };
@@ -238,7 +240,11 @@ fn run<L>(shared: &Shared, state: &watch::Sender<EngineState>, load: L)
 where
     L: FnOnce() -> Result<Box<dyn Model>, String>,
 {
-    let loaded = fenced("loading the model", load).and_then(|loaded| loaded);
+    let loaded = fenced(load).unwrap_or_else(|| {
+        Err("the model can't be loaded, its contents are not what they should be; get the file again, or \
+             set model.path to another"
+            .to_owned())
+    });
     let mut model = match loaded {
         Ok(model) => {
             state.send_replace(EngineState::Ready(Arc::clone(model.info())));
@@ -252,19 +258,30 @@ where
         }
     };
     let mut resident = Resident::default();
+    let mut pace = Pace::default();
     while let Some(job) = shared.next_job() {
         let Job { request, flag, submitted, reply } = job;
         let queue = submitted.elapsed();
         let result = match &mut model {
             Err(sentence) => Err(GenerationError::Failed(sentence.clone())),
             Ok(model) => {
-                let outcome = fenced("completing", || {
-                    generate(model.as_mut(), &mut resident, &request, &flag, &shared.counts)
+                let outcome = fenced(|| {
+                    generate(
+                        model.as_mut(),
+                        &mut resident,
+                        &mut pace,
+                        &request,
+                        &flag,
+                        &shared.counts,
+                    )
                 });
-                outcome.unwrap_or_else(|sentence| {
+                outcome.unwrap_or_else(|| {
                     // What the context holds after a panic is anybody's guess.
                     resident.clear(model.as_mut());
-                    Err(GenerationError::Failed(sentence))
+                    Err(GenerationError::Failed(
+                        "a part of the engine failed; the log says where, and the next request works"
+                            .to_owned(),
+                    ))
                 })
             }
         };
@@ -278,9 +295,7 @@ where
     }
 }
 
-/// Runs `work`; a panic costs this one result and becomes a sentence.
-fn fenced<T>(what: &str, work: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|_| {
-        format!("keyside failed while {what}; the log says where, and the next request works")
-    })
+/// Runs `work`; a panic costs this one result, and is logged by its hook.
+fn fenced<T>(work: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }

@@ -2,8 +2,8 @@
 //!
 //! llama.cpp loads from a file, so the model is unpacked once into the cache folder, under a name that
 //! carries its hash, and compared with what is in the program at every start: a file that somebody has
-//! changed is written anew. Where the cache folder can't be written, the system's temporary folder
-//! serves.
+//! changed is written anew. Where the cache folder can't be written, a folder of its own below the
+//! system's temporary folder serves until the model has been read.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,27 +17,42 @@ pub const SHA256: &str = "1a26f0342b036364adf9db691e0304a36861788bf8b8a430f94c2c
 /// The GGUF file.
 pub static BYTES: &[u8] = include_bytes!("../../model/keyside-nano-v0.gguf");
 
-/// The path of a file that holds the embedded model, unpacked if need be into `cache_folder`.
+/// A file that holds the embedded model.
+#[derive(Debug)]
+pub struct Unpacked {
+    pub path: PathBuf,
+    /// A folder of this process's own, to go when the model has been read.
+    temporary: Option<PathBuf>,
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.temporary {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Unpacks the embedded model into `cache_folder`, if it is not there yet.
 ///
 /// # Errors
-/// One sentence, where neither folder can be written.
-pub fn unpack(cache_folder: &Path) -> Result<PathBuf, String> {
+/// One sentence, where neither it nor a temporary folder can be written.
+pub fn unpack(cache_folder: &Path) -> Result<Unpacked, String> {
     let wanted = cache_folder.join("models");
-    match unpack_into(&wanted) {
-        Ok(path) => Ok(path),
-        Err(error) => {
-            tracing::warn!(
-                "{} can't be written ({error}), using a temporary folder",
-                wanted.display()
-            );
-            unpack_into(&std::env::temp_dir().join("keyside-models")).map_err(|error| {
-                format!(
-                    "the built-in model can't be unpacked ({error}); free some disk space or make {} \
-                     writable",
-                    wanted.display()
-                )
-            })
-        }
+    let error = match unpack_into(&wanted) {
+        Ok(path) => return Ok(Unpacked { path, temporary: None }),
+        Err(error) => error,
+    };
+    tracing::warn!("{} can't be written ({error}), using a temporary folder", wanted.display());
+    // The name can be guessed, so a folder that is there already is somebody else's: `create_dir` fails.
+    let folder = std::env::temp_dir().join(format!("keyside-{}", std::process::id()));
+    let unpacked = std::fs::create_dir(&folder).and_then(|()| unpack_into(&folder));
+    match unpacked {
+        Ok(path) => Ok(Unpacked { path, temporary: Some(folder) }),
+        Err(error) => Err(format!(
+            "the built-in model can't be unpacked ({error}); free some disk space or make {} writable",
+            wanted.display()
+        )),
     }
 }
 

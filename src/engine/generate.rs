@@ -1,7 +1,7 @@
 //! One generation: evaluate what of the prompt is new, then sample greedily until something says stop.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::actor::EngineCounts;
 use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
@@ -11,8 +11,40 @@ use crate::generation::{
 };
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
-/// Prompt tokens evaluated between two looks at the flag where the model itself can't look.
-const CHUNK_TOKENS: usize = 512;
+/// How long a stretch of a prompt may take between two looks at the flag. A stretch that has begun is
+/// finished and kept even if its request is superseded: otherwise a person who types faster than one
+/// stretch is evaluated would throw it away at each key, and never see an answer.
+const STRETCH: Duration = Duration::from_millis(20);
+
+/// How fast this model evaluates prompts on this machine.
+#[derive(Debug)]
+pub struct Pace {
+    tokens_per_second: f64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        // Not known yet; a guess that is wrong is corrected by the first stretch.
+        Self { tokens_per_second: 3_200.0 }
+    }
+}
+
+impl Pace {
+    /// How many tokens make a stretch: a power of two, because llama.cpp builds its graph anew for each
+    /// other length.
+    fn stretch_tokens(&self) -> usize {
+        let tokens = (self.tokens_per_second * STRETCH.as_secs_f64()) as usize;
+        [128, 64, 32, 16].into_iter().find(|n| *n <= tokens).unwrap_or(8)
+    }
+
+    fn note(&mut self, n_tokens: usize, took: Duration) {
+        // Short ones measure the overhead.
+        if n_tokens >= 8 && !took.is_zero() {
+            let seen = n_tokens as f64 / took.as_secs_f64();
+            self.tokens_per_second = 0.7 * self.tokens_per_second + 0.3 * seen;
+        }
+    }
+}
 
 /// Runs one request on the model. `resident` is right about the context afterwards, however it ends.
 ///
@@ -21,6 +53,7 @@ const CHUNK_TOKENS: usize = 512;
 pub fn generate(
     model: &mut dyn Model,
     resident: &mut Resident,
+    pace: &mut Pace,
     request: &CompletionRequest,
     flag: &CancelFlag,
     counts: &EngineCounts,
@@ -34,13 +67,20 @@ pub fn generate(
         );
         return Err(GenerationError::Failed(sentence));
     }
+    // Before the context is touched: a request that nobody waits for must not cost the next its cache.
+    check(flag)?;
     if request.cold {
         resident.clear(model);
     }
     let cached_tokens = resident.keep_prefix_of(model, &request.prompt);
-    for chunk in request.prompt[cached_tokens..].chunks(CHUNK_TOKENS) {
-        evaluate(model, resident, chunk, flag)?;
-        counts.evaluated_tokens.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+    let mut left = &request.prompt[cached_tokens..];
+    while !left.is_empty() {
+        let (stretch, rest) = left.split_at(pace.stretch_tokens().min(left.len()));
+        let began = Instant::now();
+        evaluate(model, resident, stretch, flag)?;
+        pace.note(stretch.len(), began.elapsed());
+        counts.evaluated_tokens.fetch_add(stretch.len() as u64, Ordering::Relaxed);
+        left = rest;
     }
     counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
     let prompt_done = Instant::now();
@@ -80,7 +120,7 @@ pub fn generate(
             generated_tokens: sampled.n_tokens,
         },
         times: Times {
-            queue: std::time::Duration::ZERO,
+            queue: Duration::ZERO,
             prompt: prompt_done - started,
             generate: prompt_done.elapsed(),
         },
@@ -93,7 +133,7 @@ pub fn generate(
 fn check(flag: &CancelFlag) -> Result<(), GenerationError> {
     match flag.stop_reason() {
         None => Ok(()),
-        Some(StopReason::Cancelled) => Err(GenerationError::Cancelled),
+        Some(StopReason::Cancelled | StopReason::Closed) => Err(GenerationError::Cancelled),
         Some(StopReason::Superseded) => Err(GenerationError::Superseded),
     }
 }

@@ -25,7 +25,7 @@ use llama_cpp_2::vocab::VocabType;
 use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
 use crate::fim::{self, Markers};
 use crate::generation::{ModelInfo, Token, Tokenizer};
-use crate::stdx::cancel::CancelFlag;
+use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// Parameters below which a model counts as tiny: one thread, a short context.
 const TINY_PARAMETERS: u64 = 100_000_000;
@@ -87,7 +87,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         options.n_context_tokens.unwrap_or(if tiny { 1_024 } else { 2_048 }).min(trained);
     let n_context = n_context.max(256);
 
-    let abort = Box::new(AbortData::default());
+    let abort = Arc::new(AbortData::default());
     let context = new_context(backend, &model, n_context, n_threads, &abort).ok_or_else(|| {
         format!(
             "no context of {n_context} tokens could be made for {} ({}); lower model.context_tokens",
@@ -198,7 +198,8 @@ fn last_error() -> String {
     if text.is_empty() { "llama.cpp gave no reason".to_owned() } else { text.to_owned() }
 }
 
-/// What llama.cpp's abort callback reads. Locked for one load of a flag, without contention.
+/// What llama.cpp's abort callback reads, at each node of its graph. It ends an evaluation only where the
+/// engine itself is to end: what a superseded request has begun is of use to the next one.
 #[derive(Default)]
 struct AbortData {
     flag: Mutex<Option<CancelFlag>>,
@@ -214,7 +215,7 @@ extern "C" fn should_abort(data: *mut c_void) -> bool {
     // SAFETY: `data` is the `AbortData` that `LlamaCpp` owns and drops after its context.
     let data = unsafe { &*data.cast::<AbortData>() };
     let flag = data.flag.lock().unwrap_or_else(PoisonError::into_inner);
-    flag.as_ref().is_some_and(|flag| flag.stop_reason().is_some())
+    flag.as_ref().is_some_and(|flag| flag.stop_reason() == Some(StopReason::Closed))
 }
 
 fn new_context(
@@ -222,7 +223,7 @@ fn new_context(
     model: &Arc<LlamaModel>,
     n_context: usize,
     n_threads: usize,
-    abort: &AbortData,
+    abort: &Arc<AbortData>,
 ) -> Option<LlamaContext<'static>> {
     let n_threads = i32::try_from(n_threads).unwrap_or(i32::MAX);
     let mut parameters = LlamaContextParams::default()
@@ -244,7 +245,7 @@ fn new_context(
     let raw =
         unsafe { &mut *(&raw mut parameters).cast::<llama_cpp_sys_2::llama_context_params>() };
     raw.abort_callback = Some(should_abort);
-    raw.abort_callback_data = std::ptr::from_ref(abort).cast_mut().cast();
+    raw.abort_callback_data = Arc::as_ptr(abort).cast_mut().cast();
     // SAFETY: the context borrows the model. `LlamaCpp` keeps the `Arc` beside the context and drops it
     // after it, and a model behind an `Arc` does not move.
     let model: &'static LlamaModel = unsafe { &*Arc::as_ptr(model) };
@@ -259,7 +260,7 @@ struct LlamaCpp {
     logits_row: i32,
     info: Arc<ModelInfo>,
     vocabulary: Vocabulary,
-    abort: Box<AbortData>,
+    abort: Arc<AbortData>,
     _model: Arc<LlamaModel>,
 }
 
@@ -289,6 +290,7 @@ impl Model for LlamaCpp {
                     .add(LlamaToken(*token), at, &[0], index == last)
                     .map_err(|it| failed(it.to_string()))?;
             }
+            forget_errors();
             self.abort.set(Some(flag.clone()));
             let decoded = self.context.decode(&mut self.batch);
             self.abort.set(None);
@@ -388,7 +390,8 @@ impl Tokenizer for LlamaTokenizer {
         // files have their markers so. Such a text is cut within each spelled-out marker.
         let spelled = tokens.iter().find_map(|token| self.markers.get(token));
         match spelled.and_then(|marker| Some((text.find(marker.as_str())?, marker))) {
-            None => into.extend(tokens),
+            // Whatever else is a marker and is not spelled as one is left out.
+            None => into.extend(tokens.iter().filter(|it| !self.markers.contains_key(it))),
             Some((at, marker)) => {
                 let first = marker.chars().next().map_or(1, char::len_utf8);
                 into.extend(self.plain(&text[..at + first]));

@@ -32,6 +32,8 @@ pub struct DocumentParams {
 #[derive(Debug, Serialize)]
 pub struct DocumentAnswer {
     pub version: i32,
+    /// `false` after an edit that could not be followed, until the whole text is sent again.
+    pub in_sync: bool,
     /// In bytes of UTF-8.
     pub length: usize,
     /// Of the bytes of UTF-8, in hexadecimal.

@@ -25,6 +25,10 @@ async fn complete_at(
     caret: usize,
     explicit: bool,
 ) -> Result<Option<Completion>> {
+    if document.lost {
+        // The client was told when it happened; suggestions about a text that is not there help nobody.
+        return Ok(None);
+    }
     let ask = CompletionAsk {
         uri: Arc::clone(&document.uri),
         language_id: Arc::clone(&document.language_id),

@@ -9,11 +9,12 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower::Service;
 use tower_lsp::gen_lsp_types as lsp;
-use tower_lsp::jsonrpc::{Request, Response};
+use tower_lsp::jsonrpc::{Error, Request, Response};
 use tower_lsp::{Client, ExitedError, LspService};
 
 use crate::lsp::client::ClientProfile;
@@ -28,6 +29,14 @@ tokio::task_local! {
 /// The documents as they were when the request at hand arrived. Empty outside of a request.
 pub fn world() -> World {
     WORLD.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// `textDocument/didChange`, its changes still to be read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DidChangeParams {
+    text_document: lsp::VersionedTextDocumentIdentifier,
+    content_changes: Vec<Value>,
 }
 
 /// The owner of the documents, in front of the library's router.
@@ -63,6 +72,16 @@ impl Ingress {
             "textDocument/didOpen" if ready => self.notified(request, Self::did_open),
             "textDocument/didChange" if ready => self.notified(request, Self::did_change),
             "textDocument/didClose" if ready => self.notified(request, Self::did_close),
+            // Settings too are taken in wire order: the later ones have to win.
+            "initialized" if ready => {
+                let notes = self.service.inner().first_settings();
+                self.after_settings(request, notes)
+            }
+            "workspace/didChangeConfiguration" if ready => {
+                let settings = request.params().and_then(|it| it.get("settings")).cloned();
+                let notes = self.service.inner().settings_changed(settings.unwrap_or_default());
+                self.after_settings(request, notes)
+            }
             _ => WORLD.scope(self.documents.world(), self.service.call(request)).boxed(),
         }
     }
@@ -83,15 +102,39 @@ impl Ingress {
         }
     }
 
+    fn after_settings(&mut self, request: Request, notes: Vec<String>) -> Answer {
+        let client = self.client.clone();
+        let rest = self.service.call(request);
+        async move {
+            let answer = rest.await;
+            for note in notes {
+                client.show_message(lsp::MessageType::Warning, note).await;
+            }
+            answer
+        }
+        .boxed()
+    }
+
     fn notified<P: DeserializeOwned>(
         &mut self,
         request: Request,
         apply: fn(&mut Self, P) -> Result<(), String>,
     ) -> Answer {
-        let (method, _, params) = request.into_parts();
-        let outcome = serde_json::from_value::<P>(params.unwrap_or(Value::Null))
-            .map_err(|_| format!("a {method} could not be read and was ignored; reopen the file"))
-            .and_then(|params| apply(self, params));
+        let (method, id, params) = request.into_parts();
+        if let Some(id) = id {
+            let refused = Response::from_error(id, Error::invalid_request());
+            return std::future::ready(Ok(Some(refused))).boxed();
+        }
+        let params = params.unwrap_or(Value::Null);
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str).map(str::to_owned);
+        let outcome = match serde_json::from_value::<P>(params) {
+            Ok(params) => apply(self, params),
+            Err(_) => {
+                // What it would have done is not known, so neither is the text after it.
+                self.documents.lose(uri.as_deref().unwrap_or_default());
+                Err(format!("a {method} could not be read; close and reopen the file"))
+            }
+        };
         let Err(sentence) = outcome else { return std::future::ready(Ok(None)).boxed() };
         tracing::warn!("{sentence}");
         let client = self.client.clone();
@@ -109,13 +152,15 @@ impl Ingress {
         Ok(())
     }
 
-    fn did_change(&mut self, params: lsp::DidChangeTextDocumentParams) -> Result<(), String> {
-        let lsp::VersionedTextDocumentIdentifier { version, text_document_identifier } =
-            params.text_document;
-        let changes: Vec<_> = params.content_changes.into_iter().map(from_change).collect();
-        self.documents
-            .change(&text_document_identifier.uri.0, version, &changes)
-            .map_err(|error| error.to_string())
+    fn did_change(&mut self, params: DidChangeParams) -> Result<(), String> {
+        let DidChangeParams { text_document: document, content_changes } = params;
+        let uri = document.text_document_identifier.uri.0;
+        let Some(changes) = content_changes.iter().map(from_change).collect::<Option<Vec<_>>>()
+        else {
+            self.documents.lose(&uri);
+            return Err(format!("an edit of {uri} could not be read; close and reopen the file"));
+        };
+        self.documents.change(&uri, document.version, &changes).map_err(|error| error.to_string())
     }
 
     fn did_close(&mut self, params: lsp::DidCloseTextDocumentParams) -> Result<(), String> {

@@ -22,7 +22,9 @@ pub async fn parent_gone(profile: Arc<OnceLock<ClientProfile>>) {
             return;
         }
         was_alive = is_alive;
-        tokio::time::sleep(LOOK).await;
+        // Until the client has said who it is, look often, so as to see it alive.
+        let pause = if profile.get().is_some() { LOOK } else { LOOK / 20 };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -1,12 +1,14 @@
 //! Between the protocol's types and keyside's own.
 
-use serde_json::json;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc;
 
 use crate::assist::Completion;
 use crate::text::position::{place, position_of};
-use crate::text::{Change, Document, LinePosition, LineRange, PositionEncoding};
+use crate::text::{Change, Document, LinePosition, LineRange, PositionEncoding, World};
 
 pub fn from_position(position: lsp::Position) -> LinePosition {
     LinePosition { line: position.line, column: position.character }
@@ -16,15 +18,15 @@ pub fn from_range(range: lsp::Range) -> LineRange {
     LineRange { start: from_position(range.start), end: from_position(range.end) }
 }
 
-pub fn from_change(change: lsp::TextDocumentContentChangeEvent) -> Change {
-    match change {
-        lsp::TextDocumentContentChangeEvent::TextDocumentContentChangePartial(it) => {
-            Change { range: Some(from_range(it.range)), text: it.text }
-        }
-        lsp::TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(it) => {
-            Change { range: None, text: it.text }
-        }
-    }
+/// A content change. Read by hand: the protocol's type is "one with a range, or else one without", so
+/// a range that can't be read would pass for none, and replace the whole text.
+pub fn from_change(change: &Value) -> Option<Change> {
+    let text = change.get("text")?.as_str()?.to_owned();
+    let range = match change.get("range") {
+        None | Some(Value::Null) => None,
+        Some(range) => Some(from_range(serde_json::from_value(range.clone()).ok()?)),
+    };
+    Some(Change { range, text })
 }
 
 pub fn to_encoding(encoding: PositionEncoding) -> lsp::PositionEncodingKind {
@@ -64,7 +66,11 @@ pub fn accepted_command(completion: &Completion) -> lsp::Command {
     }
 }
 
-/// The error for a request about a document that is not open.
-pub fn not_open(uri: &str) -> jsonrpc::Error {
-    jsonrpc::Error::invalid_params(format!("{uri} is not open; send textDocument/didOpen first"))
+/// The document that a request is about.
+///
+/// # Errors
+/// It is not open.
+pub fn document(world: &World, uri: &str) -> jsonrpc::Result<Arc<Document>> {
+    let sentence = || format!("{uri} is not open; send textDocument/didOpen first");
+    world.document(uri).ok_or_else(|| jsonrpc::Error::invalid_params(sentence()))
 }

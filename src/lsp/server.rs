@@ -1,15 +1,17 @@
 //! The list of everything that the server answers, and what it says of itself.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
 
 use crate::assist::Session;
 use crate::config::layers::{self, Layer};
-use crate::engine::{Engine, EngineState};
+use crate::engine::EngineState;
 use crate::lsp::client::ClientProfile;
 use crate::lsp::ext::{DocumentAnswer, DocumentParams, Status, StatusNotification};
 use crate::lsp::handlers;
@@ -20,8 +22,10 @@ pub struct Server {
     client: Client,
     pub(crate) session: Arc<Session>,
     profile: Arc<OnceLock<ClientProfile>>,
-    /// The layers of settings below and of the client's own; locked for the moment of a merge.
-    settings: Mutex<[Layer; 2]>,
+    /// Locked for the moment of a merge.
+    settings: Mutex<Settings>,
+    /// Tells the client of the newest engine.
+    watcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Server {
@@ -29,25 +33,31 @@ impl Server {
     pub fn service(
         session: Arc<Session>,
         profile: Arc<OnceLock<ClientProfile>>,
-        file_settings: Layer,
+        file_settings: std::result::Result<Layer, String>,
     ) -> (LspService<Self>, ClientSocket) {
-        let editor = Layer { source: "editor".to_owned(), values: Value::Null };
+        let empty = |source: &str| Layer { source: source.to_owned(), values: Value::Null };
+        let (file, fault) = match file_settings {
+            Ok(layer) => (layer, None),
+            Err(sentence) => (empty("file"), Some(sentence)),
+        };
+        let layers = [file, empty("initializationOptions"), empty("editor")];
         LspService::build_with_lifecycle_methods(|client| Self {
             client,
             session,
             profile,
-            settings: Mutex::new([file_settings, editor]),
+            settings: Mutex::new(Settings { layers, fault }),
+            watcher: Mutex::new(None),
         })
         // On every keystroke.
         .custom_method("textDocument/inlineCompletion", Self::inline_completion)
         .custom_method("textDocument/completion", Self::completion)
         // When a person does something.
         .custom_method("workspace/executeCommand", Self::execute_command)
-        .custom_method("workspace/didChangeConfiguration", Self::did_change_configuration)
         // For tests, bug reports and status lines.
         .custom_method("keyside/stats", Self::stats)
         .custom_method("keyside/document", Self::document)
-        // Nothing to do, but clients send them unasked.
+        // Nothing to do here: the ingress has, or nobody has.
+        .custom_method("workspace/didChangeConfiguration", Self::ignore)
         .custom_method("textDocument/didSave", Self::ignore)
         .custom_method("workspace/didChangeWatchedFiles", Self::ignore)
         .custom_method("workspace/didChangeWorkspaceFolders", Self::ignore)
@@ -78,11 +88,6 @@ impl Server {
         handlers::execute_command::answer(self, &params)
     }
 
-    async fn did_change_configuration(&self, params: Value) {
-        let settings = params.get("settings").cloned().unwrap_or_default();
-        self.configure(&settings).await;
-    }
-
     async fn stats(&self) -> Result<Value> {
         Ok(handlers::stats::answer(&self.session))
     }
@@ -93,40 +98,59 @@ impl Server {
 
     async fn ignore(&self, _: Value) {}
 
-    /// Takes the client's settings into use and tells it what in them is wrong.
-    async fn configure(&self, editor_settings: &Value) {
-        let resolved = {
-            let mut layers = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-            layers[1].values = layers::editor_values(editor_settings);
-            layers::resolve(&*layers)
-        };
-        for note in resolved.notes {
-            self.client.log_message(lsp::MessageType::Warning, note).await;
-        }
-        match self.session.reconfigure(resolved.config) {
-            Ok(false) => {}
-            Ok(true) => self.watch_engine(),
-            Err(error) => {
-                let sentence =
-                    format!("the new model can't be started ({error}); the old one stays");
-                self.client.show_message(lsp::MessageType::Error, sentence).await;
-            }
-        }
+    /// Takes `initializationOptions` into use. Returns what is wrong in all settings, in sentences.
+    pub(crate) fn first_settings(&self) -> Vec<String> {
+        let options = layers::editor_values(&self.profile().initialization_options);
+        let mut notes: Vec<String> = self.settings().fault.take().into_iter().collect();
+        notes.extend(self.settings_with(|settings| settings.layers[1].values = options));
+        self.watch_engine();
+        notes
     }
 
-    /// Tells the client how the model does, now and whenever that changes.
+    /// Takes the settings of `workspace/didChangeConfiguration` into use, over the earlier ones. Nothing
+    /// in them (`null`, which some clients send to say "ask for them") changes nothing.
+    pub(crate) fn settings_changed(&self, settings: Value) -> Vec<String> {
+        if settings.is_null() {
+            return Vec::new();
+        }
+        let values = layers::editor_values(&settings);
+        self.settings_with(|settings| settings.layers[2].values = values)
+    }
+
+    fn settings_with(&self, change: impl FnOnce(&mut Settings)) -> Vec<String> {
+        let resolved = {
+            let mut settings = self.settings();
+            change(&mut settings);
+            layers::resolve(&settings.layers)
+        };
+        let mut notes = resolved.notes;
+        match self.session.reconfigure(resolved.config) {
+            Ok(replaced) if replaced => self.watch_engine(),
+            Ok(_) => {}
+            Err(error) => {
+                notes.push(format!("the new model can't be started ({error}); the old one stays"));
+            }
+        }
+        notes
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the client how the model does, now and whenever that changes; of the newest model only.
     fn watch_engine(&self) {
-        let engine: Arc<Engine> = self.session.engine();
-        let mut state = engine.watch();
-        drop(engine);
+        let mut state = self.session.engine().watch();
         let client = self.client.clone();
-        tokio::spawn(async move {
+        let watcher = tokio::spawn(async move {
             loop {
                 let status = match &*state.borrow_and_update() {
                     EngineState::Loading => status("loading", "loading the model"),
                     EngineState::Ready(model) => status("ready", &model.name),
                     EngineState::Failed(sentence) => status("error", sentence),
                 };
+                // A model that is replaced at once has nothing to say.
+                tokio::time::sleep(SETTLE).await;
                 if status.state == "error" {
                     client.show_message(lsp::MessageType::Error, &status.message).await;
                 }
@@ -136,7 +160,21 @@ impl Server {
                 }
             }
         });
+        let older = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).replace(watcher);
+        if let Some(older) = older {
+            older.abort();
+        }
     }
+}
+
+/// How long a state holds before it is told.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// Settings as they were written: file, `initializationOptions`, `didChangeConfiguration`.
+struct Settings {
+    layers: [Layer; 3],
+    /// Why the file could not be read, until that has been told.
+    fault: Option<String>,
 }
 
 fn status(state: &str, message: &str) -> Status {
@@ -176,8 +214,7 @@ impl LanguageServer for Server {
     }
 
     async fn initialized(&self, _: lsp::InitializedParams) {
-        self.configure(&self.profile().initialization_options).await;
-        self.watch_engine();
+        // The ingress has taken the settings already.
     }
 
     async fn shutdown(&self) -> Result<()> {

@@ -10,7 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -40,8 +40,14 @@ pub enum Ended {
     ClientGone,
 }
 
-/// Serves one client until it leaves. `file_settings` is the layer below the client's own settings.
-pub async fn serve<I, O>(input: I, output: O, session: Arc<Session>, file_settings: Layer) -> Ended
+/// Serves one client until it leaves. `file_settings` is the layer below the client's own settings, or
+/// why there is none.
+pub async fn serve<I, O>(
+    input: I,
+    output: O,
+    session: Arc<Session>,
+    file_settings: Result<Layer, String>,
+) -> Ended
 where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin + Send + 'static,
@@ -49,11 +55,11 @@ where
     let profile = Arc::new(OnceLock::new());
     let (service, socket) = Server::service(session, Arc::clone(&profile), file_settings);
     let client = service.inner().client().clone();
-    let mut ingress = Ingress::new(service, client, Arc::clone(&profile));
+    let ingress = Ingress::new(service, client, Arc::clone(&profile));
 
     let (answers, mut to_write) = mpsc::channel::<Value>(WAITING_ANSWERS);
     let mut writer = tokio::spawn(async move { write_all(output, &mut to_write).await });
-    let (mut client_requests, mut client_responses) = socket.split();
+    let (mut client_requests, client_responses) = socket.split();
     let requests_out = answers.clone();
     let forward = tokio::spawn(async move {
         while let Some(request) = client_requests.next().await {
@@ -64,45 +70,65 @@ where
         }
     });
 
-    let mut reader = FrameReader::new(input);
+    let parent_gone = lifetime::parent_gone(profile);
+    let ended = tokio::select! {
+        ended = converse(FrameReader::new(input), ingress, client_responses, &answers) => ended,
+        _ = &mut writer => Ended::ClientGone,
+        () = parent_gone => Ended::ClientGone,
+    };
+    forward.abort();
+    drop(answers);
+    if ended == Ended::Properly {
+        let _ = tokio::time::timeout(FLUSH, &mut writer).await;
+    }
+    writer.abort();
+    ended
+}
+
+/// Reads messages and runs a task for each until the client says good-bye or closes its end. Dropping
+/// it, or its end, drops what is in flight, which cancels it down to the decode loop.
+async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
+    mut reader: FrameReader<I>,
+    mut ingress: Ingress,
+    mut client_responses: S,
+    answers: &mpsc::Sender<Value>,
+) -> Ended {
     let mut tasks = JoinSet::new();
     let mut shut_down = false;
-    let parent_gone = lifetime::parent_gone(Arc::clone(&profile));
-    tokio::pin!(parent_gone);
-    let ended = loop {
+    loop {
         while tasks.len() >= MESSAGES_IN_FLIGHT {
             tasks.join_next().await;
         }
         while tasks.try_join_next().is_some() {}
-        let frame = tokio::select! {
-            frame = reader.next() => frame,
-            _ = &mut writer => break Ended::ClientGone,
-            () = &mut parent_gone => break Ended::ClientGone,
-        };
-        let body = match frame {
+        let body = match reader.next().await {
             Ok(Some(Frame::Body(body))) => body,
             Ok(Some(Frame::Broken(why))) => {
                 tracing::warn!("{why}");
-                let _ = answers
-                    .send(to_value(Response::from_error(Id::Null, Error::parse_error())))
-                    .await;
+                let answer = Response::from_error(Id::Null, Error::parse_error());
+                let _ = answers.send(to_value(answer)).await;
                 continue;
             }
-            Ok(None) | Err(_) => break Ended::ClientGone,
+            Ok(None) | Err(_) => return Ended::ClientGone,
         };
         match incoming(&body) {
             Incoming::Request(request) => {
                 let method = request.method().to_owned();
                 shut_down |= method == "shutdown";
                 if method == "exit" {
-                    break if shut_down { Ended::Properly } else { Ended::ClientGone };
+                    return if shut_down { Ended::Properly } else { Ended::ClientGone };
                 }
-                let method_is_handshake = method == "initialize" || method == "shutdown";
+                let is_handshake = method == "initialize" || method == "shutdown";
                 let id = request.id().cloned();
-                let answer = AssertUnwindSafe(ingress.call(request)).catch_unwind();
+                // The ingress works when it is called, the handler when its future is polled; a panic in
+                // either is fenced.
+                let called = std::panic::catch_unwind(AssertUnwindSafe(|| ingress.call(request)));
                 let answers = answers.clone();
                 let task = async move {
-                    let response = match answer.await {
+                    let answer = match called {
+                        Ok(future) => AssertUnwindSafe(future).catch_unwind().await,
+                        Err(panic) => Err(panic),
+                    };
+                    let response = match answer {
                         Ok(answer) => answer.ok().flatten(),
                         Err(_) => id.map(|id| failed(id, &method)),
                     };
@@ -110,7 +136,7 @@ where
                         let _ = answers.send(to_value(response)).await;
                     }
                 };
-                if method_is_handshake {
+                if is_handshake {
                     // Whether what follows is allowed depends on this having been done.
                     task.await;
                 } else {
@@ -124,16 +150,7 @@ where
                 let _ = answers.send(to_value(Response::from_error(id, error))).await;
             }
         }
-    };
-    // Dropping what is in flight cancels it, down to the decode loop.
-    tasks.shutdown().await;
-    forward.abort();
-    drop(answers);
-    if ended == Ended::Properly {
-        let _ = tokio::time::timeout(FLUSH, &mut writer).await;
     }
-    writer.abort();
-    ended
 }
 
 async fn write_all<O: AsyncWrite + Unpin>(mut output: O, to_write: &mut mpsc::Receiver<Value>) {

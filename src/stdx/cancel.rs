@@ -1,7 +1,7 @@
 //! Cancelling by dropping: a [`Ticket`] lives in the request's future, its [`CancelFlag`] in the work.
 //!
-//! The decode loop reads the flag before every token and llama.cpp reads it at every graph node, so a
-//! dropped ticket stops the work within one token, prompt evaluation included.
+//! The decode loop reads the flag before every token, and before every short stretch of a prompt, so a
+//! dropped ticket stops the work within one of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 const RUNNING: u8 = 0;
 const CANCELLED: u8 = 1;
 const SUPERSEDED: u8 = 2;
+const CLOSED: u8 = 3;
 
 /// Why work should stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum StopReason {
     Cancelled,
     /// A newer request has taken its place.
     Superseded,
+    /// The worker itself is to end.
+    Closed,
 }
 
 /// The worker's side: cheap to clone, read in the innermost loop.
@@ -30,6 +33,7 @@ impl CancelFlag {
         match self.0.load(Ordering::Relaxed) {
             CANCELLED => Some(StopReason::Cancelled),
             SUPERSEDED => Some(StopReason::Superseded),
+            CLOSED => Some(StopReason::Closed),
             _ => None,
         }
     }
@@ -37,6 +41,11 @@ impl CancelFlag {
     /// Marks the work as replaced by newer work, unless it has been cancelled already.
     pub fn supersede(&self) {
         let _ = self.0.compare_exchange(RUNNING, SUPERSEDED, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Tells the worker to end at once, whatever was said before.
+    pub fn close(&self) {
+        self.0.store(CLOSED, Ordering::Relaxed);
     }
 
     fn cancel(&self) {

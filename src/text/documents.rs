@@ -21,6 +21,9 @@ pub struct Document {
     pub language_id: Arc<str>,
     pub version: i32,
     pub rope: Rope,
+    /// An edit could not be followed, so the text is no longer the editor's. It is known again when the
+    /// editor sends the whole text.
+    pub lost: bool,
 }
 
 /// All open documents as they were when a request arrived.
@@ -101,6 +104,7 @@ impl Documents {
             language_id: language_id.into(),
             version,
             rope: Rope::from_str(text),
+            lost: false,
         };
         Arc::make_mut(&mut self.world.documents).insert(uri, Arc::new(document));
     }
@@ -130,11 +134,21 @@ impl Documents {
         if let Some(document) = Arc::make_mut(&mut self.world.documents).get_mut(uri) {
             let document = Arc::make_mut(document);
             for change in changes {
-                apply(&mut document.rope, change, encoding);
+                document.lost &= change.range.is_some();
+                if !document.lost {
+                    apply(&mut document.rope, change, encoding);
+                }
             }
             document.version = version;
         }
         Ok(())
+    }
+
+    /// Notes that an edit of the document could not be followed.
+    pub fn lose(&mut self, uri: &str) {
+        if let Some(document) = Arc::make_mut(&mut self.world.documents).get_mut(uri) {
+            Arc::make_mut(document).lost = true;
+        }
     }
 
     /// Forgets a document and frees its text.
@@ -152,6 +166,7 @@ impl Documents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::position::{LinePosition, LineRange};
 
     fn full(text: &str) -> Vec<Change> {
         vec![Change { range: None, text: text.to_owned() }]
@@ -177,6 +192,22 @@ mod tests {
             assert!(matches!(refused, Err(DocumentError::VersionWentBack { at_hand: 5, .. })));
         }
         assert_eq!(documents.world().document("file:///a").unwrap().rope.to_string(), "one");
+    }
+
+    #[test]
+    fn a_lost_text_is_found_again_with_the_whole_text() {
+        let mut documents = Documents::default();
+        documents.open("file:///a", "rust", 1, "one");
+        documents.lose("file:///a");
+        let start = LinePosition { line: 0, column: 0 };
+        let range = Some(LineRange { start, end: start });
+        let typed = [Change { range, text: "x".to_owned() }];
+        documents.change("file:///a", 2, &typed).unwrap();
+        assert!(documents.world().document("file:///a").unwrap().lost);
+        documents.change("file:///a", 3, &full("three")).unwrap();
+        documents.change("file:///a", 4, &typed).unwrap();
+        let document = documents.world().document("file:///a").unwrap();
+        assert_eq!((document.lost, document.rope.to_string().as_str()), (false, "xthree"));
     }
 
     #[test]

@@ -64,12 +64,35 @@ async fn edits_that_can_not_be_followed() {
     warning(&client, "came after version 7").await;
     assert_text(&client, "seven").await;
 
-    // Not one of the changes is applied where one of them can't be read.
-    client.change(URI, 8, json!([{"text": "eight"}, {"range": "x", "text": 4}]));
+    // Not one of the changes is applied where one of them can't be read. A range that can't be read is
+    // not no range, which would replace the whole text.
+    let mut version = 8;
+    let position = |character: Value| json!({"line": 0, "character": character});
+    for bad in
+        [json!(-1), json!(4_294_967_296_u64), json!(1e300), json!(1.5), json!("x"), json!(null)]
+    {
+        let range = json!({"start": position(json!(0)), "end": position(bad)});
+        client.change(URI, version, json!([{"range": range, "text": "X"}]));
+        let copy = client.ask("keyside/document", json!({"uri": URI})).await;
+        assert_eq!(copy["result"]["in_sync"], false);
+        assert_text(&client, "seven").await;
+        // The text is not known now, so nothing is suggested and typing is not followed.
+        client.type_at(URI, version + 1, 0, 0, "y");
+        assert_text(&client, "seven").await;
+        assert_eq!(client.ghost(URI, 0, 5).await, None);
+        client.change(URI, version + 2, json!([{"text": "seven"}]));
+        let copy = client.ask("keyside/document", json!({"uri": URI})).await;
+        assert_eq!(copy["result"]["in_sync"], true);
+        version += 3;
+    }
     warning(&client, "could not be read").await;
+    client.change(URI, version, json!([{"text": "nine"}, {"text": 9}]));
     assert_text(&client, "seven").await;
-    client.change(URI, 9, json!([{"text": "nine"}]));
-    assert_text(&client, "nine").await;
+    client.change(URI, version + 1, json!([{"text": "ten"}]));
+    assert_text(&client, "ten").await;
+    // A request by the name of a notification is answered.
+    let answer = client.ask("textDocument/didChange", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32600);
 }
 
 #[tokio::test(flavor = "multi_thread")]

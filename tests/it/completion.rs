@@ -202,3 +202,23 @@ async fn what_was_generated_is_kept_when_it_is_accepted() {
         prompt["cached_tokens"].as_u64().unwrap() + prompt["evaluated_tokens"].as_u64().unwrap();
     assert!(last["cached_tokens"].as_u64().unwrap() > before, "{last} after {prompt}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn later_settings_win_and_null_changes_nothing() {
+    for _ in 0..20 {
+        let client = Client::with_fake(saying("12345"));
+        let options = json!({"completion": {"max_tokens": 4}, "unknown": 1, "unknown_too": 2});
+        client.initialize_with(json!({"capabilities": {}, "initializationOptions": options})).await;
+        let set = |n: usize| json!({"settings": {"keyside": {"completion": {"max_tokens": n}}}});
+        client.notify("workspace/didChangeConfiguration", set(2));
+        client.notify("workspace/didChangeConfiguration", set(3));
+        client.notify("workspace/didChangeConfiguration", json!({"settings": null}));
+        client.open(URI, "let x =");
+        // The forced bytes " =" take tokens of the budget as well.
+        let ghost = client.ghost(URI, 0, 7).await.map(|it| it.text);
+        assert_eq!(ghost, None, "three tokens leave one character, which is too short to show");
+        client.notify("workspace/didChangeConfiguration", json!({"settings": {}}));
+        let ghost = client.ghost(URI, 0, 7).await.map(|it| it.text);
+        assert_eq!(ghost.as_deref(), Some("12"), "the editor's layer is empty, the options hold");
+    }
+}

@@ -96,7 +96,7 @@ impl Client {
         let (their_input, their_output) = tokio::io::split(theirs);
         let (our_input, our_output) = tokio::io::split(ours);
         let file = Layer { source: "file".to_owned(), values: Value::Null };
-        tokio::spawn(keyside::lsp::serve(their_input, their_output, Arc::new(session), file));
+        tokio::spawn(keyside::lsp::serve(their_input, their_output, Arc::new(session), Ok(file)));
         Self::over(our_input, our_output, home)
     }
 

@@ -13,7 +13,7 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
     let world = world();
     let at = params.text_document_position_params;
     let uri = at.text_document.uri.0;
-    let document = world.document(&uri).ok_or_else(|| proto::not_open(&uri))?;
+    let document = proto::document(&world, &uri)?;
     let caret = proto::caret(&document, at.position, world.encoding);
     let rope = document.rope.clone();
     // Clients say "invoked" here for any letter that is typed, so nothing is known to be explicit.

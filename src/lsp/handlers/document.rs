@@ -9,10 +9,11 @@ use crate::lsp::proto;
 
 /// Version, length and hash; no text.
 pub fn answer(params: &DocumentParams) -> Result<DocumentAnswer> {
-    let document = world().document(&params.uri).ok_or_else(|| proto::not_open(&params.uri))?;
+    let document = proto::document(&world(), &params.uri)?;
     let text = document.rope.to_string();
     Ok(DocumentAnswer {
         version: document.version,
+        in_sync: !document.lost,
         length: text.len(),
         sha256: hex_sha256(text.as_bytes()),
     })

@@ -18,7 +18,7 @@ pub async fn answer(
     let world = world();
     let at = params.text_document_position_params;
     let uri = at.text_document.uri.0;
-    let document = world.document(&uri).ok_or_else(|| proto::not_open(&uri))?;
+    let document = proto::document(&world, &uri)?;
     let explicit = is_explicit(&params.context.trigger_kind);
     let caret = proto::caret(&document, at.position, world.encoding);
 
