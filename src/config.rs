@@ -38,7 +38,7 @@ pub struct CompletionConfig {
     pub enabled: bool,
     /// Language ids, as the editor names them, in which nothing is suggested.
     pub disabled_languages: Vec<String>,
-    /// The longest suggestion, in tokens (1 to 512).
+    /// The longest suggestion, in tokens (1 to 512), and no more than an eighth of the context.
     pub max_tokens: usize,
     /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
     pub max_lines: usize,

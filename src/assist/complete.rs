@@ -8,6 +8,7 @@ use ropey::Rope;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
 use crate::generation::{CompletionRequest, GenerationError, Times, Usage};
+use crate::prompt::assemble::max_generated_tokens;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::finish;
 use crate::prompt::healing;
@@ -36,8 +37,10 @@ pub struct CompletionAsk {
 /// A suggestion with what it cost.
 #[derive(Debug, Clone)]
 pub struct Completion {
-    /// Goes in at the caret; the document's own line breaks. Empty: nothing to show.
+    /// Goes in at the caret; lines end in `\n`. Empty: nothing to show.
     pub text: String,
+    /// The document's lines end in `\r\n`.
+    pub crlf: bool,
     /// How many characters after the caret it replaces.
     pub replaced_after: usize,
     /// Where the identifier or word that it completes begins, as a character index; the caret where it
@@ -52,6 +55,13 @@ pub struct Completion {
     pub total: Duration,
     /// Why nothing is shown, where nothing is.
     pub dropped: Option<&'static str>,
+}
+
+impl Completion {
+    /// The text with the document's own line breaks.
+    pub fn text_as_in_document(&self) -> String {
+        if self.crlf { self.text.replace('\n', "\r\n") } else { self.text.clone() }
+    }
 }
 
 /// Completes at a caret. Dropping the returned future stops the work within a token.
@@ -75,10 +85,11 @@ pub async fn complete(
     let model = session.model(&engine, ask.arrival).await?;
     let model_ready = Instant::now();
 
-    let excerpt = Excerpt::around(&ask.rope, ask.caret);
+    let mut excerpt = Excerpt::around(&ask.rope, ask.caret);
+    excerpt.is_rust = *ask.language_id == *"rust" || ask.path.ends_with(".rs");
     let extent = extent(&excerpt, settings.max_lines);
     let (kept, forced) = healing::split(&excerpt.line_before);
-    let prompt = session.with_assembler(&model, settings.max_tokens, |assembler| {
+    let prompt = session.with_assembler(&model, |assembler| {
         assembler.assemble(&ask.uri, &ask.path, &excerpt, kept)
     });
     let assemble = model_ready.elapsed();
@@ -89,7 +100,7 @@ pub async fn complete(
         prompt,
         forced: forced.as_bytes().to_vec(),
         stop: Box::new(move |text| stop_at(extent, text)),
-        max_tokens: settings.max_tokens,
+        max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
         min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
         max_generate: Duration::from_millis(settings.generate_ms),
         cold: ask.cold,
@@ -105,17 +116,11 @@ pub async fn complete(
             Ok(it) if !ask.explicit && it.text.trim().chars().nth(1).is_none() => {
                 (String::new(), 0, Some("too short"))
             }
-            Ok(suggestion) => {
-                let text = if excerpt.crlf {
-                    suggestion.text.replace('\n', "\r\n")
-                } else {
-                    suggestion.text
-                };
-                (text, suggestion.replaced_after, None)
-            }
+            Ok(suggestion) => (suggestion.text, suggestion.replaced_after, None),
         };
     let completion = Completion {
         text,
+        crlf: excerpt.crlf,
         replaced_after,
         word_start: word_start(&ask, &excerpt),
         id: next_id(),
@@ -138,6 +143,7 @@ fn nothing(
 ) -> Completion {
     let completion = Completion {
         text: String::new(),
+        crlf: false,
         replaced_after: 0,
         word_start: ask.caret,
         id: next_id(),

@@ -114,14 +114,13 @@ impl Session {
     pub(crate) fn with_assembler<T>(
         &self,
         model: &Arc<ModelInfo>,
-        max_tokens: usize,
         work: impl FnOnce(&mut Assembler) -> T,
     ) -> T {
         let mut slot = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *slot {
             Some((made_for, assembler)) if Arc::ptr_eq(made_for, model) => work(assembler),
             slot => {
-                let budget = PromptBudget::of_context(model.n_context_tokens, max_tokens);
+                let budget = PromptBudget::of_context(model.n_context_tokens);
                 let tokenizer = Arc::clone(&model.tokenizer);
                 let assembler = Assembler::new(tokenizer, model.template.clone(), budget);
                 work(&mut slot.insert((Arc::clone(model), assembler)).1)

@@ -131,19 +131,20 @@ fn batch(
 ) -> Result<(), String> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut n_failed = 0;
-    for (index, line) in std::io::stdin().lock().lines().enumerate() {
+    for (index, line) in std::io::stdin().lock().split(b'\n').enumerate() {
         let line = line.map_err(|error| format!("standard input can't be read ({error})"))?;
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        let answer = match serde_json::from_str::<BatchLine>(&line) {
+        let answer = match serde_json::from_slice::<BatchLine>(&line) {
             Err(error) => {
                 json!({"id": null, "error": format!("line {} is not usable: {error}", index + 1)})
             }
             Ok(line) => {
                 let caret = line.prefix.chars().count();
                 let ask = CompletionAsk {
-                    uri: line.path.as_str().into(),
+                    // Lines do not depend on each other, whatever their paths.
+                    uri: format!("batch:{index}").into(),
                     language_id: "".into(),
                     path: line.path,
                     rope: Rope::from_str(&(line.prefix + &line.suffix)),
@@ -172,7 +173,7 @@ fn batch(
 
 fn to_json(id: Option<serde_json::Value>, completion: &Completion) -> serde_json::Value {
     let mut value = json!({
-        "completion": completion.text,
+        "completion": completion.text_as_in_document(),
         "replaced_after": completion.replaced_after,
         "confidence": completion.confidence,
         "ms": completion.total.as_secs_f64() * 1e3,

@@ -102,7 +102,7 @@ fn stretch(rope: &Rope, from: Option<usize>, n_lines: usize) -> Option<(usize, u
             .find(|line| rope.line(*line).chars().next().is_some_and(char::is_alphabetic))
             .unwrap_or(0),
     };
-    let end = (first + n_lines).min(last).checked_sub(1)?;
+    let end = first.saturating_add(n_lines).min(last).checked_sub(1)?;
     let (from, to) = (rope.try_line_to_char(first).ok()?, line_end_char(rope, end));
     (from < to).then_some((from, to))
 }

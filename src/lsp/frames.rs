@@ -3,7 +3,8 @@
 //! The library's own codec ends the connection at the first broken frame, and its JSON parser refuses a
 //! whole message for half a UTF-16 pair in one string, which would lose an edit and leave the document
 //! wrong from then on. This reader tells of a broken frame and goes on at the next header, and it makes
-//! bodies valid: a lone half of a pair and a broken UTF-8 sequence become U+FFFD.
+//! bodies valid: a lone half of a pair becomes U+FFFD, which is as wide, and each byte that is no UTF-8
+//! (Neovim sends what is in the file) becomes a `?`, which is one byte too.
 
 use std::borrow::Cow;
 
@@ -134,7 +135,7 @@ pub fn encode(body: &[u8]) -> Vec<u8> {
 /// Makes a body something that a JSON parser takes: valid UTF-8 without lone halves of UTF-16 pairs.
 /// Copies only where there is something to mend.
 pub fn mend(body: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(body);
+    let text = valid_utf8(body);
     match lone_halves(&text) {
         halves if halves.is_empty() => text,
         halves => {
@@ -145,6 +146,18 @@ pub fn mend(body: &[u8]) -> Cow<'_, str> {
             Cow::Owned(mended)
         }
     }
+}
+
+fn valid_utf8(body: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Cow::Owned(text)
 }
 
 /// Where `\uXXXX` escapes stand that are half of a pair without the other half.
@@ -254,6 +267,6 @@ mod tests {
         ] {
             assert_eq!(mend(body.as_bytes()), expected);
         }
-        assert_eq!(mend(b"\"\xff\""), "\"\u{fffd}\"");
+        assert_eq!(mend(b"\"\xff\xe2\x82\""), "\"???\"");
     }
 }

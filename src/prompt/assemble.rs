@@ -18,15 +18,19 @@ use lru::LruCache;
 use crate::fim::{FileHeader, FimOrder, FimTemplate};
 use crate::generation::{Token, Tokenizer};
 use crate::prompt::excerpt::Excerpt;
+use crate::prompt::window::{Block, tail, window_start};
 
-/// Blocks of lines whose tokens are kept; about 4 MB at worst.
+/// Blocks of lines whose tokens are kept, with the text that they are found by: some hundred kilobytes
+/// of source, 5 MB at the very worst. It lasts until other text takes its place.
 const CACHED_BLOCKS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// Documents whose window is remembered.
 const REMEMBERED_WINDOWS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 /// Blocks longer than this, in bytes, are tokenised each time: they are rare and would fill the cache.
-const MAX_CACHED_BLOCK: usize = 2_048;
+const MAX_CACHED_BLOCK: usize = 400;
 /// Characters of the path that go into the header, from its end; what the embedded model was trained on.
 const MAX_PATH_CHARS: usize = 60;
+/// The same in tokens, for paths in scripts of which a character takes several.
+const PATH_TOKENS: usize = 48;
 
 /// How many tokens each section of the prompt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +43,20 @@ pub struct PromptBudget {
 impl PromptBudget {
     /// Shares out a context: a fifth for what follows the caret, an eighth for the caret's line, the
     /// rest for what comes before.
-    pub fn of_context(n_context_tokens: usize, max_generated_tokens: usize) -> Self {
-        // Markers, the file header and the forced bytes of token healing.
-        const OVERHEAD: usize = 64;
-        let usable = n_context_tokens.saturating_sub(max_generated_tokens + OVERHEAD);
+    pub fn of_context(n_context_tokens: usize) -> Self {
+        // Markers, and the forced bytes of token healing.
+        const OVERHEAD: usize = 16;
+        let generated = max_generated_tokens(n_context_tokens);
+        let usable = n_context_tokens.saturating_sub(generated + PATH_TOKENS + OVERHEAD);
         let after = usable / 5;
         let caret_line = usable / 8;
         Self { lines_before: usable - after - caret_line, after, caret_line }
     }
+}
+
+/// The most tokens that can be generated in a context of this size, whatever is asked for.
+pub fn max_generated_tokens(n_context_tokens: usize) -> usize {
+    (n_context_tokens / 8).clamp(16, 512)
 }
 
 /// Builds prompts for one model. Keeps no text beyond its cache of tokens.
@@ -87,6 +97,7 @@ impl Assembler {
         let mut path_line = Vec::new();
         if self.template.header != FileHeader::None {
             self.tokenizer.tokenize(&format!("{}\n", path_tail(path)), &mut path_line);
+            path_line.drain(..path_line.len().saturating_sub(PATH_TOKENS));
         }
 
         let template = &self.template;
@@ -184,53 +195,6 @@ impl Assembler {
     }
 }
 
-/// A block of lines before the caret.
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    first_line: usize,
-    n_tokens: usize,
-    /// Begins a declaration at the left margin: a good place for a window to begin.
-    top_level: bool,
-}
-
-/// Where the window begins: the index of its first block and that block's line.
-///
-/// The remembered line is kept while it fits. Otherwise a new one is taken so that the window is
-/// between half and three quarters of the budget, at the margin if a line there begins at the margin.
-fn window_start(blocks: &[Block], remembered: Option<usize>, budget: usize) -> (usize, usize) {
-    let Some(first) = blocks.first() else {
-        return (0, 0);
-    };
-    let tokens_from =
-        |index: usize| -> usize { blocks[index..].iter().map(|it| it.n_tokens).sum() };
-    if let Some(line) = remembered
-        && line >= first.first_line
-        && let Some(index) = blocks.iter().position(|it| it.first_line >= line)
-    {
-        let n_tokens = tokens_from(index);
-        // Far up the document from where the window was made, its start may be too near the caret.
-        if n_tokens <= budget && (index == 0 || n_tokens >= budget / 3) {
-            return (index, line);
-        }
-    }
-    if tokens_from(0) <= budget {
-        return (0, first.first_line);
-    }
-    let mut n_tokens = 0;
-    let mut fallback = blocks.len() - 1;
-    for (index, block) in blocks.iter().enumerate().rev() {
-        n_tokens += block.n_tokens;
-        if n_tokens > budget * 3 / 4 {
-            break;
-        }
-        fallback = index;
-        if n_tokens >= budget / 2 && block.top_level {
-            return (index, block.first_line);
-        }
-    }
-    (fallback, blocks[fallback].first_line)
-}
-
 /// Ranges of lines whose tokens do not depend on their neighbours: each ends before a line that is not
 /// blank. (A run of line breaks and blanks is one pre-token, so it must not be cut.)
 fn blocks_of(lines: &[String], splits_at_lines: bool) -> Vec<Range<usize>> {
@@ -250,17 +214,6 @@ fn blocks_of(lines: &[String], splits_at_lines: bool) -> Vec<Range<usize>> {
         }
     }
     blocks
-}
-
-/// The last tokens of a section that is over its budget, cut in steps so that the cut stays put while
-/// the section grows.
-fn tail(n_tokens: usize, budget: usize) -> Range<usize> {
-    if n_tokens <= budget {
-        return 0..n_tokens;
-    }
-    let step = (budget / 2).max(1);
-    let cut = (n_tokens - budget).div_ceil(step) * step;
-    cut.min(n_tokens)..n_tokens
 }
 
 /// The end of a path, with `/` between its parts.
@@ -385,13 +338,5 @@ mod tests {
         assert_eq!(blocks_of(&lines, true), [0..3, 3..4, 4..5]);
         assert_eq!(blocks_of(&lines, false), vec![0..lines.len()]);
         assert!(blocks_of(&[], true).is_empty());
-    }
-
-    #[test]
-    fn a_long_section_is_cut_in_steps() {
-        assert_eq!(tail(10, 10), 0..10);
-        assert_eq!(tail(11, 10), 5..11);
-        assert_eq!(tail(15, 10), 5..15);
-        assert_eq!(tail(16, 10), 10..16);
     }
 }

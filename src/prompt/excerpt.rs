@@ -10,6 +10,9 @@ use crate::text::position::line_end_char;
 
 /// Lines looked at before the caret's line.
 const MAX_LINES_BEFORE: usize = 256;
+/// Where the excerpt's beginning is cut, it is cut at multiples of this many lines, so that it does not
+/// move on with each line that is typed.
+const LINE_STEP: usize = 64;
 /// Lines looked at after the caret.
 const MAX_LINES_AFTER: usize = 64;
 /// Characters looked at before the caret's line, and after the caret.
@@ -32,6 +35,8 @@ pub struct Excerpt {
     pub lines_after: Vec<String>,
     /// The document uses `\r\n`.
     pub crlf: bool,
+    /// The document is Rust, where `'` begins lifetimes. Set by whoever knows the language.
+    pub is_rust: bool,
 }
 
 impl Excerpt {
@@ -52,19 +57,21 @@ impl Excerpt {
         let line_before = rope.slice(line_start + skipped..caret).to_string();
         let line_after = rope.slice(caret..line_end.min(caret + MAX_LINE_CHARS)).to_string();
 
-        let mut lines_before = Vec::new();
+        let earliest = line.saturating_sub(MAX_LINES_BEFORE).next_multiple_of(LINE_STEP);
         let mut chars = 0;
         let mut first_line = line;
-        for index in (line.saturating_sub(MAX_LINES_BEFORE)..line).rev() {
-            let text = rope.line(index);
-            chars += text.len_chars();
+        while first_line > earliest {
+            chars += rope.line(first_line - 1).len_chars();
             if chars > MAX_CHARS {
+                // Too long before the lines ran out: down to the next step, if that leaves anything.
+                let step = first_line.next_multiple_of(LINE_STEP);
+                first_line = if step < line { step } else { first_line };
                 break;
             }
-            lines_before.push(with_plain_break(text));
-            first_line = index;
+            first_line -= 1;
         }
-        lines_before.reverse();
+        let lines_before: Vec<String> =
+            (first_line..line).map(|index| with_plain_break(rope.line(index))).collect();
 
         let mut lines_after = Vec::new();
         let mut chars = 0;
@@ -83,7 +90,15 @@ impl Excerpt {
         } else if line > 0 {
             crlf = line_start >= 2 && rope.char(line_start - 2) == '\r';
         }
-        Self { lines_before, first_line, line_before, line_after, lines_after, crlf }
+        Self {
+            lines_before,
+            first_line,
+            line_before,
+            line_after,
+            lines_after,
+            crlf,
+            is_rust: false,
+        }
     }
 
     /// Whether anything but blanks and line breaks follows the caret's line.
@@ -144,11 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn the_beginning_does_not_slide_with_each_line() {
+        for line in ["x\n".to_owned(), format!("{}\n", "y".repeat(120))] {
+            let rope = Rope::from_str(&line.repeat(2_000));
+            let first_lines: Vec<usize> = (1_000..1_300)
+                .map(|line| Excerpt::around(&rope, rope.line_to_char(line)).first_line)
+                .collect();
+            let moves = first_lines.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            assert!((3..=6).contains(&moves), "{moves} moves in 300 lines");
+        }
+    }
+
+    #[test]
     fn many_lines_are_bounded() {
         let text = "line\n".repeat(200_000);
         let excerpt = Excerpt::around(&Rope::from_str(&text), 500_000);
-        assert_eq!(excerpt.lines_before.len(), MAX_LINES_BEFORE);
+        assert!(
+            (MAX_LINES_BEFORE - LINE_STEP..=MAX_LINES_BEFORE).contains(&excerpt.lines_before.len())
+        );
         assert_eq!(excerpt.lines_after.len(), MAX_LINES_AFTER);
-        assert_eq!(excerpt.first_line, 100_000 - MAX_LINES_BEFORE);
+        assert_eq!(excerpt.first_line, 100_000 - excerpt.lines_before.len());
     }
 }

@@ -4,6 +4,9 @@
 //! duplicated suffixes, repetition, closers too many). All are pure functions over the excerpt.
 
 use crate::generation::Finish;
+use crate::prompt::brackets::{
+    Quotes, brackets, first_unescaped, first_unmatched_closer, is_opener, opener_of,
+};
 use crate::prompt::excerpt::Excerpt;
 
 /// What to show at the caret.
@@ -65,9 +68,11 @@ pub fn finish(excerpt: &Excerpt, raw: &str, finish: Finish) -> Result<Suggestion
         text = text.trim_end();
     }
     text = without_repetition(text).ok_or(Dropped::Repetition)?;
-    let (text, replaced_after) = without_rest_of_line(text, rest);
+    let quotes = if excerpt.is_rust { Quotes::Rust } else { Quotes::Other };
+    let (text, replaced_after) = without_rest_of_line(text, rest, quotes);
     let text = without_following_lines(excerpt, text).ok_or(Dropped::RepeatsWhatFollows)?;
-    let (text, cut) = if replaced_after == 0 { balanced(excerpt, text) } else { (text, false) };
+    let (text, cut) =
+        if replaced_after == 0 { balanced(excerpt, text, quotes) } else { (text, false) };
     if text.trim().is_empty() {
         return Err(if cut {
             Dropped::UnbalancedCloser
@@ -84,13 +89,30 @@ pub fn finish(excerpt: &Excerpt, raw: &str, finish: Finish) -> Result<Suggestion
 }
 
 /// Cuts off what stands after the caret already. Returns the text and how much of the rest it replaces.
-fn without_rest_of_line<'a>(text: &'a str, rest: &str) -> (&'a str, usize) {
-    if rest.is_empty() {
+fn without_rest_of_line<'a>(text: &'a str, rest: &str, quotes: Quotes) -> (&'a str, usize) {
+    let Some(first) = rest.chars().next() else {
         return (text, 0);
-    }
+    };
     let text = text.split('\n').next().unwrap_or_default();
     if let Some(without) = text.strip_suffix(rest) {
         return (without, 0);
+    }
+    if rest.starts_with(text.trim()) {
+        return ("", 0);
+    }
+    // A bracket or quote follows, most likely one that the editor closed by itself. Where the text closes
+    // it and goes on as the document does and further, it takes its place; else the text ends there.
+    let closes_at = match first {
+        ')' | ']' | '}' => first_unmatched_closer(text, quotes),
+        '"' | '\'' | '`' => first_unescaped(text, first),
+        _ => None,
+    };
+    if let Some(at) = closes_at {
+        let closing = &text[at..];
+        if closing.starts_with(rest) {
+            return (text, rest.chars().count());
+        }
+        return if closing.starts_with(first) { (&text[..at], 0) } else { (text, 0) };
     }
     if rest.chars().any(char::is_alphanumeric) {
         // Words follow. The end of the text may be their beginning.
@@ -100,68 +122,52 @@ fn without_rest_of_line<'a>(text: &'a str, rest: &str) -> (&'a str, usize) {
                 return (&text[..at], 0);
             }
         }
-        return (text, 0);
     }
-    // Only punctuation follows: most likely brackets that the editor closed by itself. Where the text
-    // closes the first of them and goes on, it takes their place.
-    let Some(at) = first_unmatched_closer(text) else {
-        return (text, 0);
-    };
-    let closing = &text[at..];
-    if closing.starts_with(rest) {
-        return (text, rest.chars().count());
-    }
-    if closing.chars().next() == rest.chars().next() {
-        return (&text[..at], 0);
-    }
-    (text, 0)
+    // The caret is inside a word: what would run into the rest of it is no word of anybody's.
+    if is_word(first) && text.ends_with(is_word) { ("", 0) } else { (text, 0) }
 }
 
-/// Cuts the text before lines that the document goes on with. `None` where nothing else is left.
+/// Cuts the text before lines that the document goes on with. `None` where nothing else is left. Lines
+/// are compared with their indentation: the `}` of an inner block is not the `}` of the outer one.
 fn without_following_lines<'a>(excerpt: &Excerpt, text: &'a str) -> Option<&'a str> {
-    let following: Vec<&str> = excerpt
-        .lines_after
-        .iter()
-        .map(|line| line.trim())
-        .filter(|line| !line.is_empty())
-        .collect();
+    if !excerpt.line_after.trim().is_empty() {
+        return Some(text);
+    }
+    let has_text = |line: &&str| !line.trim().is_empty();
+    let following: Vec<&str> =
+        excerpt.lines_after.iter().map(|line| line.trim_end()).filter(has_text).collect();
+    let whole = format!("{}{text}", excerpt.line_before);
+    let lines: Vec<&str> = whole.split('\n').map(str::trim_end).collect();
+    let first_line = excerpt.line_before.len();
     let mut start = 0;
-    for (index, line) in text.split('\n').enumerate() {
-        let first = if index == 0 { excerpt.line_before.as_str() } else { "" };
-        let whole = format!("{first}{line}");
-        let from_here =
-            std::iter::once(whole.trim()).chain(text[start..].split('\n').skip(1).map(str::trim));
-        let from_here: Vec<&str> = from_here.filter(|line| !line.is_empty()).collect();
-        if !from_here.is_empty()
-            && from_here.len() <= following.len()
-            && from_here.iter().zip(&following).all(|(a, b)| a == b)
-            && (index > 0 || excerpt.line_after.trim().is_empty())
-        {
-            let kept = text[..start].trim_end();
-            return if kept.is_empty() { None } else { Some(kept) };
+    for index in 0..lines.len() {
+        let from_here: Vec<&str> = lines[index..].iter().copied().filter(has_text).collect();
+        if !from_here.is_empty() && following.starts_with(&from_here) {
+            let kept = whole[..start].get(first_line..).unwrap_or_default().trim_end();
+            return if kept.is_empty() { None } else { Some(&text[..kept.len()]) };
         }
-        start += line.len() + 1;
+        start += whole[start..].find('\n').map_or(0, |at| at + 1);
     }
     Some(text)
 }
 
-/// Cuts lines that come three times in a row; `None` where a short run of characters is repeated
-/// over and over.
+/// Cuts lines, or pairs or triples of lines, that come three times in a row; `None` where a short run of
+/// characters is repeated over and over.
 fn without_repetition(text: &str) -> Option<&str> {
-    let mut start = 0;
-    let mut previous: Option<(&str, usize, usize)> = None;
-    for line in text.split('\n') {
-        let trimmed = line.trim();
-        previous = match previous {
-            Some((same, end, n)) if same == trimmed && !trimmed.is_empty() => {
-                if n + 1 == 3 {
-                    return Some(&text[..end]);
-                }
-                Some((same, end, n + 1))
+    let lines: Vec<&str> = text.split('\n').collect();
+    let mut end = 0;
+    for at in 0..lines.len() {
+        end += lines[at].len() + 1;
+        for period in 1..=3 {
+            let Some(thrice) = lines.get(at..at + 3 * period) else { break };
+            let (once, rest) = thrice.split_at(period);
+            // Brackets close three times in honest code.
+            let wordy = once.iter().any(|line| line.chars().any(char::is_alphanumeric));
+            if wordy && rest.chunks(period).all(|chunk| chunk == once) {
+                let more: usize = once[1..].iter().map(|line| line.len() + 1).sum();
+                return Some(&text[..end + more - 1]);
             }
-            _ => Some((trimmed, start + line.len(), 1)),
-        };
-        start += line.len() + 1;
+        }
     }
     let bytes = text.trim_end().as_bytes();
     for period in 2..=24 {
@@ -187,14 +193,15 @@ fn repeats_line_above(excerpt: &Excerpt, text: &str) -> bool {
 
 /// Cuts the text before the first closing bracket that closes nothing, or something that what follows
 /// the caret closes already. The flag says whether something was cut.
-fn balanced<'a>(excerpt: &Excerpt, text: &'a str) -> (&'a str, bool) {
+fn balanced<'a>(excerpt: &Excerpt, text: &'a str, quotes: Quotes) -> (&'a str, bool) {
     let mut open: Vec<char> = Vec::new();
     for line in excerpt.lines_before.iter().chain(std::iter::once(&excerpt.line_before)) {
-        for (_, c) in brackets(line) {
+        for (_, c) in brackets(line, quotes) {
             if is_opener(c) {
                 open.push(c);
-            } else if open.last() == Some(&opener_of(c)) {
-                open.pop();
+            } else if let Some(at) = open.iter().rposition(|it| *it == opener_of(c)) {
+                // What was opened inside and is not closed was no bracket (a quoted one, say).
+                open.truncate(at);
             }
         }
     }
@@ -202,7 +209,7 @@ fn balanced<'a>(excerpt: &Excerpt, text: &'a str) -> (&'a str, bool) {
     let mut available: Vec<char> = Vec::new();
     let mut depth: Vec<char> = Vec::new();
     'after: for line in std::iter::once(&excerpt.line_after).chain(&excerpt.lines_after) {
-        for (_, c) in brackets(line) {
+        for (_, c) in brackets(line, quotes) {
             if is_opener(c) {
                 depth.push(c);
             } else if depth.last() == Some(&opener_of(c)) {
@@ -220,7 +227,7 @@ fn balanced<'a>(excerpt: &Excerpt, text: &'a str) -> (&'a str, bool) {
     available.extend(open.into_iter().rev());
     let mut available = available.into_iter();
     let mut depth: Vec<char> = Vec::new();
-    for (at, c) in brackets(text) {
+    for (at, c) in brackets(text, quotes) {
         if is_opener(c) {
             depth.push(c);
         } else if depth.last() == Some(&opener_of(c)) {
@@ -232,61 +239,8 @@ fn balanced<'a>(excerpt: &Excerpt, text: &'a str) -> (&'a str, bool) {
     (text, false)
 }
 
-fn first_unmatched_closer(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, c) in brackets(text) {
-        if is_opener(c) {
-            depth += 1;
-        } else if depth == 0 {
-            return Some(at);
-        } else {
-            depth -= 1;
-        }
-    }
-    None
-}
-
-/// Brackets of a text with their places, those within double quotes left out. A quote that is not
-/// closed on its line is no quote: that is how a language-independent look is least often wrong.
-fn brackets(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
-    let mut chars = text.char_indices();
-    std::iter::from_fn(move || {
-        loop {
-            let (at, c) = chars.next()?;
-            match c {
-                '(' | ')' | '[' | ']' | '{' | '}' => return Some((at, c)),
-                '"' => {
-                    let mut ahead = chars.clone();
-                    let mut escaped = false;
-                    let closed = ahead.by_ref().take_while(|(_, c)| *c != '\n').any(|(_, c)| {
-                        let closes = c == '"' && !escaped;
-                        escaped = c == '\\' && !escaped;
-                        closes
-                    });
-                    if closed {
-                        chars = ahead;
-                    }
-                }
-                _ => {}
-            }
-        }
-    })
-}
-
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
-}
-
-fn is_opener(c: char) -> bool {
-    matches!(c, '(' | '[' | '{')
-}
-
-fn opener_of(closer: char) -> char {
-    match closer {
-        ')' => '(',
-        ']' => '[',
-        _ => '{',
-    }
 }
 
 #[cfg(test)]
@@ -304,7 +258,8 @@ mod tests {
     fn check_finished(marked: &str, raw: &str, how: Finish, expected: &str) {
         let at = marked.find("$0").expect("$0 marks the caret");
         let rope = Rope::from_str(&marked.replacen("$0", "", 1));
-        let excerpt = Excerpt::around(&rope, marked[..at].chars().count());
+        let mut excerpt = Excerpt::around(&rope, marked[..at].chars().count());
+        excerpt.is_rust = marked.contains("let ") || marked.contains("fn ");
         let seen = match finish(&excerpt, raw, how) {
             Err(dropped) => dropped.name().to_owned(),
             Ok(it) if it.replaced_after == 0 => format!("[{}]", it.text),
@@ -342,6 +297,48 @@ mod tests {
     }
 
     #[test]
+    fn closed_quotes_are_not_closed_again() {
+        check("let x = \"$0\"", "abc\";", "[abc\";]~\"~");
+        check("println!(\"$0\")", "hello {}\", name);", "[hello {}]");
+        check("print('$0')", "a', b)", "[a]");
+        check("let x = \"$0\";", "a \\\" b\";", "[a \\\" b]");
+    }
+
+    #[test]
+    fn the_rest_of_a_word_is_not_said_again() {
+        check("it.finish_non_ex$0haustive()", "ha", "repeats what follows");
+        check("use std::sync::A$0rc;", "rc", "repeats what follows");
+        check("let x$0yz = 1;", "abc", "repeats what follows");
+        check("    $0foo()", "bar.", "[bar.]");
+    }
+
+    #[test]
+    fn inner_blocks_are_closed() {
+        let raw = "\n        a();\n    }";
+        check("fn f() {\n    if x {$0\n}\n", raw, "[\n        a();\n    }]");
+        check("fn f() {\n    if x {\n        a();\n    $0\n}\n", "}", "[}]");
+        let raw = "if x then\n    a()\n  end";
+        check("function f()\n  $0\nend\n", raw, "[if x then\n    a()\n  end]");
+        let raw = "if x:\n        return None";
+        let marked = "def f(x):\n    $0\n    return None\n";
+        check(marked, raw, "[if x:\n        return None]");
+        let raw = "if a {\n        if b {\n            x();\n        }\n    }\n}\n";
+        check(
+            "fn f() {\n    $0\n}\n",
+            raw,
+            "[if a {\n        if b {\n            x();\n        }\n    }]",
+        );
+    }
+
+    #[test]
+    fn quoted_brackets_are_no_brackets() {
+        check("foo(s, ')'$0", ")", "[)]");
+        check("a = s.split('(')\nprint(x$0", "))", "[)]");
+        check("let a = s.split('(');\nprint(x$0", "));", "[)]");
+        check("fn f<'a>(x: &'a str$0", ")", "[)]");
+    }
+
+    #[test]
     fn following_lines_are_not_said_twice() {
         check("fn f() {\n    $0\n    b();\n}\n", "b();", "repeats what follows");
         check("fn f() {\n    $0\n    b();\n}\n", "a();\n    b();\n}", "[a();]");
@@ -352,6 +349,7 @@ mod tests {
     #[test]
     fn circles_are_cut() {
         check("$0\n", "x = 1\nx = 1\nx = 1\ny", "[x = 1]");
+        check("$0\n", "a = 1\nb = 2\na = 1\nb = 2\na = 1\nb = 2", "[a = 1\nb = 2]");
         check("let s = $0", "foo, foo, foo, foo, foo, foo, foo,", "repetition");
         check("// $0", "----------------------------", "[----------------------------]");
         check("let a = $0", "[0, 0, 0, 0, 0, 0, 0, 0, 0, 0];", "[[0, 0, 0, 0, 0, 0, 0, 0, 0, 0];]");

@@ -17,9 +17,8 @@ pub enum Extent {
     },
 }
 
-/// Decides by what is around the caret. Text after the caret on its line, other than closing
-/// brackets, means that the line is all there is to fill; a blank line or one that opens a block can
-/// take more.
+/// Decides by what is around the caret. Text after the caret on its line means that the line is all there
+/// is to fill; a blank line or one that opens a block can take more.
 pub fn extent(excerpt: &Excerpt, max_lines: usize) -> Extent {
     let before = excerpt.line_before.trim_end();
     let opens = before.ends_with(['{', '(', '[', ':']);
@@ -58,12 +57,16 @@ pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
                 let columns = indent_columns(line);
                 let closing = content.starts_with(['}', ')', ']']);
                 if opened_here && columns <= indent {
-                    // The closing line belongs to the block; anything else at this depth does not.
-                    return if closing && columns == indent {
-                        line.find('\n').map(|end| line_start + end)
-                    } else {
-                        Some(end_of_previous)
-                    };
+                    // The closing line belongs to the block, unless it opens another (`} else {`); of that
+                    // line only the brackets do. Anything else at this depth does not.
+                    if !closing || columns < indent {
+                        return Some(end_of_previous);
+                    }
+                    let end = line.find('\n')?;
+                    let opens = line[..end].trim_end().ends_with(['{', '(', '[', ':']);
+                    let brackets = content.bytes().take_while(|it| b"})];,".contains(it)).count();
+                    let only_brackets = line.len() - content.len() + brackets;
+                    return Some(line_start + if opens { only_brackets } else { end });
                 }
                 if columns < indent {
                     return Some(end_of_previous);
@@ -136,6 +139,8 @@ mod tests {
         let opening = "    if x {$0\n";
         assert_eq!(stopped(opening, "\n        a();\n    }\n    b"), "\n        a();\n    }");
         assert_eq!(stopped(opening, "\n        a();\n    b();\n"), "\n        a();");
+        assert_eq!(stopped(opening, "\n        a();\n    } else {\n"), "\n        a();\n    }");
+        assert_eq!(stopped(opening, "\n        a();\n    })?;\n"), "\n        a();\n    })?;");
     }
 
     #[test]

@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 use crate::support::{TempFolder, repository};
 
 fn keyside(home: &TempFolder, arguments: &[&str], input: &str) -> Output {
+    keyside_with(home, arguments, input.as_bytes())
+}
+
+fn keyside_with(home: &TempFolder, arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
         .args(arguments)
         .env("KEYSIDE_HOME", &home.0)
@@ -18,7 +22,7 @@ fn keyside(home: &TempFolder, arguments: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the program");
     // It may end without reading.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let _ = child.stdin.take().expect("piped").write_all(input);
     child.wait_with_output().expect("its output")
 }
 
@@ -114,16 +118,19 @@ fn a_batch_is_answered_in_order() {
 fn a_bad_line_of_a_batch_costs_itself() {
     let home = TempFolder::new();
     let good = json!({"id": 1, "prefix": MAP, "suffix": ""});
-    let input = format!("not json\n{{\"id\": 2}}\n{good}\n");
-    let output = keyside(&home, &["complete", "--batch"], &input);
+    let mut input = format!("not json\n{{\"id\": 2}}\n").into_bytes();
+    input.extend(b"{\"id\": 3, \"prefix\": \"\xff\"}\n");
+    input.extend(good.to_string().into_bytes());
+    let output = keyside_with(&home, &["complete", "--batch"], &input);
     assert_eq!(output.status.code(), Some(1));
     let out = text(&output.stdout);
     let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(answers.len(), 3);
+    assert_eq!(answers.len(), 4);
+    assert!(answers[2]["error"].as_str().unwrap().starts_with("line 3 is not usable"));
     assert!(answers[0]["error"].as_str().unwrap().starts_with("line 1 is not usable"));
     assert!(answers[1]["error"].as_str().unwrap().starts_with("line 2 is not usable"));
-    assert_eq!(answers[2]["id"], 1);
-    assert!(text(&output.stderr).contains("2 lines were not completed"));
+    assert_eq!(answers[3]["id"], 1);
+    assert!(text(&output.stderr).contains("3 lines were not completed"));
 }
 
 #[test]

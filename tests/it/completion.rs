@@ -45,8 +45,8 @@ async fn items_replace_the_word_at_the_caret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn line_breaks_are_the_documents_own() {
-    assert_eq!(shown("a();\n    b();", "{\r\n    $0\r\n}\r\n").await, "    [->a();\r\n    b();]\r");
+async fn line_breaks_of_ghost_text_are_plain() {
+    assert_eq!(shown("a();\n    b();", "{\r\n    $0\r\n}\r\n").await, "    [->a();\n    b();]\r");
     assert_eq!(shown("a();\n    b();", "{\n    $0\n}\n").await, "    [->a();\n    b();]");
 }
 
@@ -62,6 +62,16 @@ async fn a_selected_popup_item_is_part_of_the_answer() {
     let item = &answer["result"]["items"][0];
     assert_eq!(item["range"], range);
     assert_eq!(item["insertText"], "select(1)");
+
+    // The range can't take in the bracket after the caret, so the text ends before it.
+    let client = Client::with_fake(saying(").unwrap();"));
+    client.initialize(&["utf-16"]).await;
+    client.open(URI, "let x = map.get(ke)");
+    let mut params = inline_params(URI, 0, 18);
+    let range = json!({"start": {"line": 0, "character": 16}, "end": {"line": 0, "character": 18}});
+    params["context"]["selectedCompletionInfo"] = json!({"range": range, "text": "key"});
+    let answer = client.ask("textDocument/inlineCompletion", params).await;
+    assert_eq!(answer["result"]["items"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

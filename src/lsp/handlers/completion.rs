@@ -20,7 +20,7 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
     let completion = complete_at(server, &world, &document, rope, caret, false).await?;
     let items = completion.map(|completion| {
         let typed = document.rope.slice(completion.word_start..caret).to_string();
-        let text = format!("{typed}{}", completion.text);
+        let text = format!("{typed}{}", completion.text_as_in_document());
         // A suggestion can begin with a line break.
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let label = lines.next().unwrap_or_default().to_owned();

@@ -42,8 +42,21 @@ pub async fn answer(
     let Some(completion) = completion else {
         return Ok(lsp::InlineCompletionList { items: Vec::new() });
     };
+    // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a `\r`.
     let (range, text) = match selected {
-        Some((_, _, range, selected_text)) => (range, selected_text + &completion.text),
+        Some((_, _, range, selected_text)) => {
+            // The range can't grow, so what stands after the caret can't be replaced: the text ends before it.
+            let after: String =
+                document.rope.chars_at(caret).take(completion.replaced_after).collect();
+            let end = match completion.replaced_after {
+                0 => completion.text.len(),
+                _ => completion.text.find(&after).unwrap_or_default(),
+            };
+            if end == 0 {
+                return Ok(lsp::InlineCompletionList { items: Vec::new() });
+            }
+            (range, selected_text + &completion.text[..end])
+        }
         None => {
             let typed = document.rope.slice(completion.word_start..caret).to_string();
             let end = caret + completion.replaced_after;
