@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and one file a command.
 
+pub mod check_model;
 pub mod complete;
 pub mod config;
 pub mod doctor;
@@ -43,6 +44,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Load a model file in a process of its own.
+    #[command(hide = true)]
+    CheckModel { path: std::path::PathBuf },
     /// The settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,6 +94,7 @@ pub fn run() -> ExitCode {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
+        Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),
         Some(Command::Config(ConfigCommand::Show { json })) => config::show(json).map(done),
         Some(Command::Config(ConfigCommand::Schema)) => config::schema().map(done),

@@ -10,6 +10,7 @@
 //! scripted fake implements too.
 
 pub mod actor;
+pub mod check;
 pub mod embedded;
 pub mod fake;
 pub mod generate;

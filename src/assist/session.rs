@@ -10,7 +10,7 @@ use crate::assist::stats::Stats;
 use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::engine::llama::LoadOptions;
-use crate::engine::{Engine, embedded, llama};
+use crate::engine::{Engine, check, embedded, llama};
 use crate::generation::{GenerationError, ModelInfo};
 use crate::prompt::assemble::{Assembler, PromptBudget};
 
@@ -139,6 +139,7 @@ fn start_engine(config: &Config, folders: &Folders) -> std::io::Result<Engine> {
             Some(unpacked) => (unpacked.path.clone(), embedded::NAME.to_owned()),
             None => {
                 let path = expand_home(&model.path);
+                check::check(&path, &cache)?;
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 (path, name)
             }

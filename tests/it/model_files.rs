@@ -140,6 +140,15 @@ async fn no_fill_in_the_middle_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_llama_cpp_dies_of() {
+    // Two tokens of one name end in an assertion, and an assertion ends the process.
+    let home = TempFolder::new();
+    let path = written(&home, &changed(&[("<|fim_prefix|>", "<|fim_suffix|>")]));
+    let sentence = sentence_for(home, &path).await;
+    assert!(sentence.contains("makes llama.cpp fail"), "{sentence}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn markers_without_metadata_are_found_by_name() {
     let home = TempFolder::new();
     let path = written(&home, &changed(WITHOUT_METADATA));
@@ -153,6 +162,9 @@ async fn markers_without_metadata_are_found_by_name() {
     client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
     assert!(client.ghost(URI, 1, 17).await.is_some());
     assert_eq!(client.stats().await["model"]["fim"], "qwen-coder");
+    // It is known to be good now, until it changes.
+    let known = std::fs::read_to_string(client.home.0.join("cache/models/checked.txt")).unwrap();
+    assert_eq!(known.lines().count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

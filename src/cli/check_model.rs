@@ -1,0 +1,31 @@
+//! The hidden `keyside check-model`: loads a file and asks it for one token, in a process that may die
+//! of it. `engine/check.rs` starts it.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::engine::llama::{self, LoadOptions};
+use crate::stdx::cancel::Ticket;
+
+/// Runs the command.
+///
+/// # Errors
+/// One sentence, where llama.cpp refuses the file.
+pub fn run(path: &Path) -> Result<(), String> {
+    std::thread::spawn(|| {
+        // Whoever asked is gone when this returns.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(3);
+    });
+    let mut model = llama::load(&LoadOptions {
+        path: path.to_owned(),
+        name: String::new(),
+        use_mmap: true,
+        n_threads: None,
+        n_context_tokens: Some(256),
+    })?;
+    let marker = model.info().template.prefix;
+    model
+        .evaluate(&[marker], 0, &Ticket::default().flag())
+        .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
+}

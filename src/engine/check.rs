@@ -1,0 +1,71 @@
+//! Tries a model file in a process of its own before it is loaded here.
+//!
+//! llama.cpp checks much of a file with assertions that end the process, and a language server that ends
+//! is started again by its editor, with the same file. So a file that is not known is loaded and asked
+//! for one token by a child first: if that dies, this process has a sentence to say instead. What was
+//! found good is remembered by path, size and time of change.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::UNIX_EPOCH;
+
+/// The hidden command that tries a file; see `cli/check_model.rs`.
+pub const COMMAND: &str = "check-model";
+
+/// Tries a file unless it is known to be good. `cache_folder` is where that is remembered.
+///
+/// # Errors
+/// One sentence, where the child died. A file that llama.cpp refuses properly passes: loading it here
+/// says better why.
+pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
+    // Only the program itself has the command; tests that link the library do not.
+    let program = std::env::current_exe().unwrap_or_default();
+    if program.file_stem().is_none_or(|name| name != "keyside") {
+        return Ok(());
+    }
+    let Some(fingerprint) = fingerprint(path) else { return Ok(()) };
+    let known = cache_folder.join("models").join("checked.txt");
+    let good = std::fs::read_to_string(&known).unwrap_or_default();
+    if good.lines().any(|line| line == fingerprint) {
+        return Ok(());
+    }
+    let mut command = Command::new(program);
+    // The child ends when its standard input does, so it does not outlive this process.
+    command
+        .arg(COMMAND)
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let Ok(mut child) = command.spawn() else { return Ok(()) };
+    let input = child.stdin.take();
+    let status = child.wait();
+    drop(input);
+    match status.ok().and_then(|status| status.code()) {
+        Some(0) => {
+            // Remembering is a convenience; where it fails the file is tried again next time.
+            let _ = std::fs::create_dir_all(cache_folder.join("models"));
+            let _ = std::fs::write(&known, format!("{fingerprint}\n{good}"));
+            Ok(())
+        }
+        Some(1) => Ok(()),
+        _ => Err(format!(
+            "{} makes llama.cpp fail, its contents are not what they should be; get the file again, or \
+             leave model.path empty for the built-in model",
+            path.display()
+        )),
+    }
+}
+
+fn fingerprint(path: &Path) -> Option<String> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let version = env!("CARGO_PKG_VERSION");
+    let path = path.display();
+    Some(format!(
+        "{version} {} {}.{:09} {path}",
+        metadata.len(),
+        changed.as_secs(),
+        changed.subsec_nanos()
+    ))
+}
