@@ -17,31 +17,26 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 const STRETCH: Duration = Duration::from_millis(20);
 
 /// How fast this model evaluates prompts on this machine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pace {
-    tokens_per_second: f64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        // Not known yet; a guess that is wrong is corrected by the first stretch.
-        Self { tokens_per_second: 3_200.0 }
-    }
+    /// `None` until the first stretch, which is short.
+    tokens_per_second: Option<f64>,
 }
 
 impl Pace {
     /// How many tokens make a stretch: a power of two, because llama.cpp builds its graph anew for each
     /// other length.
     fn stretch_tokens(&self) -> usize {
-        let tokens = (self.tokens_per_second * STRETCH.as_secs_f64()) as usize;
-        [128, 64, 32, 16].into_iter().find(|n| *n <= tokens).unwrap_or(8)
+        let tokens = self.tokens_per_second.unwrap_or(0.0) * STRETCH.as_secs_f64();
+        [128, 64, 32, 16].into_iter().find(|n| *n as f64 <= tokens).unwrap_or(8)
     }
 
     fn note(&mut self, n_tokens: usize, took: Duration) {
         // Short ones measure the overhead.
         if n_tokens >= 8 && !took.is_zero() {
             let seen = n_tokens as f64 / took.as_secs_f64();
-            self.tokens_per_second = 0.7 * self.tokens_per_second + 0.3 * seen;
+            let before = self.tokens_per_second.unwrap_or(seen);
+            self.tokens_per_second = Some(0.7 * before + 0.3 * seen);
         }
     }
 }

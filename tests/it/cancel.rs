@@ -133,3 +133,30 @@ async fn a_thousand_keys_faster_than_the_model() {
     assert_eq!(client.n_unanswered(), 0);
     client.assert_no_faults();
 }
+
+/// A key every 8 ms, each cancelling the one before, as VS Code does: shorter than the evaluation of a
+/// stretch of the prompt. What has begun is kept, or there would be no answer before the person pauses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_advances_while_somebody_types() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    client.model_ready().await;
+    let source =
+        std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    let line = 120;
+    let lines: Vec<&str> = source.lines().collect();
+    client.open(URI, &format!("{}\n\n{}", lines[..line].join("\n"), lines[line..].join("\n")));
+    let mut pending: Option<(i64, tokio::sync::oneshot::Receiver<Value>)> = None;
+    for n in 0..60 {
+        if let Some((id, _)) = &pending {
+            client.notify("$/cancelRequest", json!({"id": id}));
+        }
+        client.type_at(URI, n + 2, line, n as usize, "x");
+        pending = Some(client.inline_completion(URI, line, n as usize + 1));
+        tokio::time::sleep(Duration::from_millis(8)).await;
+    }
+    let last = pending.unwrap().1.await.unwrap();
+    assert!(last["result"]["items"].is_array(), "{last}");
+    let last = client.stats().await["last"].clone();
+    assert!(last["cached_tokens"].as_u64() > last["evaluated_tokens"].as_u64(), "{last}");
+}
