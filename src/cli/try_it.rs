@@ -203,7 +203,7 @@ impl Summary {
         let evaluated = sorted(warm.iter().map(|it| it.usage.evaluated_tokens as f64).collect());
         Self {
             n_keys: keys.len(),
-            n_characters: n_characters,
+            n_characters,
             n_shown: keys.iter().filter(|key| !key.completion.text.is_empty()).count(),
             n_accepted: keys.iter().filter(|key| key.was_right).count(),
             n_spared: n_spared(keys),
