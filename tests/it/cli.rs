@@ -118,7 +118,7 @@ fn a_batch_is_answered_in_order() {
 fn a_bad_line_of_a_batch_costs_itself() {
     let home = TempFolder::new();
     let good = json!({"id": 1, "prefix": MAP, "suffix": ""});
-    let mut input = format!("not json\n{{\"id\": 2}}\n").into_bytes();
+    let mut input = b"not json\n{\"id\": 2}\n".to_vec();
     input.extend(b"{\"id\": 3, \"prefix\": \"\xff\"}\n");
     input.extend(good.to_string().into_bytes());
     let output = keyside_with(&home, &["complete", "--batch"], &input);
