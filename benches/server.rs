@@ -14,7 +14,7 @@ use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 use support::{Client, Ghost, TempFolder, inline_params};
 
-const URI: &str = "file:///work/src/a.rs";
+const URI: &str = "file:///home/me/project/src/a.rs";
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -103,7 +103,7 @@ async fn typing() {
     // The baseline: the same text, a server that has seen nothing of it.
     let mut cold = Vec::new();
     for n in 0..20 {
-        let uri = format!("file:///work/src/{n}.rs");
+        let uri = format!("file:///home/me/project/src/{n}.rs");
         // Another first line, so that not even the beginning of the prompt is resident.
         client.open(&uri, &format!("// {n}\n{before}\n{}\n{after}", &typed[..n * 15]));
         let start = Instant::now();

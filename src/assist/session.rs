@@ -78,10 +78,6 @@ impl Session {
         self.started
     }
 
-    pub fn folders(&self) -> &Folders {
-        &self.folders
-    }
-
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -40,7 +40,7 @@ pub struct EngineCounts {
     pub busy: AtomicBool,
 }
 
-/// The handle. Dropping it ends the thread.
+/// The handle. Dropping it tells the thread to end.
 pub struct Engine {
     shared: Arc<Shared>,
     state: watch::Receiver<EngineState>,
@@ -181,7 +181,11 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.close();
-        if let Some(thread) = self.thread.take() {
+        // The last handle can be in a request's future, and a worker of the runtime must not wait for a
+        // model that is being loaded. Elsewhere the thread's end is waited for, because the process may
+        // end next and take llama.cpp's globals from under it.
+        let in_runtime = tokio::runtime::Handle::try_current().is_ok();
+        if let Some(thread) = self.thread.take().filter(|_| !in_runtime) {
             // A thread that has panicked has logged it already.
             let _ = thread.join();
         }

@@ -100,11 +100,6 @@ impl Excerpt {
             is_rust: false,
         }
     }
-
-    /// Whether anything but blanks and line breaks follows the caret's line.
-    pub fn nothing_follows(&self) -> bool {
-        self.lines_after.iter().all(|line| line.trim().is_empty())
-    }
 }
 
 /// A line with its break, if it has one, made `\n`.

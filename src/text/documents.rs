@@ -40,16 +40,6 @@ impl World {
     pub fn document(&self, uri: &str) -> Option<Arc<Document>> {
         self.documents.get(uri).cloned()
     }
-
-    /// How many documents are open.
-    pub fn len(&self) -> usize {
-        self.documents.len()
-    }
-
-    /// Whether no document is open.
-    pub fn is_empty(&self) -> bool {
-        self.documents.is_empty()
-    }
 }
 
 /// Why a notification about a document was not followed. The documents are as they were before it.
@@ -180,7 +170,7 @@ mod tests {
         documents.change("file:///a", 2, &full("two")).unwrap();
         documents.close("file:///a").unwrap();
         assert_eq!(world.document("file:///a").unwrap().rope.to_string(), "one");
-        assert!(documents.world().is_empty());
+        assert!(documents.world().document("file:///a").is_none());
     }
 
     #[test]

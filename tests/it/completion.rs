@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Ghost, inline_params, saying};
 
-const URI: &str = "file:///work/src/a.rs";
+const URI: &str = "file:///home/me/project/src/a.rs";
 
 /// Opens a text with `$0` for the caret and asks there. Shows the line as the editor would have it after
 /// accepting, with what the item replaces in `[…]` brackets: `kept[replaced->new]kept`.
