@@ -68,6 +68,10 @@ fn build_tools() -> Result<(), String> {
     if !(works("c++", &["--version"]) || cfg!(windows)) {
         missing.push("a C++ compiler");
     }
+    // What cmake builds with; ninja does as well.
+    if !(works("make", &["--version"]) || works("ninja", &["--version"]) || cfg!(windows)) {
+        missing.push("make");
+    }
     if !has_libclang() {
         missing.push("libclang");
     }
@@ -77,8 +81,8 @@ fn build_tools() -> Result<(), String> {
     let what = missing.join(", ");
     let Some(install) = package_manager() else {
         return Err(format!(
-            "{what} is missing and no package manager that this knows was found; install cmake, a C++ \
-             compiler and libclang with its headers, then run this again"
+            "{what} is missing and no package manager that this knows was found; install cmake, make, a \
+             C++ compiler and libclang with its headers, then run this again"
         ));
     };
     say(&format!("{what} is missing; installing with: {}", install.join(" && ")));
@@ -105,10 +109,10 @@ fn build_tools() -> Result<(), String> {
 /// The commands that install the build tools, or `None` where there is no known package manager.
 fn package_manager() -> Option<Vec<String>> {
     let managers: &[(&str, &[&str])] = &[
-        ("apt-get", &["apt-get update -qq", "apt-get install -y -qq cmake g++ libclang-dev"]),
-        ("dnf", &["dnf install -y cmake gcc-c++ clang-devel"]),
-        ("pacman", &["pacman -S --needed --noconfirm cmake gcc clang"]),
-        ("zypper", &["zypper --non-interactive install cmake gcc-c++ clang-devel"]),
+        ("apt-get", &["apt-get update -qq", "apt-get install -y -qq cmake make g++ libclang-dev"]),
+        ("dnf", &["dnf install -y cmake make gcc-c++ clang-devel"]),
+        ("pacman", &["pacman -S --needed --noconfirm cmake make gcc clang"]),
+        ("zypper", &["zypper --non-interactive install cmake make gcc-c++ clang-devel"]),
         ("apk", &["apk add cmake g++ make clang-dev linux-headers"]),
         ("brew", &["brew install cmake llvm"]),
         ("winget", &["winget install --silent Kitware.CMake", "winget install --silent LLVM.LLVM"]),
