@@ -95,12 +95,7 @@ impl Session {
         let replace = self.config().model != config.model;
         if replace {
             let engine = Arc::new(start_engine(&config, &self.folders)?);
-            let old = std::mem::replace(
-                &mut *self.engine.write().unwrap_or_else(PoisonError::into_inner),
-                engine,
-            );
-            // Ending the old engine waits for its thread, so not here.
-            std::thread::spawn(move || drop(old));
+            *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
         }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(replace)

@@ -1,5 +1,5 @@
 //! A person at a keyboard: types a stretch of a text key by key through the whole pipeline, and takes
-//! what is shown when it is right. `keyside try` shows it, `keyside eval` counts it.
+//! what is shown when it is right.
 
 use ropey::Rope;
 

@@ -3,7 +3,6 @@
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
 
 use ropey::Rope;
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use crate::assist::{Completion, CompletionAsk, Session, complete};
 use crate::cli::{CompleteArguments, setup};
+use crate::stdx::milliseconds as ms;
 
 /// Runs the command.
 ///
@@ -89,7 +89,6 @@ pub fn relative(path: &str) -> String {
 
 fn print_one(completion: &Completion, as_json: bool) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let times = completion.times;
     let usage = completion.usage;
     let written = if as_json {
@@ -176,7 +175,7 @@ fn to_json(id: Option<serde_json::Value>, completion: &Completion) -> serde_json
         "completion": completion.text_as_in_document(),
         "replaced_after": completion.replaced_after,
         "confidence": completion.confidence,
-        "ms": completion.total.as_secs_f64() * 1e3,
+        "ms": ms(completion.total),
         "evaluated_tokens": completion.usage.evaluated_tokens,
         "cached_tokens": completion.usage.cached_tokens,
         "generated_tokens": completion.usage.generated_tokens,

@@ -1,7 +1,6 @@
 //! `keyside config`: the settings in force, each with where it came from, and their schema.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use serde_json::{Value, json};
 
@@ -34,7 +33,7 @@ pub fn show(as_json: bool) -> Result<(), String> {
         }
         text
     };
-    print(&text)
+    setup::print(&text)
 }
 
 /// `keyside config schema`.
@@ -43,11 +42,5 @@ pub fn show(as_json: bool) -> Result<(), String> {
 /// One sentence.
 pub fn schema() -> Result<(), String> {
     let schema = schemars::schema_for!(Config);
-    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
-}
-
-fn print(text: &str) -> Result<(), String> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| format!("the answer can't be written ({error})"))
+    setup::print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
 }

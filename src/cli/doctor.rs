@@ -1,8 +1,6 @@
 //! `keyside doctor`: what works here and what does not, each with the fix.
 
-use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,6 +8,7 @@ use crate::assist::{CompletionAsk, Session, complete};
 use crate::cli::setup;
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
+use crate::stdx::milliseconds as ms;
 
 /// One line of the report.
 struct Finding {
@@ -47,9 +46,7 @@ pub fn run(as_json: bool) -> Result<(), String> {
     findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
     let n_bad = findings.iter().filter(|it| it.state == State::Bad).count();
     let text = if as_json { to_json(&findings) } else { to_text(&findings) };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| format!("the report can't be written ({error})"))?;
+    setup::print(&text)?;
     if n_bad > 0 {
         return Err("something is not right; the lines marked ✗ say what to do".to_owned());
     }
@@ -104,8 +101,7 @@ fn processor() -> Finding {
             name: "processor",
             state: State::Bad,
             what: "it has no AVX2, which this build needs".to_owned(),
-            fix: "build keyside from source with GGML_AVX2=OFF GGML_FMA=OFF in the environment"
-                .to_owned(),
+            fix: "use a machine with AVX2 and FMA (Intel since 2013, AMD since 2015)".to_owned(),
         };
     }
     good("processor", format!("{} with {cores} cores", std::env::consts::ARCH))
@@ -167,7 +163,6 @@ fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
         arrival: 1,
         cold: false,
     };
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     Ok(match runtime.block_on(complete(&session, ask)) {
         Ok(completion) => good(
             "model",

@@ -1,5 +1,6 @@
 //! What every command needs first: logging, folders, settings, a session.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -63,6 +64,16 @@ pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Run
     let session = Session::start(resolved.config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     Ok((Arc::new(session), runtime()?))
+}
+
+/// Prints what a command has to say.
+///
+/// # Errors
+/// One sentence, where standard output is closed or full.
+pub fn print(text: &str) -> Result<(), String> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| format!("the answer can't be written ({error})"))
 }
 
 /// The runtime of the program: a reader and a worker; the model has a thread of its own.

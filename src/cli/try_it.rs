@@ -17,6 +17,7 @@ use crate::assist::typist::{Key, Typist, n_spared};
 use crate::cli::complete::relative;
 use crate::cli::setup;
 use crate::generation::GenerationError;
+use crate::stdx::milliseconds;
 use crate::text::position::line_end_char;
 
 /// What is typed where no file is given: a source file of keyside's own.
@@ -87,9 +88,7 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     } else {
         summary.to_text(&path, &model.name)
     };
-    std::io::stdout()
-        .write_all(out.as_bytes())
-        .map_err(|error| format!("the summary can't be written ({error})"))
+    setup::print(&out)
 }
 
 /// The characters to type: whole lines, without the last line's break.
@@ -136,7 +135,7 @@ impl Screen {
         let first = ghost.next().unwrap_or_default();
         let n_more = ghost.count();
         let more = if n_more > 0 { format!(" ⏎ +{n_more}") } else { String::new() };
-        let ms = completion.total.as_secs_f64() * 1e3;
+        let ms = milliseconds(completion.total);
         self.line(typed, accepted, &format!("{DIM}{first}{more}{PLAIN}   {DIM}{ms:.1} ms{PLAIN}"));
         let _ = std::io::stdout().flush();
         std::thread::sleep(KEY_GAP);
@@ -196,7 +195,7 @@ struct Summary {
 
 impl Summary {
     fn of(keys: &[Key], n_characters: usize, baseline: &[Completion]) -> Self {
-        let ms = |it: &Completion| it.total.as_secs_f64() * 1e3;
+        let ms = |it: &Completion| milliseconds(it.total);
         // The first prompt is cold in both; it is what the baseline measures.
         let warm: Vec<&Completion> = keys.iter().skip(1).map(|key| &key.completion).collect();
         let latencies = sorted(warm.iter().map(|it| ms(it)).collect());

@@ -117,11 +117,8 @@ impl Engine {
         self.shared.arrived.notify_one();
         if let Some(replaced) = replaced {
             replaced.flag.supersede();
-            self.shared.answer(
-                replaced.flag.clone(),
-                replaced.reply,
-                Err(GenerationError::Superseded),
-            );
+            let superseded = Err(GenerationError::Superseded);
+            self.shared.answer(&replaced.flag, replaced.reply, superseded);
         }
         answer
     }
@@ -216,7 +213,7 @@ impl Shared {
 
     fn answer(
         &self,
-        flag: CancelFlag,
+        flag: &CancelFlag,
         reply: oneshot::Sender<Result<Generation, GenerationError>>,
         result: Result<Generation, GenerationError>,
     ) {
@@ -295,7 +292,7 @@ where
         });
         shared.mailbox().running = None;
         shared.counts.busy.store(false, Ordering::Relaxed);
-        shared.answer(flag, reply, result);
+        shared.answer(&flag, reply, result);
     }
 }
 

@@ -8,8 +8,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 /// The model's name.
 pub const NAME: &str = "keyside-nano-v0";
 /// SHA-256 of [`BYTES`]; model/README.md says where it comes from.
@@ -76,14 +74,10 @@ fn unpack_into(folder: &Path) -> std::io::Result<PathBuf> {
     written.map(|()| path)
 }
 
-/// SHA-256 in hexadecimal.
-pub fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stdx::hex_sha256;
 
     #[test]
     fn the_embedded_model_is_the_one_that_was_measured() {

@@ -1,8 +1,9 @@
 //! llama.cpp behind the engine's seam; the only file that names it.
 //!
-//! Facts behind the parameters were measured and are kept in benches/NOTES.md: one thread for a tiny
-//! model (a spin barrier at each node of the graph collapses when the machine is busy), a micro-batch of
-//! 128 (an abort is then noticed within about a millisecond), flash attention with an f16 cache.
+//! The parameters: one thread for a tiny model, because several meet at a spin barrier at each node of
+//! the graph, which collapses when the machine is busy; micro-batches of 128, the longest stretch of a
+//! prompt that `generate` hands over; flash attention, which is several times faster than without on a
+//! short context.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};

@@ -59,7 +59,6 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             }
             match header(text) {
                 Header::Length(n) if n <= MAX_BODY_BYTES => length = Some(n),
-                Header::Other if !self.skipping => {}
                 Header::Other => {}
                 Header::Length(_) | Header::Broken => {
                     length = None;

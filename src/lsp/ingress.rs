@@ -2,15 +2,14 @@
 //!
 //! The library runs handlers concurrently, notifications too, so an edit that is applied in a handler can
 //! be overtaken by the request that follows it. Here edits are applied when the message is called, in
-//! wire order, with no await, and the world is taken at the same point (benches/NOTES.md: 0 of 10,000
-//! edits out of order). A handler reads its world with [`world`] and never sees a later or earlier text.
+//! wire order, with no await, and the world is taken at the same point (tests/it/sync.rs). A handler reads its world with [`world`] and never sees a later or earlier text.
 
 use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tower::Service;
 use tower_lsp::gen_lsp_types as lsp;
@@ -20,7 +19,7 @@ use tower_lsp::{Client, ExitedError, LspService};
 use crate::lsp::client::ClientProfile;
 use crate::lsp::proto::from_change;
 use crate::lsp::server::Server;
-use crate::text::{Documents, World};
+use crate::text::{Change, Documents, World};
 
 tokio::task_local! {
     static WORLD: World;
@@ -31,12 +30,19 @@ pub fn world() -> World {
     WORLD.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// `textDocument/didChange`, its changes still to be read.
+/// `textDocument/didChange`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DidChangeParams {
     text_document: lsp::VersionedTextDocumentIdentifier,
-    content_changes: Vec<Value>,
+    #[serde(deserialize_with = "changes")]
+    content_changes: Vec<Change>,
+}
+
+fn changes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
+    let changes = Vec::<Value>::deserialize(deserializer)?;
+    let read = changes.iter().map(from_change).collect::<Option<_>>();
+    read.ok_or_else(|| D::Error::custom("a change that can't be read"))
 }
 
 /// The owner of the documents, in front of the library's router.
@@ -155,12 +161,9 @@ impl Ingress {
     fn did_change(&mut self, params: DidChangeParams) -> Result<(), String> {
         let DidChangeParams { text_document: document, content_changes } = params;
         let uri = document.text_document_identifier.uri.0;
-        let Some(changes) = content_changes.iter().map(from_change).collect::<Option<Vec<_>>>()
-        else {
-            self.documents.lose(&uri);
-            return Err(format!("an edit of {uri} could not be read; close and reopen the file"));
-        };
-        self.documents.change(&uri, document.version, &changes).map_err(|error| error.to_string())
+        self.documents
+            .change(&uri, document.version, &content_changes)
+            .map_err(|error| error.to_string())
     }
 
     fn did_close(&mut self, params: lsp::DidCloseTextDocumentParams) -> Result<(), String> {

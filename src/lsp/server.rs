@@ -1,6 +1,6 @@
 //! The list of everything that the server answers, and what it says of itself.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -68,9 +68,10 @@ impl Server {
         &self.client
     }
 
-    /// What the client said of itself.
-    pub(crate) fn profile(&self) -> ClientProfile {
-        self.profile.get().cloned().unwrap_or_default()
+    /// What the client said of itself; nothing, where it has not spoken yet.
+    pub(crate) fn profile(&self) -> &ClientProfile {
+        static UNKNOWN: LazyLock<ClientProfile> = LazyLock::new(ClientProfile::default);
+        self.profile.get().unwrap_or(&UNKNOWN)
     }
 
     async fn inline_completion(

@@ -228,6 +228,7 @@ fn path_tail(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::excerpt;
 
     /// One token a character.
     struct Characters;
@@ -256,9 +257,7 @@ mod tests {
     }
 
     fn shown(order: FimOrder, header: FileHeader, marked: &str, budget: PromptBudget) -> String {
-        let caret = marked.find("$0").expect("$0 marks the caret");
-        let rope = ropey::Rope::from_str(&marked.replacen("$0", "", 1));
-        let excerpt = Excerpt::around(&rope, marked[..caret].chars().count());
+        let excerpt = excerpt::at(marked);
         let mut assembler = Assembler::new(Arc::new(Characters), template(order, header), budget);
         let line = excerpt.line_before.clone();
         let prompt = assembler.assemble("file:///a", "src/a.rs", &excerpt, &line);

@@ -115,15 +115,17 @@ fn with_plain_break(line: RopeSlice<'_>) -> String {
     text
 }
 
+/// The excerpt at the `$0` of a text.
+#[cfg(test)]
+pub(crate) fn at(marked: &str) -> Excerpt {
+    let caret = marked.find("$0").expect("the text marks the caret with $0");
+    let text = marked.replacen("$0", "", 1);
+    Excerpt::around(&Rope::from_str(&text), marked[..caret].chars().count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(marked: &str) -> Excerpt {
-        let caret = marked.find("$0").expect("the text marks the caret with $0");
-        let text = marked.replacen("$0", "", 1);
-        Excerpt::around(&Rope::from_str(&text), marked[..caret].chars().count())
-    }
 
     #[test]
     fn the_text_around_the_caret() {

@@ -1,7 +1,8 @@
 //! Raw generated text to a suggestion that a person would want, or the reason why there is none.
 //!
-//! Each filter is there because users of the peers complained of its absence (peers.md, section 12:
-//! duplicated suffixes, repetition, closers too many). All are pure functions over the excerpt.
+//! Each filter is there because users of other completion plugins complained of its absence: duplicated
+//! suffixes and closers (llama.vscode #13, tabby #613, continue #1552), repetition (tabby #3525). All
+//! are pure functions over the excerpt.
 
 use crate::generation::Finish;
 use crate::prompt::brackets::{
@@ -246,7 +247,7 @@ fn is_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ropey::Rope;
+    use crate::prompt::excerpt;
 
     /// The document with what the person would see: `[…]` for the text, `~…~` for what it replaces.
     #[track_caller]
@@ -256,9 +257,7 @@ mod tests {
 
     #[track_caller]
     fn check_finished(marked: &str, raw: &str, how: Finish, expected: &str) {
-        let at = marked.find("$0").expect("$0 marks the caret");
-        let rope = Rope::from_str(&marked.replacen("$0", "", 1));
-        let mut excerpt = Excerpt::around(&rope, marked[..at].chars().count());
+        let mut excerpt = excerpt::at(marked);
         excerpt.is_rust = marked.contains("let ") || marked.contains("fn ");
         let seen = match finish(&excerpt, raw, how) {
             Err(dropped) => dropped.name().to_owned(),

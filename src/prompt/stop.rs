@@ -92,12 +92,10 @@ pub fn indent_columns(line: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ropey::Rope;
+    use crate::prompt::excerpt;
 
     fn extent_at(marked: &str) -> Extent {
-        let caret = marked.find("$0").expect("$0 marks the caret");
-        let rope = Rope::from_str(&marked.replacen("$0", "", 1));
-        extent(&Excerpt::around(&rope, marked[..caret].chars().count()), 8)
+        extent(&excerpt::at(marked), 8)
     }
 
     fn stopped(marked: &str, generated: &str) -> String {

@@ -16,7 +16,7 @@ async fn server() -> Client {
 #[track_caller]
 fn assert_text(client: &Client, expected: &str) -> impl Future<Output = ()> {
     let answer = client.ask("keyside/document", json!({"uri": URI}));
-    let expected = keyside::engine::embedded::hex_sha256(expected.as_bytes());
+    let expected = keyside::stdx::hex_sha256(expected.as_bytes());
     async move { assert_eq!(answer.await["result"]["sha256"], expected) }
 }
 

@@ -47,7 +47,7 @@ impl Editor {
 
     fn sha256(&self) -> String {
         let text: String = self.text.iter().collect();
-        keyside::engine::embedded::hex_sha256(text.as_bytes())
+        keyside::stdx::hex_sha256(text.as_bytes())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use tower_lsp::jsonrpc::Result;
 
-use crate::engine::embedded::hex_sha256;
 use crate::lsp::ext::{DocumentAnswer, DocumentParams};
 use crate::lsp::ingress::world;
 use crate::lsp::proto;
+use crate::stdx::hex_sha256;
 
 /// Version, length and hash; no text.
 pub fn answer(params: &DocumentParams) -> Result<DocumentAnswer> {

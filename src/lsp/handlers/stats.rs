@@ -1,12 +1,12 @@
 //! `keyside/stats`: counts and times since the start, and of the last completion.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::assist::Session;
 use crate::engine::EngineState;
+use crate::stdx::milliseconds as ms;
 
 /// Numbers and names only.
 pub fn answer(session: &Session) -> Value {
@@ -14,7 +14,6 @@ pub fn answer(session: &Session) -> Value {
     let counts = engine.counts();
     let stats = &session.stats;
     let n = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let model = match engine.state() {
         EngineState::Loading => json!({"state": "loading"}),
         EngineState::Failed(message) => json!({"state": "error", "message": message}),
