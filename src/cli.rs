@@ -4,6 +4,7 @@ pub mod check_model;
 pub mod complete;
 pub mod config;
 pub mod doctor;
+pub mod eval;
 pub mod serve;
 pub mod setup;
 pub mod try_it;
@@ -44,6 +45,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure a model on held-out source files (see model/README.md).
+    Eval(eval::EvalArguments),
     /// Load a model file in a process of its own.
     #[command(hide = true)]
     CheckModel { path: std::path::PathBuf },
@@ -94,6 +97,7 @@ pub fn run() -> ExitCode {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
+        Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
         Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),
         Some(Command::Config(ConfigCommand::Show { json })) => config::show(json).map(done),

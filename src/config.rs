@@ -47,6 +47,8 @@ pub struct CompletionConfig {
     /// Suggest only as much text as has at least this probability of being right in all its parts, as
     /// the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
+    /// Mix what the document's own text says of how its lines go on into the model's opinion.
+    pub adapt: bool,
 }
 
 impl Default for CompletionConfig {
@@ -58,6 +60,7 @@ impl Default for CompletionConfig {
             max_lines: 8,
             generate_ms: 500,
             min_confidence: 0.35,
+            adapt: true,
         }
     }
 }

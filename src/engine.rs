@@ -16,6 +16,7 @@ pub mod fake;
 pub mod generate;
 pub mod llama;
 pub mod model;
+pub mod next_token;
 pub mod resident;
 
 pub use actor::{Engine, EngineCounts, EngineState};

@@ -30,6 +30,8 @@ pub struct ModelInfo {
     pub n_threads: usize,
     pub template: FimTemplate,
     pub tokenizer: Arc<dyn Tokenizer>,
+    /// The token that the model ends a generation with.
+    pub end: Token,
     /// From the start of loading until the first decode could run.
     pub load_time: Duration,
 }
@@ -42,6 +44,37 @@ impl fmt::Debug for ModelInfo {
 
 /// Looks at the text generated so far and says where it must end, in bytes, or `None` to go on.
 pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
+
+/// What else than the model knows how the text goes on: counts of what followed the like of it elsewhere
+/// (`adapt`). Asked once a token, so it has to answer in microseconds.
+pub trait NextTokenCounts: Send {
+    /// `line` are the tokens generated since the prompt's end or since the last line break, which is what
+    /// `continues_caret_line` tells.
+    fn next(
+        &mut self,
+        line: &[Token],
+        continues_caret_line: bool,
+        model: ModelOpinion,
+    ) -> NextTokenMixture;
+}
+
+/// How sure the model is of the next token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModelOpinion {
+    /// Of its distribution, in nats.
+    pub entropy: f32,
+    /// The probability of its likeliest token.
+    pub top: f32,
+}
+
+/// What a next token's probability is made of: `model_weight` times the model's, plus what is counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NextTokenMixture {
+    /// 0 to 1.
+    pub model_weight: f32,
+    /// Tokens, each at most once, with what they get; together 1 - `model_weight`.
+    pub counted: Vec<(Token, f32)>,
+}
 
 /// One completion to generate.
 pub struct CompletionRequest {
@@ -59,6 +92,8 @@ pub struct CompletionRequest {
     pub max_generate: Duration,
     /// Forget what is resident first. The baseline of every cache measurement.
     pub cold: bool,
+    /// Counts to mix into the model's distribution; `None`: the model alone.
+    pub counts: Option<Box<dyn NextTokenCounts>>,
 }
 
 /// Why a generation ended.

@@ -7,10 +7,13 @@ pub mod text;
 pub mod fim;
 pub mod generation;
 
+pub mod adapt;
 pub mod config;
 pub mod engine;
 pub mod prompt;
 
 pub mod assist;
+pub mod evaluate;
+
 pub mod cli;
 pub mod lsp;

@@ -5,14 +5,19 @@ use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
+use crate::adapt::document::DocumentText;
+use crate::adapt::gate::Gate;
+use crate::adapt::mixture::{LineHistory, Mixture};
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{CompletionRequest, GenerationError, Times, Usage};
+use crate::generation::{
+    CompletionRequest, GenerationError, ModelInfo, NextTokenCounts, Times, Usage,
+};
 use crate::prompt::assemble::max_generated_tokens;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::finish;
 use crate::prompt::healing;
-use crate::prompt::stop::{extent, stop_at};
+use crate::prompt::stop::{Extent, extent, stop_at};
 use crate::stdx::cancel::Ticket;
 
 /// What to complete.
@@ -89,8 +94,16 @@ pub async fn complete(
     excerpt.is_rust = *ask.language_id == *"rust" || ask.path.ends_with(".rs");
     let extent = extent(&excerpt, settings.max_lines);
     let (kept, forced) = healing::split(&excerpt.line_before);
-    let prompt = session.with_assembler(&model, |assembler| {
-        assembler.assemble(&ask.uri, &ask.path, &excerpt, kept)
+    let gate = session.gate();
+    let (prompt, counts) = session.with_assembling(&model, |assembling| {
+        let prompt = assembling.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept);
+        let counts = gate.map(|gate| {
+            let tokenizer = model.tokenizer.as_ref();
+            let documents = &mut assembling.documents;
+            let text = documents.around(&ask.uri, &ask.rope, ask.caret, model.end, tokenizer);
+            counts(gate, text, &model, kept, extent)
+        });
+        (prompt, counts)
     });
     let assemble = model_ready.elapsed();
 
@@ -104,6 +117,7 @@ pub async fn complete(
         min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
         max_generate: Duration::from_millis(settings.generate_ms),
         cold: ask.cold,
+        counts,
     };
     let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
         Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
@@ -133,6 +147,28 @@ pub async fn complete(
     };
     record(session, &completion);
     Ok(completion)
+}
+
+/// What the document says of how its line goes on.
+fn counts(
+    gate: Arc<Gate>,
+    text: DocumentText,
+    model: &ModelInfo,
+    caret_line: &str,
+    extent: Extent,
+) -> Box<dyn NextTokenCounts> {
+    let mut line = Vec::new();
+    model.tokenizer.tokenize(caret_line, &mut line);
+    let line_end = match extent {
+        Extent::Line => model.end,
+        Extent::Block { .. } => {
+            let mut line_break = Vec::new();
+            model.tokenizer.tokenize("\n", &mut line_break);
+            line_break.first().copied().unwrap_or(model.end)
+        }
+    };
+    let history = LineHistory::new(text, Arc::default(), &line, model.end);
+    Box::new(Mixture { history, gate, line_end })
 }
 
 fn nothing(

@@ -1,15 +1,18 @@
 //! What lives as long as the program: settings, the engine, counts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
+use crate::adapt::gate::Gate;
+use crate::adapt::recent::RecentDocuments;
 use crate::assist::stats::Stats;
-use crate::config::Config;
 use crate::config::folders::Folders;
+use crate::config::{Config, ModelConfig};
 use crate::engine::llama::LoadOptions;
+use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
 use crate::generation::{GenerationError, ModelInfo};
 use crate::prompt::assemble::{Assembler, PromptBudget};
@@ -23,7 +26,8 @@ pub struct Session {
     engine: RwLock<Arc<Engine>>,
     /// Builds prompts for the model it was made for. Locked while one prompt is assembled, which is
     /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
-    assembler: Mutex<Option<(Arc<ModelInfo>, Assembler)>>,
+    assembler: Mutex<Option<Assembling>>,
+    gate: Option<Arc<Gate>>,
     pub stats: Stats,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
@@ -47,6 +51,7 @@ impl Session {
             config: RwLock::new(Arc::new(config)),
             engine: RwLock::new(Arc::new(engine)),
             assembler: Mutex::new(None),
+            gate: Gate::embedded().map(Arc::new),
             stats: Stats::default(),
             newest_arrival: watch::Sender::new(0),
         }
@@ -72,6 +77,11 @@ impl Session {
             model = engine.ready() => model.map_err(GenerationError::Failed),
             _ = newest.wait_for(|newest| *newest > arrival) => Err(GenerationError::Superseded),
         }
+    }
+
+    /// A number that makes a request the newest.
+    pub fn next_arrival(&self) -> u64 {
+        *self.newest_arrival.borrow() + 1
     }
 
     pub fn started(&self) -> Instant {
@@ -101,21 +111,41 @@ impl Session {
         Ok(replace)
     }
 
-    /// Lends the assembler for `model`, made anew where the model has changed.
-    pub(crate) fn with_assembler<T>(
+    /// Lends what prompts are made with for `model`, made anew where the model has changed.
+    pub(crate) fn with_assembling<T>(
         &self,
         model: &Arc<ModelInfo>,
-        work: impl FnOnce(&mut Assembler) -> T,
+        work: impl FnOnce(&mut Assembling) -> T,
     ) -> T {
         let mut slot = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *slot {
-            Some((made_for, assembler)) if Arc::ptr_eq(made_for, model) => work(assembler),
-            slot => {
-                let budget = PromptBudget::of_context(model.n_context_tokens);
-                let tokenizer = Arc::clone(&model.tokenizer);
-                let assembler = Assembler::new(tokenizer, model.template.clone(), budget);
-                work(&mut slot.insert((Arc::clone(model), assembler)).1)
-            }
+            Some(made) if Arc::ptr_eq(&made.model, model) => work(made),
+            slot => work(slot.insert(Assembling::new(model))),
+        }
+    }
+
+    /// The weights by which counts are mixed in; `None` where they are switched off.
+    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
+        self.config().completion.adapt.then(|| self.gate.clone()).flatten()
+    }
+}
+
+/// What prompts for one model are made with.
+pub struct Assembling {
+    model: Arc<ModelInfo>,
+    pub assembler: Assembler,
+    /// The tokens of documents that were completed in lately.
+    pub documents: RecentDocuments,
+}
+
+impl Assembling {
+    pub fn new(model: &Arc<ModelInfo>) -> Self {
+        let budget = PromptBudget::of_context(model.n_context_tokens);
+        let tokenizer = Arc::clone(&model.tokenizer);
+        Self {
+            model: Arc::clone(model),
+            assembler: Assembler::new(tokenizer, model.template.clone(), budget),
+            documents: RecentDocuments::default(),
         }
     }
 }
@@ -123,26 +153,32 @@ impl Session {
 fn start_engine(config: &Config, folders: &Folders) -> std::io::Result<Engine> {
     let model = config.model.clone();
     let cache = folders.cache.clone();
-    Engine::start(move || {
-        // Keeps a temporary file until the model has been read.
-        let unpacked = if model.path.is_empty() { Some(embedded::unpack(&cache)?) } else { None };
-        let (path, name) = match &unpacked {
-            Some(unpacked) => (unpacked.path.clone(), embedded::NAME.to_owned()),
-            None => {
-                let path = expand_home(&model.path);
-                check::check(&path, &cache)?;
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                (path, name)
-            }
-        };
-        let not_zero = |n: usize| (n > 0).then_some(n);
-        llama::load(&LoadOptions {
-            path,
-            name,
-            use_mmap: unpacked.is_none(),
-            n_threads: not_zero(model.threads),
-            n_context_tokens: not_zero(model.context_tokens),
-        })
+    Engine::start(move || load_model(&model, &cache))
+}
+
+/// Loads the model that the settings name.
+///
+/// # Errors
+/// One sentence.
+pub fn load_model(model: &ModelConfig, cache: &Path) -> Result<Box<dyn Model>, String> {
+    // Keeps a temporary file until the model has been read.
+    let unpacked = if model.path.is_empty() { Some(embedded::unpack(cache)?) } else { None };
+    let (path, name) = match &unpacked {
+        Some(unpacked) => (unpacked.path.clone(), embedded::NAME.to_owned()),
+        None => {
+            let path = expand_home(&model.path);
+            check::check(&path, cache)?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            (path, name)
+        }
+    };
+    let not_zero = |n: usize| (n > 0).then_some(n);
+    llama::load(&LoadOptions {
+        path,
+        name,
+        use_mmap: unpacked.is_none(),
+        n_threads: not_zero(model.threads),
+        n_context_tokens: not_zero(model.context_tokens),
     })
 }
 

@@ -24,7 +24,6 @@ pub struct Typist<'a> {
     before: String,
     goal: Vec<char>,
     after: String,
-    arrival: u64,
 }
 
 impl<'a> Typist<'a> {
@@ -36,7 +35,6 @@ impl<'a> Typist<'a> {
             before: rope.slice(..from).to_string(),
             goal: rope.slice(from..to).chars().collect(),
             after: rope.slice(to..).to_string(),
-            arrival: 0,
         }
     }
 
@@ -85,9 +83,8 @@ impl<'a> Typist<'a> {
     ///
     /// # Errors
     /// Those of the model.
-    pub async fn ask(&mut self, at: usize, cold: bool) -> Result<Completion, GenerationError> {
+    pub async fn ask(&self, at: usize, cold: bool) -> Result<Completion, GenerationError> {
         let typed: String = self.goal[..at].iter().collect();
-        self.arrival += 1;
         let ask = CompletionAsk {
             uri: self.path.as_str().into(),
             language_id: "".into(),
@@ -95,7 +92,7 @@ impl<'a> Typist<'a> {
             rope: Rope::from_str(&format!("{}{typed}{}", self.before, self.after)),
             caret: self.before.chars().count() + at,
             explicit: false,
-            arrival: self.arrival,
+            arrival: self.session.next_arrival(),
             cold,
         };
         complete(self.session, ask).await

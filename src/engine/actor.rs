@@ -261,7 +261,7 @@ where
     let mut resident = Resident::default();
     let mut pace = Pace::default();
     while let Some(job) = shared.next_job() {
-        let Job { request, flag, submitted, reply } = job;
+        let Job { mut request, flag, submitted, reply } = job;
         let queue = submitted.elapsed();
         let result = match &mut model {
             Err(sentence) => Err(GenerationError::Failed(sentence.clone())),
@@ -271,7 +271,7 @@ where
                         model.as_mut(),
                         &mut resident,
                         &mut pace,
-                        &request,
+                        &mut request,
                         &flag,
                         &shared.counts,
                     )

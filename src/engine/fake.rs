@@ -83,6 +83,7 @@ impl FakeModel {
                 ends: vec![END],
             },
             tokenizer: Arc::new(ByteTokenizer),
+            end: END,
             load_time: Duration::ZERO,
         });
         Self { script, info, vocabulary, logits: vec![0.0; 260], tokens: vec![], n_prompt: 0 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::engine::actor::EngineCounts;
 use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::engine::next_token::{LineSoFar, NextToken};
 use crate::engine::resident::Resident;
 use crate::generation::{
-    CompletionRequest, Finish, Generation, GenerationError, Times, Token, Usage,
+    CompletionRequest, Finish, Generation, GenerationError, NextTokenCounts, Times, Token, Usage,
 };
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
@@ -49,7 +50,7 @@ pub fn generate(
     model: &mut dyn Model,
     resident: &mut Resident,
     pace: &mut Pace,
-    request: &CompletionRequest,
+    request: &mut CompletionRequest,
     flag: &CancelFlag,
     counts: &EngineCounts,
 ) -> Result<Generation, GenerationError> {
@@ -85,7 +86,9 @@ pub fn generate(
     let min_log_probability = request.min_confidence.ln();
     let finish = loop {
         check(flag)?;
-        let Some((next, log_probability)) = sampled.next(model.vocabulary(), model.logits()) else {
+        let mix = request.counts.as_deref_mut();
+        let Some((next, log_probability)) = sampled.next(model.vocabulary(), model.logits(), mix)
+        else {
             break Finish::EndToken;
         };
         counts.generated_tokens.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +100,7 @@ pub fn generate(
         if sampled.log_probability + log_probability < min_log_probability {
             break Finish::Unsure { next: first_char(piece) };
         }
-        sampled.push(piece, log_probability);
+        sampled.push(next, piece, log_probability);
         if let Some(end) = (request.stop)(sampled.text()) {
             sampled.end = end;
             break Finish::StopRule;
@@ -174,6 +177,7 @@ struct Sampled<'a> {
     end: usize,
     n_tokens: usize,
     log_probability: f32,
+    line: LineSoFar,
 }
 
 impl<'a> Sampled<'a> {
@@ -185,32 +189,25 @@ impl<'a> Sampled<'a> {
             end: usize::MAX,
             n_tokens: 0,
             log_probability: 0.0,
+            line: LineSoFar::default(),
         }
     }
 
     /// The likeliest token that is allowed and the logarithm of its probability among those that are,
     /// or `None` where nothing can spell what is forced.
-    fn next(&self, vocabulary: &Vocabulary, logits: &[f32]) -> Option<(Token, f32)> {
-        let logit = |token: Token| logits[token as usize];
-        if !self.forced.is_empty() {
-            let allowed = || vocabulary.tokens_for(self.forced);
-            let best = allowed().max_by(|a, b| logit(*a).total_cmp(&logit(*b)))?;
-            let sum: f32 = allowed().map(|it| (logit(it) - logit(best)).exp()).sum();
-            return Some((best, -sum.ln()));
-        }
-        let mut best = None;
-        let mut best_logit = f32::NEG_INFINITY;
-        for (token, logit) in logits.iter().enumerate() {
-            if *logit > best_logit && vocabulary.kind(token as Token) != TokenKind::Never {
-                best_logit = *logit;
-                best = Some(token as Token);
-            }
-        }
-        let sum: f32 = logits.iter().map(|it| (*it - best_logit).exp()).sum();
-        Some((best?, -sum.ln()))
+    fn next(
+        &self,
+        vocabulary: &Vocabulary,
+        logits: &[f32],
+        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+    ) -> Option<(Token, f32)> {
+        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, counts);
+        let best = next.likeliest()?;
+        Some((best, next.probability(best).max(f32::MIN_POSITIVE).ln()))
     }
 
-    fn push(&mut self, piece: &[u8], log_probability: f32) {
+    fn push(&mut self, token: Token, piece: &[u8], log_probability: f32) {
+        self.line.push(token, piece);
         let forced = piece.len().min(self.forced.len());
         self.forced = &self.forced[forced..];
         self.bytes.extend_from_slice(&piece[forced..]);

@@ -104,6 +104,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),
         n_context_tokens: context.n_ctx() as usize,
         n_threads,
+        end: end_of(&model, &template.ends),
         template,
         tokenizer,
         load_time: started.elapsed(),
@@ -324,6 +325,12 @@ impl Model for LlamaCpp {
     fn clear(&mut self) {
         self.context.clear_kv_cache();
     }
+}
+
+/// The token that a generation ends with: the end of text, as a model that fills in a middle learns it.
+fn end_of(model: &LlamaModel, ends: &[Token]) -> Token {
+    let eos = model.vocab().eos().0;
+    if ends.binary_search(&eos).is_ok() { eos } else { ends.first().copied().unwrap_or(eos) }
 }
 
 fn vocabulary_of(model: &LlamaModel, ends: &[Token]) -> Vocabulary {

@@ -14,12 +14,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["stdx"]),
     // Judgement.
     ("prompt", &["text", "fim", "generation", "stdx"]),
+    ("adapt", &["generation"]),
     // Powers.
     ("engine", &["fim", "generation", "stdx"]),
     // Shell.
-    ("assist", &["stdx", "text", "fim", "generation", "config", "prompt", "engine"]),
+    ("assist", &["stdx", "text", "fim", "generation", "config", "prompt", "adapt", "engine"]),
+    ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
     ("lsp", &["stdx", "text", "generation", "config", "engine", "assist"]),
-    ("cli", &["stdx", "text", "generation", "config", "engine", "assist", "lsp"]),
+    (
+        "cli",
+        &["stdx", "text", "generation", "config", "adapt", "engine", "assist", "evaluate", "lsp"],
+    ),
     ("lib", &[]),
     ("main", &["cli"]),
 ];

@@ -1,0 +1,1 @@
+"""The pipeline that makes the embedded model; run.py drives it."""

@@ -1,0 +1,138 @@
+//! `keyside eval`: measures a model on held-out source files.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use crate::adapt::gate::Gate;
+use crate::assist::Session;
+use crate::assist::session::load_model;
+use crate::cli::setup;
+use crate::evaluate::cases::{HeldOut, Part};
+use crate::evaluate::report::{Figures, Plan, language_figures};
+use crate::evaluate::score::Scorer;
+
+/// What `eval` takes.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// The folder with LANGUAGE.heldout.jsonl, as the pipeline in model/ makes it.
+    #[arg(long)]
+    pub text: PathBuf,
+    /// Use this GGUF file instead of the model in the settings.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// The model's name in the table.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Lines a language, each asked at three carets.
+    #[arg(long, default_value_t = 2_000)]
+    pub cases: usize,
+    /// Blocks a language.
+    #[arg(long, default_value_t = 200)]
+    pub blocks: usize,
+    /// Characters a language that are typed key by key.
+    #[arg(long, default_value_t = 10_000)]
+    pub typed: usize,
+    /// Only these languages.
+    #[arg(long, value_delimiter = ',')]
+    pub language: Vec<String>,
+    /// Which half of the held-out packages.
+    #[arg(long, value_enum, default_value_t = PartName::Test)]
+    pub part: PartName,
+    /// The model alone, without counts.
+    #[arg(long)]
+    pub alone: bool,
+    /// Counts may use the package's other files as well.
+    #[arg(long)]
+    pub workspace: bool,
+    /// Hold back what is less sure than this, while typing; the setting of the same name.
+    #[arg(long)]
+    pub min_confidence: Option<f64>,
+    /// Write the figures here as JSON.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Write each position's opinions here, for fitting the gate.
+    #[arg(long)]
+    pub positions: Option<PathBuf>,
+}
+
+/// A half of the held-out packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartName {
+    Fit,
+    Test,
+    All,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// One sentence.
+pub fn run(arguments: &EvalArguments) -> Result<(), String> {
+    let folders = setup::folders()?;
+    let mut config = setup::settings(&folders).config;
+    if let Some(model) = &arguments.model {
+        model.clone_into(&mut config.model.path);
+    }
+    config.completion.adapt = !arguments.alone;
+    config.completion.generate_ms = 60_000;
+    if let Some(least) = arguments.min_confidence {
+        config.completion.min_confidence = least;
+    }
+    let gate = Gate::embedded().map(Arc::new).ok_or("the gate in this program is not one")?;
+    let mut held_out = HeldOut::read_folder(&arguments.text)?;
+    held_out
+        .retain(|it| arguments.language.is_empty() || arguments.language.contains(&it.language));
+    let plan = Plan {
+        n_lines: arguments.cases,
+        n_blocks: arguments.blocks,
+        n_typed: arguments.typed,
+        part: match arguments.part {
+            PartName::Fit => Some(Part::Fit),
+            PartName::Test => Some(Part::Test),
+            PartName::All => None,
+        },
+        workspace: arguments.workspace,
+    };
+    let mut positions = match &arguments.positions {
+        Some(path) => {
+            let created = std::fs::File::create(path);
+            let unwritable = |error| format!("{} can't be written ({error})", path.display());
+            Some(BufWriter::new(created.map_err(unwritable)?))
+        }
+        None => None,
+    };
+
+    let model = load_model(&config.model, &folders.cache)?;
+    let info = Arc::clone(model.info());
+    let mut scorer = Scorer::new(model, gate, !arguments.alone);
+    let session = Session::start(config, folders)
+        .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
+    let runtime = setup::runtime()?;
+    runtime.block_on(session.engine().ready())?;
+    let mut figures = Figures {
+        name: arguments.name.clone().unwrap_or_else(|| info.name.clone()),
+        n_parameters: info.n_params,
+        adapt: !arguments.alone,
+        languages: Vec::new(),
+    };
+    setup::print(Figures::HEAD)?;
+    for language in &held_out {
+        let file = positions.as_mut().map(|it| it as &mut dyn Write);
+        let one = language_figures(language, &plan, &mut scorer, &session, &runtime, file)?;
+        let row = Figures { languages: vec![one.clone()], ..figures.clone() }.rows();
+        figures.languages.push(one);
+        setup::print(&row)?;
+    }
+    if let Some(mut file) = positions {
+        file.flush().map_err(|error| format!("the positions can't be written ({error})"))?;
+    }
+    if let Some(path) = &arguments.json {
+        let json = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
+        std::fs::write(path, json + "\n")
+            .map_err(|error| format!("{} can't be written ({error})", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,322 @@
+//! Runs an evaluation and puts its figures into a table.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use ropey::Rope;
+use serde::Serialize;
+
+use crate::adapt::document::text_tokens;
+use crate::assist::typist::{Typist, n_spared};
+use crate::assist::{CompletionAsk, Session, complete};
+use crate::evaluate::cases::{
+    BlockSite, HeldOut, LineSite, Part, Random, SourceFile, block_sites, line_sites,
+};
+use crate::evaluate::positions::PositionRecord;
+use crate::evaluate::score::{LineCase, LineScore, Scorer};
+use crate::generation::{ModelInfo, Token};
+use crate::stdx::milliseconds;
+
+/// Lines that are typed at a stretch.
+const TYPED_LINES: usize = 12;
+/// Most tokens of other files that counts are given.
+const WORKSPACE_TOKENS: usize = 250_000;
+const SEED: u64 = 20_261_121;
+
+/// How much is asked, a language.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Lines, each at three carets.
+    pub n_lines: usize,
+    pub n_blocks: usize,
+    /// Characters typed key by key.
+    pub n_typed: usize,
+    pub part: Option<Part>,
+    /// Counts may use the other files of the package.
+    pub workspace: bool,
+}
+
+/// Figures of one kind of caret.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Carets {
+    pub n: usize,
+    /// Share of suggestions that are exactly right.
+    pub exact: f64,
+    /// Mean Levenshtein similarity of suggestion and text, 0 to 1.
+    pub similarity: f64,
+    /// Share of exactly right ones in the third that is surest.
+    pub exact_in_surest_third: f64,
+}
+
+/// Figures of one language.
+#[derive(Debug, Clone, Serialize)]
+pub struct LanguageFigures {
+    pub language: String,
+    pub n_packages: usize,
+    /// The rest of a line from a token's border on.
+    pub rest_of_line: Carets,
+    pub inside_name: Carets,
+    pub whole_line: Carets,
+    pub block: Carets,
+    /// Of the rest of a line and its end.
+    pub bits_per_byte: f64,
+    /// How often the end is the likeliest where it should come.
+    pub ends_when_it_should: f64,
+    pub typing: Typing,
+}
+
+/// What a person who types would have had.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Typing {
+    pub n_characters: usize,
+    pub n_keys: usize,
+    /// Share of characters that acceptances spared, each acceptance costing one key.
+    pub spared: f64,
+    /// Share of keys at which something is shown, and how often that is right.
+    pub shown: f64,
+    pub right_of_shown: f64,
+    pub median_ms: f64,
+    pub p95_ms: f64,
+}
+
+/// One model's figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    pub name: String,
+    pub n_parameters: u64,
+    pub adapt: bool,
+    pub languages: Vec<LanguageFigures>,
+}
+
+/// Asks `scorer` for lines and `session` for blocks and typing, which run the same model.
+///
+/// # Errors
+/// One sentence.
+pub fn language_figures(
+    held_out: &HeldOut,
+    plan: &Plan,
+    scorer: &mut Scorer,
+    session: &Session,
+    runtime: &tokio::runtime::Runtime,
+    mut positions: Option<&mut dyn Write>,
+) -> Result<LanguageFigures, String> {
+    let packages = held_out.packages(plan.part);
+    let mut random = Random::new(SEED);
+    let sites = line_sites(&packages, plan.n_lines, &mut random);
+    let mut workspaces = Workspaces::new(plan.workspace, scorer);
+    let mut kinds = [const { Vec::<(LineScore, f64)>::new() }; 3];
+    let mut bytes = 0;
+    for (number, site) in sites.iter().enumerate() {
+        let carets = [Some(site.boundary), site.inside_name, Some(site.line_start)];
+        for (kind, at) in carets.into_iter().enumerate() {
+            let Some(at) = at else { continue };
+            let case = LineCase {
+                uri: format!("{}:{number}", held_out.language).into(),
+                path: &site.package[site.file].path,
+                before: format!("{}{}", site.before, &site.line[..at]),
+                rest: &site.line[at..],
+                after: site.after,
+                workspace: workspaces.without(site),
+            };
+            let package = &site.package[site.file].package;
+            let mut failed = None;
+            let score = scorer.line(&case, &mut |position| {
+                let Some(file) = &mut positions else { return };
+                let name = ["boundary", "inside_name", "whole_line"][kind];
+                let record = PositionRecord::new(number, package, name, &position);
+                let line = serde_json::to_string(&record).map_err(std::io::Error::from);
+                if let Err(error) = line.and_then(|it| writeln!(file, "{it}")) {
+                    failed = Some(format!("the positions can't be written ({error})"));
+                }
+            })?;
+            if let Some(sentence) = failed {
+                return Err(sentence);
+            }
+            let similarity = strsim::normalized_levenshtein(&score.suggested, case.rest);
+            if kind == 0 {
+                bytes += case.rest.len() + 1;
+            }
+            kinds[kind].push((score, similarity));
+        }
+    }
+    let ends = kinds[0].iter().filter(|(score, _)| score.ends).count();
+    let bits: f64 = kinds[0].iter().map(|(score, _)| score.bits).sum();
+    let blocks = block_sites(&packages, plan.n_blocks, &mut random);
+    Ok(LanguageFigures {
+        language: held_out.language.clone(),
+        n_packages: packages.len(),
+        ends_when_it_should: share(ends, kinds[0].len()),
+        bits_per_byte: bits / bytes.max(1) as f64,
+        rest_of_line: carets(&kinds[0]),
+        inside_name: carets(&kinds[1]),
+        whole_line: carets(&kinds[2]),
+        block: block_figures(&blocks, session, runtime)?,
+        typing: typing_figures(&packages, plan.n_typed, &mut random, session, runtime)?,
+    })
+}
+
+fn share(n: usize, of: usize) -> f64 {
+    n as f64 / of.max(1) as f64
+}
+
+fn carets(scores: &[(LineScore, f64)]) -> Carets {
+    let mut by_confidence: Vec<&LineScore> = scores.iter().map(|it| &it.0).collect();
+    by_confidence.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let exact =
+        |scores: &[&LineScore]| share(scores.iter().filter(|it| it.exact).count(), scores.len());
+    Carets {
+        n: scores.len(),
+        exact: exact(&by_confidence),
+        exact_in_surest_third: exact(&by_confidence[..scores.len() / 3]),
+        similarity: scores.iter().map(|it| it.1).sum::<f64>() / scores.len().max(1) as f64,
+    }
+}
+
+fn block_figures(
+    sites: &[BlockSite],
+    session: &Session,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Carets, String> {
+    let mut scores = Vec::new();
+    for (number, site) in sites.iter().enumerate() {
+        let ask = CompletionAsk {
+            uri: format!("block:{number}").into(),
+            language_id: "".into(),
+            path: site.path.to_owned(),
+            caret: site.before.chars().count(),
+            rope: Rope::from_str(&format!("{}{}", site.before, site.after)),
+            explicit: true,
+            arrival: session.next_arrival(),
+            cold: false,
+        };
+        let completion = runtime.block_on(complete(session, ask)).map_err(|it| it.to_string())?;
+        let (suggested, right) = (completion.text.trim_end(), site.block.trim_end());
+        let score = LineScore {
+            suggested: suggested.to_owned(),
+            exact: suggested == right,
+            confidence: completion.confidence,
+            bits: 0.0,
+            ends: false,
+        };
+        scores.push((score, strsim::normalized_levenshtein(suggested, right)));
+    }
+    Ok(carets(&scores))
+}
+
+fn typing_figures(
+    packages: &[&[SourceFile]],
+    n_characters: usize,
+    random: &mut Random,
+    session: &Session,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Typing, String> {
+    let mut typing = Typing::default();
+    let (mut spared, mut shown, mut right) = (0, 0, 0);
+    let mut latencies = Vec::new();
+    // Files that are too short are passed over; a corpus of nothing else must not keep this going.
+    for _ in 0..n_characters {
+        if typing.n_characters >= n_characters || packages.is_empty() {
+            break;
+        }
+        let package = packages[random.below(packages.len())];
+        let file = &package[random.below(package.len())];
+        let rope = Rope::from_str(&file.text);
+        let Some(room) = rope.len_lines().checked_sub(TYPED_LINES + 10) else { continue };
+        let first = 8 + random.below(room);
+        let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
+        let mut typist = Typist::new(session, &file.path, &rope, from, to);
+        let (keys, _) =
+            runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
+        typing.n_characters += to - from;
+        typing.n_keys += keys.len();
+        spared += n_spared(&keys);
+        shown += keys.iter().filter(|it| !it.completion.text.is_empty()).count();
+        right += keys.iter().filter(|it| it.was_right).count();
+        // The first prompt of a file is evaluated from nothing.
+        latencies.extend(keys.iter().skip(1).map(|it| milliseconds(it.completion.total)));
+    }
+    latencies.sort_by(f64::total_cmp);
+    let quantile = |q: f64| {
+        let at = (latencies.len().saturating_sub(1) as f64 * q).round() as usize;
+        latencies.get(at).copied().unwrap_or_default()
+    };
+    typing.spared = share(spared, typing.n_characters);
+    typing.shown = share(shown, typing.n_keys);
+    typing.right_of_shown = share(right, shown);
+    typing.median_ms = quantile(0.5);
+    typing.p95_ms = quantile(0.95);
+    Ok(typing)
+}
+
+/// The tokens of packages, made once each.
+struct Workspaces {
+    wanted: bool,
+    info: Arc<ModelInfo>,
+    /// The package's address, and each of its files' tokens.
+    made: Vec<(*const SourceFile, Vec<Vec<Token>>)>,
+}
+
+impl Workspaces {
+    fn new(wanted: bool, scorer: &Scorer) -> Self {
+        Self { wanted, info: Arc::clone(scorer.model().info()), made: Vec::new() }
+    }
+
+    /// The tokens of the package's other files, those after the site's own first.
+    fn without(&mut self, site: &LineSite) -> Arc<Vec<Token>> {
+        if !self.wanted {
+            return Arc::default();
+        }
+        let key = site.package.as_ptr();
+        if !self.made.iter().any(|it| it.0 == key) {
+            let tokenizer = self.info.tokenizer.as_ref();
+            let tokens = |it: &SourceFile| text_tokens(&it.text, self.info.end, tokenizer);
+            self.made.push((key, site.package.iter().map(tokens).collect()));
+        }
+        let files = self.made.iter().find(|it| it.0 == key).map_or(&[][..], |it| &it.1);
+        let mut all = Vec::new();
+        let others = files.iter().skip(site.file + 1).chain(&files[..site.file.min(files.len())]);
+        for tokens in others {
+            if all.len() + tokens.len() > WORKSPACE_TOKENS {
+                break;
+            }
+            all.extend(tokens);
+        }
+        Arc::new(all)
+    }
+}
+
+impl Figures {
+    /// The table's head.
+    pub const HEAD: &'static str = "\
+| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | ends | spared | shown | right | median ms | 95% ms |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+";
+
+    /// A row a language.
+    pub fn rows(&self) -> String {
+        let percent = |it: f64| format!("{:.1}%", it * 100.0);
+        let mut out = String::new();
+        for it in &self.languages {
+            let row = [
+                format!("{}{}", self.name, if self.adapt { " + counts" } else { "" }),
+                it.language.clone(),
+                it.rest_of_line.n.to_string(),
+                format!("{:.3}", it.bits_per_byte),
+                percent(it.rest_of_line.exact),
+                format!("{:.3}", it.rest_of_line.similarity),
+                percent(it.rest_of_line.exact_in_surest_third),
+                percent(it.inside_name.exact),
+                percent(it.whole_line.exact),
+                format!("{} of {}", percent(it.block.exact), it.block.n),
+                percent(it.ends_when_it_should),
+                format!("{} of {}", percent(it.typing.spared), it.typing.n_characters),
+                percent(it.typing.shown),
+                percent(it.typing.right_of_shown),
+                format!("{:.1}", it.typing.median_ms),
+                format!("{:.1}", it.typing.p95_ms),
+            ];
+            out.push_str(&format!("| {} |\n", row.join(" | ")));
+        }
+        out
+    }
+}

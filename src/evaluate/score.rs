@@ -1,0 +1,207 @@
+//! Scores a model at a caret: how probable the right text was, and what would have been suggested.
+
+use std::sync::Arc;
+
+use ropey::Rope;
+
+use crate::adapt::gate::Gate;
+use crate::adapt::mixture::{LineHistory, Mixture};
+use crate::assist::session::Assembling;
+use crate::engine::model::{EvaluateError, Model, TokenKind};
+use crate::engine::next_token::{LineSoFar, NextToken};
+use crate::engine::resident::Resident;
+use crate::generation::Token;
+use crate::prompt::excerpt::Excerpt;
+use crate::prompt::healing;
+use crate::stdx::cancel::Ticket;
+
+/// A suggestion longer than this has gone wrong.
+const MAX_TOKENS: usize = 64;
+/// What the right token's probability counts as at least, so that one surprise is not infinitely bad.
+const MIN_PROBABILITY: f32 = 1e-6;
+/// Tokens evaluated in one call.
+const STRETCH: usize = 128;
+
+/// A caret in a line whose rest is to be found.
+pub struct LineCase<'a> {
+    /// Identifies the file, so that its tokens are kept.
+    pub uri: Arc<str>,
+    pub path: &'a str,
+    /// Up to the caret; then what should follow in the line; then the rest of the file.
+    pub before: String,
+    pub rest: &'a str,
+    pub after: &'a str,
+    /// The tokens of other files that counts may use.
+    pub workspace: Arc<Vec<Token>>,
+}
+
+/// What came of a [`LineCase`].
+#[derive(Debug, Clone)]
+pub struct LineScore {
+    /// What would have been suggested, up to the line's end.
+    pub suggested: String,
+    pub exact: bool,
+    /// The probability of the suggestion with its end, as the model and the counts see it.
+    pub confidence: f32,
+    /// Of the right rest and the end behind it.
+    pub bits: f64,
+    /// After the right rest the end was the likeliest.
+    pub ends: bool,
+}
+
+/// One position of a right text, for fitting the gate.
+pub struct Position<'a> {
+    pub next: &'a NextToken<'a>,
+    pub history: &'a LineHistory,
+    pub line: &'a [Token],
+    pub target: Token,
+}
+
+/// A model that is asked directly, without the engine's thread and mailbox.
+pub struct Scorer {
+    model: Box<dyn Model>,
+    resident: Resident,
+    assembling: Assembling,
+    gate: Arc<Gate>,
+    adapt: bool,
+}
+
+impl Scorer {
+    /// Without `adapt` the model is asked alone.
+    pub fn new(model: Box<dyn Model>, gate: Arc<Gate>, adapt: bool) -> Self {
+        let assembling = Assembling::new(model.info());
+        Self { model, resident: Resident::default(), assembling, gate, adapt }
+    }
+
+    pub fn model(&self) -> &dyn Model {
+        self.model.as_ref()
+    }
+
+    /// Scores one caret; `on_position` sees each position of the right text, with the model's own
+    /// distribution.
+    ///
+    /// # Errors
+    /// The model's sentence.
+    pub fn line(
+        &mut self,
+        case: &LineCase,
+        on_position: &mut dyn FnMut(Position),
+    ) -> Result<LineScore, String> {
+        let rope = Rope::from_str(&format!("{}{}", case.before, case.after));
+        let caret = case.before.chars().count();
+        let mut excerpt = Excerpt::around(&rope, caret);
+        excerpt.is_rust = case.path.ends_with(".rs");
+        let (kept, forced) = healing::split(&excerpt.line_before);
+        let info = Arc::clone(self.model.info());
+        let tokenize = |text: &str| {
+            let mut tokens = Vec::new();
+            info.tokenizer.tokenize(text, &mut tokens);
+            tokens
+        };
+        let prompt = self.assembling.assembler.assemble(&case.uri, case.path, &excerpt, kept);
+        let documents = &mut self.assembling.documents;
+        let text = documents.around(&case.uri, &rope, caret, info.end, info.tokenizer.as_ref());
+        let history =
+            LineHistory::new(text, Arc::clone(&case.workspace), &tokenize(kept), info.end);
+        let gate = Arc::clone(&self.gate);
+        let mut mixture = Mixture { history, gate, line_end: info.end };
+        let adapt = self.adapt;
+
+        let mut right = tokenize(&format!("{forced}{}", case.rest));
+        right.push(info.end);
+        self.resident.keep_prefix_of(self.model.as_mut(), &prompt);
+        let known = self.resident.tokens().len();
+        self.evaluate(&prompt[known..])?;
+        let mut score = LineScore {
+            suggested: case.rest.to_owned(),
+            exact: true,
+            confidence: 1.0,
+            bits: 0.0,
+            ends: false,
+        };
+        let mut left = forced.as_bytes();
+        let mut line = LineSoFar::default();
+        for (index, target) in right.iter().enumerate() {
+            let vocabulary = self.model.vocabulary();
+            let logits = self.model.logits();
+            on_position(Position {
+                next: &NextToken::new(vocabulary, logits, left, &line, None),
+                history: &mixture.history,
+                line: line.tokens(),
+                target: *target,
+            });
+            let counts = adapt.then_some(&mut mixture as _);
+            let next = NextToken::new(vocabulary, logits, left, &line, counts);
+            let probability = next.probability(*target).max(MIN_PROBABILITY);
+            score.bits -= f64::from(probability.log2());
+            score.confidence *= probability;
+            let hit = next.likeliest() == Some(*target);
+            score.exact &= hit;
+            if index + 1 == right.len() {
+                score.ends = hit;
+            } else {
+                let piece = vocabulary.bytes_of(*target);
+                left = &left[piece.len().min(left.len())..];
+                line.push(*target, piece);
+                self.evaluate(&[*target])?;
+            }
+        }
+        if !score.exact {
+            (score.suggested, score.confidence) = self.suggest(&prompt, forced, &mut mixture)?;
+            // Other tokens can spell the same text.
+            score.exact = score.suggested == case.rest;
+        }
+        Ok(score)
+    }
+
+    /// What is generated greedily up to the line's end, without what is forced, and its probability.
+    fn suggest(
+        &mut self,
+        prompt: &[Token],
+        forced: &str,
+        mixture: &mut Mixture,
+    ) -> Result<(String, f32), String> {
+        let known = self.resident.keep_prefix_of(self.model.as_mut(), prompt);
+        self.evaluate(&prompt[known..])?;
+        let mut left = forced.as_bytes();
+        let mut line = LineSoFar::default();
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut confidence = 1.0;
+        for _ in 0..MAX_TOKENS {
+            let vocabulary = self.model.vocabulary();
+            let counts = self.adapt.then_some(&mut *mixture as _);
+            let next = NextToken::new(vocabulary, self.model.logits(), left, &line, counts);
+            let Some(best) = next.likeliest() else { break };
+            confidence *= next.probability(best);
+            if vocabulary.kind(best) == TokenKind::End {
+                break;
+            }
+            let piece = vocabulary.bytes_of(best);
+            let n_forced = piece.len().min(left.len());
+            left = &left[n_forced..];
+            bytes.extend(&piece[n_forced..]);
+            if let Some(end) = bytes.iter().position(|it| *it == b'\n') {
+                bytes.truncate(end);
+                break;
+            }
+            line.push(best, piece);
+            self.evaluate(&[best])?;
+        }
+        Ok((String::from_utf8_lossy(&bytes).trim_end().to_owned(), confidence))
+    }
+
+    fn evaluate(&mut self, tokens: &[Token]) -> Result<(), String> {
+        let flag = Ticket::default();
+        for stretch in tokens.chunks(STRETCH) {
+            let position = self.resident.tokens().len();
+            match self.model.evaluate(stretch, position, &flag.flag()) {
+                Ok(()) => self.resident.extend(stretch),
+                Err(EvaluateError::Failed(sentence)) => return Err(sentence),
+                Err(EvaluateError::Stopped { .. }) => {
+                    return Err("the evaluation stopped".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+}
