@@ -18,11 +18,11 @@ import venv
 from collections.abc import Callable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STEPS = ("corpus", "train", "export", "evaluate")
+STEPS = ("corpus", "train", "export", "tokens", "evaluate")
 # For each setting: the packages, the arguments of training and of export, the evaluation's lines a language, its other arguments.
 SETTINGS = {
     "small": ("corpus/small", "--d-model 128 --layers 2 --heads 2 --kv-heads 1 --d-ffn 384 --steps 60 --check-every 30", "--name keyside-small", 40, "--blocks 10 --typed 300"),
-    "cpu": ("corpus", "--d-model 256 --layers 6 --heads 4 --kv-heads 1 --d-ffn 768 --rows 8 --micro-batches 1 --rate 0.008 --decay 0.7 --minutes 72 --start-from keyside-nano-v0.gguf", "", 2000, ""),
+    "cpu": ("corpus", "--d-model 256 --layers 6 --heads 4 --kv-heads 1 --d-ffn 768 --rows 8 --micro-batches 1 --rate 0.004 --decay 1.0 --long-from 0 --minutes 42 --start-from keyside-nano-v0.gguf", "", 2000, ""),
     "gpu": ("corpus", "--d-model 512 --layers 10 --heads 8 --kv-heads 2 --d-ffn 1408 --rows 64 --micro-batches 1 --loaders 12 --minutes 24", "", 2000, ""),
 }
 
@@ -112,6 +112,24 @@ def export(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     return model, inputs, lambda: run([python_of(work), "-m", "pipeline.export", "--checkpoint", checkpoint, "--out", model, *chosen])
 
 
+def tokens(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
+    """As `corpus`: the product's tokens are the trainer's."""
+    model, result = f"{work}/model.gguf", f"{work}/same_tokens.txt"
+
+    def make():
+        if not os.path.exists(a.keyside):
+            raise SystemExit(f"{a.keyside} is not there; build it first, or name it with --keyside")
+        chosen = ["--text", f"{work}/text", "--model", model, "--keyside", os.path.abspath(a.keyside)]
+        environment = os.environ | {"KEYSIDE_HOME": os.environ.get("KEYSIDE_HOME", f"{work}/home")}
+        with open(result + ".part", "w") as file:
+            run([python_of(work), "-m", "pipeline.same_tokens", *chosen], env=environment, stdout=file)
+        with open(result + ".part") as file:
+            print(file.read().strip(), flush=True)
+        os.replace(result + ".part", result)
+
+    return result, [model, f"{work}/manifest.tsv", a.keyside, *sources("same_tokens")], make
+
+
 def evaluate(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     """As `corpus`."""
     model, result = f"{work}/model.gguf", f"{work}/evaluation.json"
@@ -129,7 +147,7 @@ def evaluate(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
         run([keyside, "eval", "--text", f"{work}/text", "--model", model, "--json", result + ".part", *chosen], env=environment)
         os.replace(result + ".part", result)
 
-    return result, [model, f"{work}/manifest.tsv"], make
+    return result, [model, f"{work}/manifest.tsv", a.keyside], make
 
 
 def main() -> None:
@@ -145,7 +163,7 @@ def main() -> None:
     a = p.parse_args()
     work = os.path.abspath(a.work or f"{HERE}/.work/{a.setting}")
     os.makedirs(work, exist_ok=True)
-    for number, step in enumerate((corpus, train, export, evaluate)):
+    for number, step in enumerate((corpus, train, export, tokens, evaluate)):
         name = STEPS[number]
         if a.only and name != a.only:
             continue

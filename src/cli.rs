@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod eval;
 pub mod serve;
 pub mod setup;
+pub mod tokenize;
 pub mod try_it;
 
 use std::process::ExitCode;
@@ -47,6 +48,13 @@ enum Command {
     },
     /// Measure a model on held-out source files (see model/README.md).
     Eval(eval::EvalArguments),
+    /// The tokens of JSON strings on standard input, one a line.
+    #[command(hide = true)]
+    Tokenize {
+        /// Use this GGUF file instead of the model in the settings.
+        #[arg(long)]
+        model: Option<String>,
+    },
     /// Load a model file in a process of its own.
     #[command(hide = true)]
     CheckModel { path: std::path::PathBuf },
@@ -98,6 +106,7 @@ pub fn run() -> ExitCode {
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
+        Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
         Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),
         Some(Command::Config(ConfigCommand::Show { json })) => config::show(json).map(done),

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import sys
+import tarfile
 import tempfile
 import unittest
 
@@ -207,6 +208,28 @@ class Corpus(unittest.TestCase):
                 rows = list(csv.DictReader(file, delimiter="\t"))
             self.assertEqual({r["package"]: (r["split"], r["files"]) for r in rows}, {held: ("heldout", "1"), good: ("train", "2"), copied: ("train", "1")})
             self.assertEqual({r["package"]: r["sha256"] for r in rows}[good], hashlib.sha256(good.encode()).hexdigest())
+
+    def test_an_npm_package_gives_its_own_sources(self):
+        """Sources by language; not what was built from them, not declarations, not other files."""
+        files = {
+            "package/package.json": json.dumps({"name": "@some/thing", "license": "MIT"}),
+            "package/src/a.ts": "export const a = 1;",
+            "package/lib/b.js": "exports.b = 2;",
+            "package/dist/index.js": "built",
+            "package/lib/b.d.ts": "declared",
+            "package/README.md": "read",
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/{corpus.npm_file('@some/thing@1.2.3')}"
+            with tarfile.open(path, "w:gz") as archive:
+                for name, text in files.items():
+                    member = tarfile.TarInfo(name)
+                    member.size = len(text)
+                    archive.addfile(member, io.BytesIO(text.encode()))
+            registry, name, version, licence, _, found = corpus.read_npm((path, "@some/thing@1.2.3"))
+        self.assertEqual((registry, name, version, licence), ("npm", "@some/thing", "1.2.3", "MIT"))
+        wanted = [("js", "@some/thing/lib/b.js", b"exports.b = 2;"), ("ts", "@some/thing/src/a.ts", b"export const a = 1;")]
+        self.assertEqual(found, wanted)
 
 
 @unittest.skipUnless(samples, "needs the package tokenizers")

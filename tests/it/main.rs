@@ -6,6 +6,7 @@
     reason = "a failing unwrap is a failing test, and nothing outside reads this crate"
 )]
 
+mod adapt;
 mod bad_input;
 mod cancel;
 mod cli;

@@ -56,7 +56,40 @@ fn test(arguments: &[String]) -> Result<(), String> {
     // Release, because the tests run a real model, and so that the library is compiled once for all.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
     all.extend(arguments.iter().map(String::as_str));
-    cargo(&all)
+    cargo(&all)?;
+    // Names of tests after `test` mean these tests alone.
+    if arguments.is_empty() { model_pipeline() } else { Ok(()) }
+}
+
+/// Trains, exports and measures a tiny model from a small corpus of real packages, and runs the
+/// pipeline's own tests. What has not changed since the last time is not made again.
+fn model_pipeline() -> Result<(), String> {
+    const CAN_MAKE_ENVIRONMENTS: &[&str] = &["-c", "import venv, ensurepip"];
+    if !works("python3", CAN_MAKE_ENVIRONMENTS) {
+        if !works("apt-get", &["--version"]) {
+            return Err(
+                "the model's tests need Python 3.11 or newer with its venv module; install it, \
+                        then run this again"
+                    .to_owned(),
+            );
+        }
+        let prefix = if is_root() { "" } else { "sudo " };
+        install(&[
+            format!("{prefix}apt-get update -qq"),
+            format!("{prefix}apt-get install -y -qq python3 python3-venv"),
+        ])?;
+    }
+    say("making a tiny model from a small corpus (the first time fetches PyTorch, some 3 GB)");
+    cargo(&["build", "--release", "--package", "keyside"])?;
+    let work = root().join("target/model-small");
+    let keyside =
+        root().join("target/release").join(format!("keyside{}", std::env::consts::EXE_SUFFIX));
+    let mut all = Command::new("python3");
+    all.arg(root().join("model/run.py")).args(["--setting", "small", "--keyside"]).arg(keyside);
+    run(all.arg("--work").arg(&work).env("KEYSIDE_HOME", work.join("home")))?;
+    let python = work.join("venv/bin/python");
+    let mut tests = Command::new(python);
+    run(tests.args(["-m", "unittest", "discover", "tests"]).current_dir(root().join("model")))
 }
 
 /// Makes sure that cmake, a C++ compiler and libclang are there.
@@ -85,8 +118,20 @@ fn build_tools() -> Result<(), String> {
              C++ compiler and libclang with its headers, then run this again"
         ));
     };
-    say(&format!("{what} is missing; installing with: {}", install.join(" && ")));
-    for line in &install {
+    say(&format!("{what} is missing"));
+    self::install(&install)?;
+    if !works("cmake", &["--version"]) || !has_libclang() {
+        return Err(
+            "what was installed is not found; open a new terminal and run this again".to_owned()
+        );
+    }
+    Ok(())
+}
+
+/// Runs commands that install something, after saying so.
+fn install(lines: &[String]) -> Result<(), String> {
+    say(&format!("installing with: {}", lines.join(" && ")));
+    for line in lines {
         let mut words = line.split_whitespace();
         let program = words.next().unwrap_or_default();
         let status =
@@ -94,14 +139,9 @@ fn build_tools() -> Result<(), String> {
         if !status.is_ok_and(|status| status.success()) {
             return Err(format!(
                 "that failed; run it by hand, then this again: {}",
-                install.join(" && ")
+                lines.join(" && ")
             ));
         }
-    }
-    if !works("cmake", &["--version"]) || !has_libclang() {
-        return Err(
-            "what was installed is not found; open a new terminal and run this again".to_owned()
-        );
     }
     Ok(())
 }

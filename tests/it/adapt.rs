@@ -1,0 +1,145 @@
+//! What a document's own text adds to what the model says, from outside.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, TempFolder, repository};
+
+const URI: &str = "file:///home/me/project/src/a.rs";
+/// Calls that no model has seen.
+const BEFORE: &str = "fn setup(pool: &mut Pool) {\n    \
+    let near = acquire_frobnicator(pool, Zone::NEAR_FIELD);\n    \
+    let far = acquire_frobnicator(pool, Zone::NEAR_FIELD);\n    \
+    log(near, far);\n}\n\nfn more(pool: &mut Pool) {\n    let third = acq";
+const AFTER: &str = "\n    log(third, third);\n}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_documents_own_names_come_back_and_changed_ones_at_once() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-16"]).await;
+    client.open(URI, &format!("{BEFORE}{AFTER}"));
+    client.model_ready().await;
+    let ghost = client.ghost(URI, 7, 19).await.map(|it| it.text);
+    assert_eq!(ghost.as_deref(), Some("acquire_frobnicator(pool, Zone::NEAR_FIELD);"));
+    // The zone is another one now, in both lines above.
+    let zone = |line: usize, from: usize| {
+        let to = from + "NEAR_FIELD".len();
+        let range = json!({"start": {"line": line, "character": from}, "end": {"line": line, "character": to}});
+        json!({"range": range, "text": "OUTER_RIM"})
+    };
+    let first = BEFORE.lines().nth(1).unwrap().find("NEAR").unwrap();
+    let second = BEFORE.lines().nth(2).unwrap().find("NEAR").unwrap();
+    client.change(URI, 2, json!([zone(1, first), zone(2, second)]));
+    let ghost = client.ghost(URI, 7, 19).await.map(|it| it.text);
+    assert_eq!(ghost.as_deref(), Some("acquire_frobnicator(pool, Zone::OUTER_RIM);"));
+    client.assert_no_faults();
+}
+
+/// `keyside eval` on a few files of keyside's own, in `home`.
+fn evaluate(home: &TempFolder, arguments: &[&str]) -> (Value, String) {
+    let text = home.0.join("text");
+    std::fs::create_dir_all(&text).unwrap();
+    let mut lines = String::new();
+    for path in ["src/text/edit.rs", "src/prompt/window.rs", "src/stdx/cancel.rs"] {
+        let source = std::fs::read_to_string(repository(path)).unwrap();
+        let file = json!({"lang": "rust", "pkg": "keyside", "path": path, "text": source});
+        lines.push_str(&format!("{file}\n"));
+    }
+    // Ten calls that no model has seen, six times each.
+    let names =
+        ["frob", "quux", "zorch", "blit", "snarf", "munge", "twiddle", "grok", "kludge", "hork"];
+    let calls = (0..60).map(|n| {
+        let name = names[n * 7 % 10];
+        format!("    register_{name}(pool, {}_DEFAULTS, on_{name}_done);\n", name.to_uppercase())
+    });
+    let file = json!({"pkg": "keyside", "path": "calls.rs", "text": calls.collect::<String>()});
+    lines.push_str(&format!("{file}\n"));
+    std::fs::write(text.join("rust.heldout.jsonl"), lines).unwrap();
+    let json = home.0.join("figures.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
+        .args(["eval", "--cases", "24", "--blocks", "3", "--typed", "150", "--text"])
+        .arg(&text)
+        .arg("--json")
+        .arg(&json)
+        .args(arguments)
+        .env("KEYSIDE_HOME", &home.0)
+        .output()
+        .expect("the program");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let figures = std::fs::read(&json).unwrap();
+    let rows = String::from_utf8_lossy(&output.stdout).into_owned();
+    (serde_json::from_slice(&figures).unwrap(), rows)
+}
+
+#[test]
+fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
+    let home = TempFolder::new();
+    let without_times = |(mut figures, _): (Value, String)| {
+        let typing = figures["languages"][0]["typing"].as_object_mut().unwrap();
+        typing.retain(|key, _| !key.ends_with("_ms"));
+        figures
+    };
+    let positions = home.0.join("positions.jsonl");
+    let first = evaluate(&home, &["--positions", positions.to_str().unwrap()]);
+    assert_eq!(first.1.lines().count(), 3, "a head and one row: {}", first.1);
+    let first = without_times(first);
+    assert_eq!(first, without_times(evaluate(&home, &[])));
+    let alone = without_times(evaluate(&home, &["--alone"]));
+    let bits = |figures: &Value| figures["languages"][0]["bits_per_byte"].as_f64().unwrap();
+    assert!(bits(&first) < bits(&alone), "{first} {alone}");
+    assert!(bits(&first) > 0.01, "{first}");
+    let rust = &first["languages"][0];
+    assert_eq!(rust["rest_of_line"]["n"], 24);
+    assert_eq!(rust["block"]["n"], 3);
+    assert!(rust["typing"]["n_characters"].as_u64().unwrap() >= 150);
+
+    // Each position's candidates hold the right token, with an opinion for the model and each source.
+    let positions = std::fs::read_to_string(positions).unwrap();
+    assert!(positions.lines().count() > 72);
+    for line in positions.lines() {
+        let position: Value = serde_json::from_str(line).unwrap();
+        let opinions = position["opinions"].as_array().unwrap();
+        assert_eq!(opinions.len(), 7);
+        let target = position["target"].as_u64().unwrap() as usize;
+        assert!(opinions[0][target].as_f64().unwrap() > 0.0, "{line}");
+        assert_eq!(position["features"].as_array().unwrap().len(), 32);
+    }
+}
+
+#[test]
+fn eval_and_tokenize_say_what_is_wrong_with_what_they_are_given() {
+    let home = TempFolder::new();
+    let ask = |arguments: &[&str], input: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
+            .args(arguments)
+            .env("KEYSIDE_HOME", &home.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("its output");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let folder = home.0.to_str().unwrap();
+    let (code, said, _) = ask(&["eval", "--text", folder], "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("has no LANGUAGE.heldout.jsonl; make the corpus first"), "{said}");
+    std::fs::write(home.0.join("c.heldout.jsonl"), "{\"pkg\": 1}\n").unwrap();
+    let (code, said, _) = ask(&["eval", "--text", folder], "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("line 1 of c.heldout.jsonl is not usable"), "{said}");
+    let (code, said, _) = ask(&["tokenize"], "no json\n");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("line 1 is not a JSON string"), "{said}");
+    let (code, _, out) = ask(&["tokenize"], "\"let x\"\n\"\"\n\"<|endoftext|>\"\n");
+    let rows: Vec<Vec<i32>> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, rows.len(), rows[0].len(), rows[1].len()), (Some(0), 3, 2, 0));
+    // A marker that is spelled in a text is text.
+    assert!(rows[2].len() > 3, "{rows:?}");
+}
