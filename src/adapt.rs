@@ -9,4 +9,5 @@ pub mod document;
 pub mod gate;
 pub mod matches;
 pub mod mixture;
+pub mod others;
 pub mod recent;

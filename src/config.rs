@@ -47,7 +47,8 @@ pub struct CompletionConfig {
     /// Suggest only as much text as has at least this probability of being right in all its parts, as
     /// the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
-    /// Mix what the document's own text says of how its lines go on into the model's opinion.
+    /// Mix what the document's own text, and that of other open documents in its language, says of how
+    /// its lines go on into the model's opinion.
     pub adapt: bool,
 }
 

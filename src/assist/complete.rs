@@ -11,7 +11,7 @@ use crate::adapt::mixture::{LineHistory, Mixture};
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
 use crate::generation::{
-    CompletionRequest, GenerationError, ModelInfo, NextTokenCounts, Times, Usage,
+    CompletionRequest, GenerationError, ModelInfo, NextTokenCounts, Times, Token, Usage,
 };
 use crate::prompt::assemble::max_generated_tokens;
 use crate::prompt::excerpt::Excerpt;
@@ -19,6 +19,7 @@ use crate::prompt::finish::finish;
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, extent, stop_at};
 use crate::stdx::cancel::Ticket;
+use crate::text::Document;
 
 /// What to complete.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct CompletionAsk {
     pub explicit: bool,
     /// Of two requests the one with the higher number is the newer and wins.
     pub arrival: u64,
+    /// Other documents whose text may tell how this one goes on; the nearest first.
+    pub others: Vec<Arc<Document>>,
     /// Forget the resident prompt first: the baseline of measurements.
     pub cold: bool,
 }
@@ -101,7 +104,8 @@ pub async fn complete(
             let tokenizer = model.tokenizer.as_ref();
             let documents = &mut assembling.documents;
             let text = documents.around(&ask.uri, &ask.rope, ask.caret, model.end, tokenizer);
-            counts(gate, text, &model, kept, extent)
+            let others = assembling.others.tokens(&ask.others, model.end, tokenizer);
+            counts(gate, text, others, &model, kept, extent)
         });
         (prompt, counts)
     });
@@ -149,10 +153,11 @@ pub async fn complete(
     Ok(completion)
 }
 
-/// What the document says of how its line goes on.
+/// What the document and others say of how its line goes on.
 fn counts(
     gate: Arc<Gate>,
     text: DocumentText,
+    others: Arc<Vec<Token>>,
     model: &ModelInfo,
     caret_line: &str,
     extent: Extent,
@@ -167,7 +172,7 @@ fn counts(
             line_break.first().copied().unwrap_or(model.end)
         }
     };
-    let history = LineHistory::new(text, Arc::default(), &line, model.end);
+    let history = LineHistory::new(text, others, &line, model.end);
     Box::new(Mixture { history, gate, line_end })
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use crate::adapt::gate::Gate;
+use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
 use crate::assist::stats::Stats;
 use crate::config::folders::Folders;
@@ -136,6 +137,8 @@ pub struct Assembling {
     pub assembler: Assembler,
     /// The tokens of documents that were completed in lately.
     pub documents: RecentDocuments,
+    /// The tokens of other open documents.
+    pub others: OtherDocuments,
 }
 
 impl Assembling {
@@ -146,6 +149,7 @@ impl Assembling {
             model: Arc::clone(model),
             assembler: Assembler::new(tokenizer, model.template.clone(), budget),
             documents: RecentDocuments::default(),
+            others: OtherDocuments::default(),
         }
     }
 }

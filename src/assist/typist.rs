@@ -93,6 +93,7 @@ impl<'a> Typist<'a> {
             caret: self.before.chars().count() + at,
             explicit: false,
             arrival: self.session.next_arrival(),
+            others: Vec::new(),
             cold,
         };
         complete(self.session, ask).await

@@ -76,6 +76,7 @@ fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String>
         rope,
         explicit: true,
         arrival: 0,
+        others: Vec::new(),
         cold: false,
     })
 }
@@ -150,6 +151,7 @@ fn batch(
                     caret,
                     explicit,
                     arrival: index as u64,
+                    others: Vec::new(),
                     cold: false,
                 };
                 match runtime.block_on(complete(session, ask)) {

@@ -161,6 +161,7 @@ fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
         caret: text.chars().count(),
         explicit: true,
         arrival: 1,
+        others: Vec::new(),
         cold: false,
     };
     Ok(match runtime.block_on(complete(&session, ask)) {

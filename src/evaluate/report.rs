@@ -187,6 +187,7 @@ fn block_figures(
             rope: Rope::from_str(&format!("{}{}", site.before, site.after)),
             explicit: true,
             arrival: session.next_arrival(),
+            others: Vec::new(),
             cold: false,
         };
         let completion = runtime.block_on(complete(session, ask)).map_err(|it| it.to_string())?;

@@ -16,6 +16,9 @@ use crate::generation::GenerationError;
 use crate::lsp::server::Server;
 use crate::text::{Document, World};
 
+/// Other open documents that are looked at.
+const MAX_OTHERS: usize = 16;
+
 /// Completes at a caret of a document of the request's world. `None`: nothing to show.
 async fn complete_at(
     server: &Server,
@@ -37,6 +40,7 @@ async fn complete_at(
         caret,
         explicit,
         arrival: world.arrival,
+        others: world.others(document, MAX_OTHERS),
         cold: false,
     };
     match assist::complete(&server.session, ask).await {

@@ -40,6 +40,21 @@ impl World {
     pub fn document(&self, uri: &str) -> Option<Arc<Document>> {
         self.documents.get(uri).cloned()
     }
+
+    /// The other documents in this document's language, those in the nearest folders first, at most `n`.
+    pub fn others(&self, document: &Document, n: usize) -> Vec<Arc<Document>> {
+        let usable = |it: &&Arc<Document>| {
+            it.uri != document.uri && it.language_id == document.language_id && !it.lost
+        };
+        let mut others: Vec<Arc<Document>> =
+            self.documents.values().filter(usable).cloned().collect();
+        let shared = |it: &Arc<Document>| {
+            it.uri.bytes().zip(document.uri.bytes()).take_while(|(a, b)| a == b).count()
+        };
+        others.sort_by(|a, b| shared(b).cmp(&shared(a)).then_with(|| a.uri.cmp(&b.uri)));
+        others.truncate(n);
+        others
+    }
 }
 
 /// Why a notification about a document was not followed. The documents are as they were before it.

@@ -37,6 +37,26 @@ async fn a_documents_own_names_come_back_and_changed_ones_at_once() {
     client.assert_no_faults();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn other_open_documents_of_the_language_tell_too() {
+    let other = BEFORE.rsplit_once("\n\n").unwrap().0;
+    let here = "fn more(pool: &mut Pool) {\n    let third = acquire_frobnicator(";
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-16"]).await;
+    client.model_ready().await;
+    let right = Some("pool, Zone::NEAR_FIELD);");
+    client.open(URI, here);
+    let alone = client.ghost(URI, 1, 36).await.map(|it| it.text);
+    assert_ne!(alone.as_deref(), right);
+    let beside = "file:///home/me/project/src/b.rs";
+    client.open(beside, other);
+    assert_eq!(client.ghost(URI, 1, 36).await.map(|it| it.text).as_deref(), right);
+    // What is closed is not looked at any more.
+    client.notify("textDocument/didClose", json!({"textDocument": {"uri": beside}}));
+    assert_eq!(client.ghost(URI, 1, 36).await.map(|it| it.text), alone);
+    client.assert_no_faults();
+}
+
 /// `keyside eval` on a few files of keyside's own, in `home`.
 fn evaluate(home: &TempFolder, arguments: &[&str]) -> (Value, String) {
     let text = home.0.join("text");
@@ -77,24 +97,27 @@ fn evaluate(home: &TempFolder, arguments: &[&str]) -> (Value, String) {
 #[test]
 fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     let home = TempFolder::new();
-    let without_times = |(mut figures, _): (Value, String)| {
-        let typing = figures["languages"][0]["typing"].as_object_mut().unwrap();
-        typing.retain(|key, _| !key.ends_with("_ms"));
+    // Blocks and typing depend on the machine: how the engine cuts a prompt into batches follows its
+    // speed, and with it the last digits of a probability.
+    let without_engine = |(mut figures, _): (Value, String)| {
+        let language = figures["languages"][0].as_object_mut().unwrap();
+        let typing = language.remove("typing").unwrap();
+        assert_eq!(language.remove("block").unwrap()["n"], 3);
+        assert!(typing["n_characters"].as_u64().unwrap() >= 150);
+        assert!(typing["median_ms"].as_f64().unwrap() > 0.0);
         figures
     };
     let positions = home.0.join("positions.jsonl");
     let first = evaluate(&home, &["--positions", positions.to_str().unwrap()]);
     assert_eq!(first.1.lines().count(), 3, "a head and one row: {}", first.1);
-    let first = without_times(first);
-    assert_eq!(first, without_times(evaluate(&home, &[])));
-    let alone = without_times(evaluate(&home, &["--alone"]));
+    let first = without_engine(first);
+    assert_eq!(first, without_engine(evaluate(&home, &[])));
+    let alone = without_engine(evaluate(&home, &["--alone"]));
     let bits = |figures: &Value| figures["languages"][0]["bits_per_byte"].as_f64().unwrap();
     assert!(bits(&first) < bits(&alone), "{first} {alone}");
     assert!(bits(&first) > 0.01, "{first}");
     let rust = &first["languages"][0];
     assert_eq!(rust["rest_of_line"]["n"], 24);
-    assert_eq!(rust["block"]["n"], 3);
-    assert!(rust["typing"]["n_characters"].as_u64().unwrap() >= 150);
 
     // Each position's candidates hold the right token, with an opinion for the model and each source.
     let positions = std::fs::read_to_string(positions).unwrap();

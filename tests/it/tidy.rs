@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["stdx"]),
     // Judgement.
     ("prompt", &["text", "fim", "generation", "stdx"]),
-    ("adapt", &["generation"]),
+    ("adapt", &["text", "generation"]),
     // Powers.
     ("engine", &["fim", "generation", "stdx"]),
     // Shell.

@@ -1,0 +1,100 @@
+//! The tokens of the other documents that are open, kept until they change.
+
+use std::sync::Arc;
+
+use crate::adapt::document::text_tokens;
+use crate::generation::{Token, Tokenizer};
+use crate::text::Document;
+
+/// How much of a document is counted, in characters from its beginning.
+const MAX_CHARS: usize = 48_000;
+/// How many tokens all together: looking through them takes some 30 microseconds at each token.
+const MAX_TOKENS: usize = 100_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct OtherDocuments {
+    kept: Vec<(Arc<Document>, Vec<Token>)>,
+    joined: Arc<Vec<Token>>,
+}
+
+impl OtherDocuments {
+    /// The tokens of these documents, line by line as [`text_tokens`] makes them, the first ones first.
+    /// Of those that are new or have changed, one is tokenised at each call, so that no key waits for
+    /// all of them.
+    pub fn tokens(
+        &mut self,
+        documents: &[Arc<Document>],
+        end: Token,
+        tokenizer: &dyn Tokenizer,
+    ) -> Arc<Vec<Token>> {
+        let n_kept = self.kept.len();
+        self.kept.retain(|(kept, _)| documents.iter().any(|it| Arc::ptr_eq(it, kept)));
+        let mut changed = self.kept.len() != n_kept;
+        let place = |kept: &[(Arc<Document>, Vec<Token>)], document: &Arc<Document>| {
+            kept.iter().position(|(it, _)| Arc::ptr_eq(it, document))
+        };
+        if let Some(new) = documents.iter().find(|it| place(&self.kept, it).is_none()) {
+            let n_chars = new.rope.len_chars().min(MAX_CHARS);
+            let text = new.rope.slice(..n_chars).to_string();
+            self.kept.push((Arc::clone(new), text_tokens(&text, end, tokenizer)));
+            changed = true;
+        }
+        if changed {
+            let mut joined: Vec<Token> = Vec::new();
+            for tokens in documents.iter().filter_map(|it| place(&self.kept, it)) {
+                let tokens = &self.kept[tokens].1;
+                let room = MAX_TOKENS - joined.len();
+                joined.extend(&tokens[..tokens.len().min(room)]);
+            }
+            self.joined = Arc::new(joined);
+        }
+        Arc::clone(&self.joined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ropey::Rope;
+
+    use super::*;
+
+    struct Bytes;
+
+    impl Tokenizer for Bytes {
+        fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
+            into.extend(text.bytes().map(Token::from));
+        }
+        fn splits_at_lines(&self) -> bool {
+            true
+        }
+    }
+
+    fn document(text: &str) -> Arc<Document> {
+        Arc::new(Document {
+            uri: "file:///a".into(),
+            language_id: "rust".into(),
+            version: 1,
+            rope: Rope::from_str(text),
+            lost: false,
+        })
+    }
+
+    #[test]
+    fn one_document_a_call_and_changed_ones_anew() {
+        let mut others = OtherDocuments::default();
+        let mut shown = |documents: &[Arc<Document>]| {
+            let tokens = others.tokens(documents, 0, &Bytes);
+            let chars = tokens.iter().map(|it| if *it == 0 { '|' } else { *it as u8 as char });
+            chars.collect::<String>()
+        };
+        let (a, b) = (document("a\n\n"), document("b\nc"));
+        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|");
+        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|b|c|");
+        // Changed: the document is another one.
+        let a = document("new");
+        assert_eq!(shown(&[a, Arc::clone(&b)]), "new|b|c|");
+        assert_eq!(shown(&[b]), "b|c|");
+        assert_eq!(shown(&[]), "");
+    }
+}
