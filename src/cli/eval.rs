@@ -26,7 +26,7 @@ pub struct EvalArguments {
     /// The model's name in the table.
     #[arg(long)]
     pub name: Option<String>,
-    /// Lines a language, each asked at three carets.
+    /// Rests of lines a language; for each two of them also a whole line, and a caret inside a name.
     #[arg(long, default_value_t = 2_000)]
     pub cases: usize,
     /// Blocks a language.
@@ -86,7 +86,7 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     held_out
         .retain(|it| arguments.language.is_empty() || arguments.language.contains(&it.language));
     let plan = Plan {
-        n_lines: arguments.cases,
+        n_lines: arguments.cases.div_ceil(2),
         n_blocks: arguments.blocks,
         n_typed: arguments.typed,
         part: match arguments.part {

@@ -124,10 +124,10 @@ pub struct LineSite<'a> {
     pub before: &'a str,
     pub line: &'a str,
     pub after: &'a str,
-    /// Carets, as bytes of the line: after the indentation; between two tokens (of a word, or of
-    /// punctuation); inside an identifier, where the line has one that is long enough.
+    /// Carets, as bytes of the line: after the indentation; at borders of words and punctuation, two
+    /// different ones; inside an identifier, where the line has one that is long enough.
     pub line_start: usize,
-    pub boundary: usize,
+    pub boundaries: [usize; 2],
     pub inside_name: Option<usize>,
 }
 
@@ -167,7 +167,12 @@ fn line_site<'a>(
     let n = *random.pick(&usable)?;
     let line = line_at(n).trim_end();
     let line_start = line.len() - line.trim_start().len();
-    let boundary = *random.pick(&token_boundaries(line, line_start))?;
+    let mut borders = token_boundaries(line, line_start);
+    if borders.len() < 2 {
+        return None;
+    }
+    let first = borders.swap_remove(random.below(borders.len()));
+    let boundaries = [first, *random.pick(&borders)?];
     let inside_name = random.pick(&inside_names(line)).copied();
     let end = starts[n] + line_at(n).len();
     Some(LineSite {
@@ -177,7 +182,7 @@ fn line_site<'a>(
         line,
         after: &text[end..],
         line_start,
-        boundary,
+        boundaries,
         inside_name,
     })
 }
@@ -325,9 +330,10 @@ mod tests {
         let draw = || line_sites(&packages, 20, &mut Random::new(1));
         assert_eq!(draw().len(), 20);
         for (a, b) in draw().iter().zip(draw()) {
-            assert_eq!((a.line, a.boundary), (b.line, b.boundary));
+            assert_eq!((a.line, a.boundaries), (b.line, b.boundaries));
             assert_eq!(format!("{}{}{}", a.before, a.line, a.after), text);
-            assert!(a.boundary > a.line_start && a.inside_name.is_some());
+            assert!(a.boundaries.iter().all(|it| *it > a.line_start) && a.inside_name.is_some());
+            assert_ne!(a.boundaries[0], a.boundaries[1]);
         }
         assert!(line_sites(&[], 5, &mut Random::new(1)).is_empty());
     }

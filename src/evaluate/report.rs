@@ -26,7 +26,7 @@ const SEED: u64 = 20_261_121;
 /// How much is asked, a language.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Lines, each at three carets.
+    /// Lines, each at four carets, two of them where words begin.
     pub n_lines: usize,
     pub n_blocks: usize,
     /// Characters typed key by key.
@@ -107,9 +107,10 @@ pub fn language_figures(
     let mut kinds = [const { Vec::<(LineScore, f64)>::new() }; 3];
     let mut bytes = 0;
     for (number, site) in sites.iter().enumerate() {
-        let carets = [Some(site.boundary), site.inside_name, Some(site.line_start)];
-        for (kind, at) in carets.into_iter().enumerate() {
-            let Some(at) = at else { continue };
+        let [first, second] = site.boundaries;
+        let places = [(0, first), (0, second), (2, site.line_start)];
+        let carets = places.into_iter().chain(site.inside_name.map(|at| (1, at)));
+        for (caret, (kind, at)) in carets.enumerate() {
             let case = LineCase {
                 uri: format!("{}:{number}", held_out.language).into(),
                 path: &site.package[site.file].path,
@@ -123,7 +124,7 @@ pub fn language_figures(
             let score = scorer.line(&case, &mut |position| {
                 let Some(file) = &mut positions else { return };
                 let name = ["boundary", "inside_name", "whole_line"][kind];
-                let record = PositionRecord::new(number, package, name, &position);
+                let record = PositionRecord::new(4 * number + caret, package, name, &position);
                 let line = serde_json::to_string(&record).map_err(std::io::Error::from);
                 if let Err(error) = line.and_then(|it| writeln!(file, "{it}")) {
                     failed = Some(format!("the positions can't be written ({error})"));
