@@ -1,4 +1,4 @@
-"""Makes the model from nothing: virtual environment, corpus, training, export, evaluation.
+"""Makes the model from nothing: virtual environment, corpus, counts, training, export, gate, evaluation.
 
     python3 model/run.py --setting small --keyside target/release/keyside
 
@@ -18,12 +18,13 @@ import venv
 from collections.abc import Callable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STEPS = ("corpus", "train", "export", "tokens", "evaluate")
-# For each setting: the packages, the arguments of training and of export, the evaluation's lines a language, its other arguments.
+STEPS = ("corpus", "counts", "train", "export", "tokens", "gate", "evaluate")
+# For each setting: the packages, the arguments of training and of export, the evaluation's lines a language, its other arguments, the
+# megabytes of the counts.
 SETTINGS = {
-    "small": ("corpus/small", "--d-model 128 --layers 2 --heads 2 --kv-heads 1 --d-ffn 384 --steps 60 --check-every 30", "--name keyside-small", 40, "--blocks 10 --typed 300"),
-    "cpu": ("corpus", "--d-model 256 --layers 6 --heads 4 --kv-heads 1 --d-ffn 768 --rows 8 --micro-batches 1 --rate 0.004 --decay 1.0 --long-from 0 --minutes 42 --start-from keyside-nano-v0.gguf", "", 2000, ""),
-    "gpu": ("corpus", "--d-model 512 --layers 10 --heads 8 --kv-heads 2 --d-ffn 1408 --rows 64 --micro-batches 1 --loaders 12 --minutes 24", "", 2000, ""),
+    "small": ("corpus/small", "--d-model 128 --layers 2 --heads 2 --kv-heads 1 --d-ffn 384 --steps 60 --check-every 30", "--name keyside-small", 40, "--blocks 10 --typed 300", 0.2),
+    "cpu": ("corpus", "--d-model 256 --layers 6 --heads 4 --kv-heads 1 --d-ffn 768 --rows 8 --micro-batches 1 --rate 0.004 --decay 1.0 --long-from 0 --minutes 42 --start-from keyside-nano-v0.gguf", "", 2000, "", 24),
+    "gpu": ("corpus", "--d-model 512 --layers 10 --heads 8 --kv-heads 2 --d-ffn 1408 --rows 64 --micro-batches 1 --loaders 12 --minutes 24", "", 2000, "", 24),
 }
 
 
@@ -76,6 +77,14 @@ def corpus(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     return f"{work}/manifest.tsv", inputs, make
 
 
+def counts(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
+    """As `corpus`."""
+    table = f"{work}/counts.bin"
+    inputs = [f"{work}/manifest.tsv", f"{HERE}/tokenizer.json", *sources("counts")]
+    chosen = ["--text", f"{work}/text", "--out", table, "--megabytes", str(SETTINGS[a.setting][5])]
+    return table, inputs, lambda: run([python_of(work), "-m", "pipeline.counts", *chosen])
+
+
 def train(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     """As `corpus`. A checkpoint of a finished training is put away before a new one; one that was interrupted is gone on with."""
     done = f"{work}/run/trained.json"
@@ -117,12 +126,9 @@ def tokens(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     model, result = f"{work}/model.gguf", f"{work}/same_tokens.txt"
 
     def make():
-        if not os.path.exists(a.keyside):
-            raise SystemExit(f"{a.keyside} is not there; build it first, or name it with --keyside")
-        chosen = ["--text", f"{work}/text", "--model", model, "--keyside", os.path.abspath(a.keyside)]
-        environment = os.environ | {"KEYSIDE_HOME": os.environ.get("KEYSIDE_HOME", f"{work}/home")}
+        chosen = ["--text", f"{work}/text", "--model", model, "--keyside", program(a)]
         with open(result + ".part", "w") as file:
-            run([python_of(work), "-m", "pipeline.same_tokens", *chosen], env=environment, stdout=file)
+            run([python_of(work), "-m", "pipeline.same_tokens", *chosen], env=own_home(work), stdout=file)
         with open(result + ".part") as file:
             print(file.read().strip(), flush=True)
         os.replace(result + ".part", result)
@@ -130,24 +136,46 @@ def tokens(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     return result, [model, f"{work}/manifest.tsv", a.keyside, *sources("same_tokens")], make
 
 
+def gate(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
+    """As `corpus`: fitted with the counts that are built into the program."""
+    model, positions, result = f"{work}/model.gguf", f"{work}/positions.jsonl", f"{work}/gate.json"
+
+    def make():
+        n_lines = ["--cases", str(a.cases or SETTINGS[a.setting][3]), "--blocks", "0", "--typed", "0"]
+        asked = ["--text", f"{work}/text", "--model", model, "--part", "fit", "--workspace", "--positions", positions]
+        run([program(a), "eval", *asked, *n_lines], env=own_home(work))
+        run([python_of(work), "-m", "pipeline.gate", "--positions", positions, "--out", result])
+
+    return result, [model, f"{work}/manifest.tsv", a.keyside, *sources("gate")], make
+
+
 def evaluate(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     """As `corpus`."""
     model, result = f"{work}/model.gguf", f"{work}/evaluation.json"
 
     def make():
-        keyside = os.path.abspath(a.keyside)
-        if not os.path.exists(keyside):
-            raise SystemExit(f"{a.keyside} is not there; build it first, or name it with --keyside")
-        said = subprocess.run([keyside, "eval", "--help"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if said.returncode != 0:
-            raise SystemExit(f"{a.keyside} has no command `eval`; the model is {model}, build a newer keyside to evaluate it")
-        cases, others = SETTINGS[a.setting][3:]
+        cases, others = SETTINGS[a.setting][3:5]
         chosen = ["--cases", str(a.cases or cases), *others.split()]
-        environment = os.environ | {"KEYSIDE_HOME": os.environ.get("KEYSIDE_HOME", f"{work}/home")}
-        run([keyside, "eval", "--text", f"{work}/text", "--model", model, "--json", result + ".part", *chosen], env=environment)
+        run([program(a), "eval", "--text", f"{work}/text", "--model", model, "--json", result + ".part", *chosen], env=own_home(work))
         os.replace(result + ".part", result)
 
     return result, [model, f"{work}/manifest.tsv", a.keyside], make
+
+
+def program(a) -> str:
+    """The path of keyside, where it is one that can evaluate."""
+    keyside = os.path.abspath(a.keyside)
+    if not os.path.exists(keyside):
+        raise SystemExit(f"{a.keyside} is not there; build it first, or name it with --keyside")
+    said = subprocess.run([keyside, "eval", "--help"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if said.returncode != 0:
+        raise SystemExit(f"{a.keyside} has no command `eval`; build a newer keyside")
+    return keyside
+
+
+def own_home(work: str) -> dict[str, str]:
+    """An environment in which keyside keeps its files apart from the user's own."""
+    return os.environ | {"KEYSIDE_HOME": os.environ.get("KEYSIDE_HOME", f"{work}/home")}
 
 
 def main() -> None:
@@ -163,7 +191,7 @@ def main() -> None:
     a = p.parse_args()
     work = os.path.abspath(a.work or f"{HERE}/.work/{a.setting}")
     os.makedirs(work, exist_ok=True)
-    for number, step in enumerate((corpus, train, export, tokens, evaluate)):
+    for number, step in enumerate((corpus, counts, train, export, tokens, gate, evaluate)):
         name = STEPS[number]
         if a.only and name != a.only:
             continue

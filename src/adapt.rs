@@ -5,6 +5,7 @@
 //! (Hellendoorn and Devanbu, FSE 2017; figures in model/FIGURES.md). Everything here is pure: tokens in,
 //! probabilities out.
 
+pub mod corpus;
 pub mod document;
 pub mod gate;
 pub mod matches;

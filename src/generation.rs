@@ -25,6 +25,8 @@ pub struct ModelInfo {
     pub name: String,
     pub n_params: u64,
     pub n_vocab: usize,
+    /// Of the bytes of all text tokens: models with the same one have the same tokens.
+    pub vocabulary_hash: u64,
     /// How many tokens the resident context holds, prompt and generation together.
     pub n_context_tokens: usize,
     pub n_threads: usize,
@@ -49,13 +51,21 @@ pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
 /// (`adapt`). Asked once a token, so it has to answer in microseconds.
 pub trait NextTokenCounts: Send {
     /// `line` are the tokens generated since the prompt's end or since the last line break, which is what
-    /// `continues_caret_line` tells.
+    /// `continues_caret_line` tells. While a half-typed word is completed, only tokens that can spell it
+    /// may come: then it is their distribution that is asked for, and that the model's opinion is of.
     fn next(
         &mut self,
         line: &[Token],
         continues_caret_line: bool,
+        half_typed: Option<&dyn HalfTyped>,
         model: ModelOpinion,
     ) -> NextTokenMixture;
+}
+
+/// What a person has typed of a word that is completed: the text has to go on with it.
+pub trait HalfTyped {
+    /// Whether these tokens, or the first ones of them, spell all of it.
+    fn is_spelled_by(&self, tokens: &[Token]) -> bool;
 }
 
 /// How sure the model is of the next token.
@@ -72,7 +82,7 @@ pub struct ModelOpinion {
 pub struct NextTokenMixture {
     /// 0 to 1.
     pub model_weight: f32,
-    /// Tokens, each at most once, with what they get; together 1 - `model_weight`.
+    /// Tokens, each at most once, with what they get; together at most 1 - `model_weight`.
     pub counted: Vec<(Token, f32)>,
 }
 

@@ -13,15 +13,18 @@ import json
 import numpy as np
 import torch
 
-N_SOURCES, N_HIDDEN = 6, 32
+# Features before those of the sources.
+N_OWN, N_SOURCES, N_HIDDEN = 3, 6, 32
 EPOCHS, BATCH, RATE, DECAY = 12, 256, 4e-3, 1e-4
-# While fitting, a document's workspace is hidden this often, because a file that stands alone has none.
-WORKSPACE_HIDDEN = 0.3
+# While fitting, both matches of a source are hidden together this often: a file that stands alone has no workspace, and the corpus
+# has nothing of most languages.
+WORKSPACE_HIDDEN, CORPUS_HIDDEN = 0.3, 0.15
 VARIANTS = {
     "model alone": {0},
     "+ document": {0, 1, 2},
     "+ document + workspace": {0, 1, 2, 3, 4},
-    "+ corpus": {0, 5, 6},
+    "+ corpus alone": {0, 5, 6},
+    "+ document + corpus": {0, 1, 2, 5, 6},
     "everything": set(range(1 + N_SOURCES)),
     "counts alone": set(range(1, 1 + N_SOURCES)),
 }
@@ -43,14 +46,14 @@ def read(path: str):
     fit = torch.tensor([r["fit"] for r in rows])
     if fit.all() or not fit.any():  # one package alone: every other case measures
         fit = torch.tensor([r["case"] % 2 == 0 for r in rows])
-    cases = [(r["package"], r["kind"], r["case"]) for r in rows]
+    cases = [(path, r["kind"], r["package"], r["case"]) for r in rows]
     split = lambda which: {k: v[which] for k, v in tensors.items()} | {"cases": [c for c, w in zip(cases, which.tolist()) if w]}  # noqa: E731
     return split(fit), split(~fit)
 
 
 def new_gate():
     """The network; the model has most of the say at first."""
-    gate = torch.nn.Sequential(torch.nn.Linear(2 + 5 * N_SOURCES, N_HIDDEN), torch.nn.Tanh(), torch.nn.Linear(N_HIDDEN, 1 + N_SOURCES))
+    gate = torch.nn.Sequential(torch.nn.Linear(N_OWN + 5 * N_SOURCES, N_HIDDEN), torch.nn.Tanh(), torch.nn.Linear(N_HIDDEN, 1 + N_SOURCES))
     with torch.no_grad():
         gate[2].bias[0] += 1.0
     return gate
@@ -59,7 +62,7 @@ def new_gate():
 def mixed(gate, part, index, sources):
     """Probabilities [n, candidates] of the mixture among what is allowed."""
     features = part["features"][index]
-    there = torch.cat([torch.ones(len(features), 1), features[:, 2::5]], 1) > 0
+    there = torch.cat([torch.ones(len(features), 1), features[:, N_OWN::5]], 1) > 0
     there &= torch.tensor([s in sources for s in range(1 + N_SOURCES)])
     shares = gate(features).masked_fill(~there, -1e9).softmax(-1) * there
     allowed = (shares * part["allowed"][index]).sum(1, keepdim=True)
@@ -74,9 +77,9 @@ def fit_gate(part, sources, seed=0):
     n = len(part["target"])
     kept = part["features"].clone()
     for _ in range(EPOCHS):
-        # Both matches of the workspace are hidden together.
         part["features"] = kept.clone()
-        part["features"][:, 12:22] *= (torch.rand(n, 1) > WORKSPACE_HIDDEN).float()
+        for first, hidden in ((N_OWN + 10, WORKSPACE_HIDDEN), (N_OWN + 20, CORPUS_HIDDEN)):
+            part["features"][:, first : first + 10] *= (torch.rand(n, 1) > hidden).float()
         for index in torch.randperm(n).split(BATCH):
             p = mixed(gate, part, index, sources).gather(1, part["target"][index][:, None])
             loss = -(p + 1e-6).log().mean()
@@ -126,6 +129,9 @@ def main() -> None:
         print(f"| {name} | {measured(fit_gate(fit, sources), test, sources, 'boundary')} |", flush=True)
     ships = VARIANTS["everything"] - {s for w in arguments.without for s in {"document": (1, 2), "workspace": (3, 4), "corpus": (5, 6)}[w]}
     gate = fit_gate(fit, ships)
+    with torch.no_grad():  # what was not fitted gets no share, whatever it will say one day
+        for source in set(range(1 + N_SOURCES)) - ships:
+            gate[2].bias[source] = -1e4
     layer = lambda m: [[round(x, 5) for x in [*w, b]] for w, b in zip(m.weight.tolist(), m.bias.tolist())]  # noqa: E731
     with open(arguments.out, "w") as file:
         json.dump({"hidden": layer(gate[0]), "output": layer(gate[2])}, file)

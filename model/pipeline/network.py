@@ -1,6 +1,7 @@
 """The network: the llama architecture as llama.cpp runs it (RMSNorm, rotary positions, grouped KV heads, SwiGLU, tied embeddings)."""
 
 import dataclasses
+import time
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,8 @@ class Shape:
     n_kv_heads: int = 2
     d_ffn: int = 1024
     n_context: int = 1024
+    # Vectors for hashes of the last two and of the last three tokens (over-encoding, arXiv:2501.16975); a trial, export knows none.
+    n_hashed: int = 0
 
     @property
     def d_head(self) -> int:
@@ -72,6 +75,7 @@ class Network(nn.Module):
         super().__init__()
         self.shape = shape
         self.token_embd = nn.Embedding(shape.n_vocab, shape.d_model)
+        self.token_embd_hashed = nn.Embedding(shape.n_hashed, shape.d_model) if shape.n_hashed else None
         self.blk = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
         self.output_norm = nn.RMSNorm(shape.d_model, eps=NORM_EPSILON)
         self.tables = {}
@@ -82,7 +86,7 @@ class Network(nn.Module):
         for name, p in self.named_parameters():
             if p.ndim == 2:
                 small = 0.3 if name.endswith(("attn_output.weight", "ffn_down.weight")) else 0.7
-                std = 0.02 if name.startswith("token_embd") else small * p.shape[1] ** -0.5
+                std = 0.0 if "hashed" in name else 0.02 if name.startswith("token_embd") else small * p.shape[1] ** -0.5
                 with torch.no_grad():
                     p.copy_(torch.randn(p.shape, generator=g) * std)
 
@@ -92,6 +96,11 @@ class Network(nn.Module):
         if n not in self.tables:
             self.tables[n] = tuple(t.to(tokens.device) for t in rotary(n, self.shape.d_head))
         x = self.token_embd(tokens)
+        if self.token_embd_hashed:
+            hashes = tokens
+            for _ in range(2):
+                hashes = F.pad(hashes[:, :-1], (1, 0)) * 1_000_003 + tokens * 8_191 + 1
+                x = x + self.token_embd_hashed(hashes % self.shape.n_hashed)
         for block in self.blk:
             x = block(x, *self.tables[n])
         return self.output_norm(x)
@@ -99,13 +108,13 @@ class Network(nn.Module):
 
 def _cross_entropy_and_gradient(logits, targets, weights):
     """For a chunk: each target's weighted cross-entropy, and the gradient for the logits but for the target's own -weight."""
-    logits = logits.float()
+    number, logits = logits.dtype, logits.float()
     most = logits.amax(-1, keepdim=True)
     e = (logits - most).exp()
     total = e.sum(-1, keepdim=True)
     at = logits.gather(1, targets[:, None])
     loss = ((most + total.log() - at)[:, 0] * weights).sum()
-    return loss, (e * (weights[:, None] / total)).to(torch.bfloat16)
+    return loss, (e * (weights[:, None] / total)).to(number)
 
 
 _chunk = torch.compile(_cross_entropy_and_gradient, dynamic=False)
@@ -126,7 +135,7 @@ class WeightedCrossEntropy(torch.autograd.Function):
         for i in range(0, len(targets), chunk):
             h, t, w = hidden[i : i + chunk], targets[i : i + chunk], weights[i : i + chunk]
             part, gradient = _chunk(h @ embedding.T, t, w)
-            gradient[torch.arange(len(t), device=t.device), t] -= w.to(torch.bfloat16)
+            gradient[torch.arange(len(t), device=t.device), t] -= w.to(gradient.dtype)
             loss += part
             d_hidden[i : i + chunk] = gradient @ embedding
             d_embedding += gradient.T @ h
@@ -138,6 +147,21 @@ class WeightedCrossEntropy(torch.autograd.Function):
         """The gradients made in `forward`; the loss is the last thing, so `outer` is 1."""
         d_hidden, d_embedding = ctx.saved_tensors
         return d_hidden, d_embedding, None, None, None
+
+
+def number_type(device) -> torch.dtype:
+    """What a network is trained in: bfloat16 where its matrix products are at least as fast as those of float32. A CPU without
+    instructions for it takes thirty times as long."""
+    if device.type != "cpu":
+        return torch.bfloat16
+    seconds = {}
+    for number in (torch.float32, torch.bfloat16):
+        a = torch.ones(256, 256, dtype=number)
+        a @ a
+        started = time.perf_counter()
+        a @ a
+        seconds[number] = time.perf_counter() - started
+    return min(seconds, key=seconds.get)
 
 
 @torch.no_grad()

@@ -40,10 +40,11 @@ class Documents:
         for language in LANGUAGE_SHARE:
             files = []
             path = f"{folder}/{language}.{split}.jsonl"
-            for i, line in enumerate(open(path) if os.path.exists(path) else ()):
-                if i % parts == part:
-                    d = json.loads(line)
-                    files.append((d["pkg"], d["path"], d["text"]))
+            if os.path.exists(path):
+                with open(path) as lines:
+                    for line in itertools.islice(lines, part, None, parts):
+                        d = json.loads(line)
+                        files.append((d["pkg"], d["path"], d["text"]))
             if files:
                 self.by_language[language] = files
                 self.cumulative[language] = list(itertools.accumulate(min(len(f[2]), MOST_WEIGHED) for f in files))

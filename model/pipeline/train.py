@@ -1,4 +1,4 @@
-"""Trains the network, on the cores of a CPU (a process a core, bfloat16) or on one CUDA GPU; time-boxed, and resumed from its checkpoint.
+"""Trains the network, on the cores of a CPU (a process a core) or on one CUDA GPU; time-boxed, and resumed from its checkpoint.
 
     python3 -m pipeline.train --text .work/full/text --out .work/run --minutes 100
 
@@ -34,7 +34,7 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--text", required=True, help="the folder with LANGUAGE.train.jsonl and LANGUAGE.heldout.jsonl")
     p.add_argument("--tokenizer", default=os.path.join(HERE, "..", "tokenizer.json"))
-    p.add_argument("--out", required=True, help="where checkpoint.pt and log.tsv go")
+    p.add_argument("--out", required=True, help="where checkpoint.pt and log.jsonl go")
     p.add_argument("--minutes", type=float, default=100.0, help="of training in all, over all runs")
     p.add_argument("--extend", type=float, default=0.0, help="minutes to add to what a finished checkpoint was trained for")
     p.add_argument("--stop-after", type=float, default=1e9, help="minutes of this run alone; the schedule still spans --minutes")
@@ -52,6 +52,7 @@ def arguments():
     p.add_argument("--decay", type=float, default=0.45, help="the share of the time over which the rate falls")
     p.add_argument("--rate", type=float, default=0.02, help="Muon's learning rate")
     p.add_argument("--neighbours", type=float, default=0.2, help="the share of samples with a chunk of a neighbour file")
+    p.add_argument("--hashed", type=int, default=0, help="vectors for hashed n-grams at the input, a trial (FIGURES.md)")
     p.add_argument("--start-from", help="a GGUF of fewer layers and the same widths, whose weights this network begins with")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--check-every", type=int, default=500, help="steps between checkpoints and held-out losses")
@@ -91,6 +92,8 @@ def grow_from(model: network.Network, path: str) -> None:
     place = {i * n_new // n_old: i for i in range(n_old)}
     for name, p in model.named_parameters():
         parts = name.split(".")
+        if name.startswith("token_embd_hashed"):
+            continue
         if parts[0] == "blk" and int(parts[1]) not in place:
             if name.endswith(("attn_output.weight", "ffn_down.weight")):
                 p.zero_()
@@ -101,10 +104,10 @@ def grow_from(model: network.Network, path: str) -> None:
         p.copy_(tensors[old])
 
 
-def orthogonalised(g):
+def orthogonalised(g, number):
     """Newton-Schulz iterations towards the nearest orthogonal matrix (Muon, Keller Jordan 2024)."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = g.bfloat16()
+    x = g.to(number)
     if turned := x.shape[0] > x.shape[1]:
         x = x.T
     x = x / (x.norm() + 1e-7)
@@ -115,7 +118,7 @@ def orthogonalised(g):
 
 
 @torch.no_grad()
-def update(layout, rank, ranks, weights, gradients, first, second, rate, muon_rate, step):
+def update(layout, rank, ranks, weights, gradients, first, second, rate, muon_rate, step, number):
     """This process's share of one step: Muon for the matrices, Adam for embedding and norms."""
     for (_, shape, at, owner, is_matrix), p in zip(layout.places, layout.views(weights)):
         n = shape.numel()
@@ -123,7 +126,7 @@ def update(layout, rank, ranks, weights, gradients, first, second, rate, muon_ra
             g = gradients[:, at : at + n].sum(0).view(shape)
             m = first[at : at + n].view(shape)
             m.mul_(MUON_MOMENTUM).add_(g)
-            u = orthogonalised(g.add(m, alpha=MUON_MOMENTUM))
+            u = orthogonalised(g.add(m, alpha=MUON_MOMENTUM), number)
             p.mul_(1 - muon_rate * rate * MUON_DECAY).add_(u, alpha=-muon_rate * rate * max(1, shape[0] / shape[1]) ** 0.5)
         elif not is_matrix:
             a, b = at + n * rank // ranks, at + n * (rank + 1) // ranks
@@ -163,7 +166,7 @@ def main() -> None:
     ranks = 1 if cuda else a.processes or os.cpu_count()
     # Page faults of torch's large blocks cost a CPU half its time; the settings are glibc's and read at a process's start.
     os.environ.update(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_="34359738368", MALLOC_TOP_PAD_="268435456", OMP_NUM_THREADS="1" if not cuda else "8")
-    shape = network.Shape(8192, a.d_model, a.layers, a.heads, a.kv_heads, a.d_ffn)
+    shape = network.Shape(8192, a.d_model, a.layers, a.heads, a.kv_heads, a.d_ffn, n_hashed=a.hashed)
     path = f"{a.out}/checkpoint.pt"
     old = torch.load(path, weights_only=True, map_location="cpu") if os.path.exists(path) else None
     if old:
@@ -172,6 +175,7 @@ def main() -> None:
     layout = Layout(model, ranks)
     device = "cuda" if cuda else "cpu"
     make = lambda *size: torch.zeros(*size, device=device) if cuda else torch.zeros(*size).share_memory_()  # noqa: E731
+    number = network.number_type(torch.device(device))
     shared = dict(weights=make(layout.size), first=make(layout.size), second=make(layout.size), gradients=make(ranks, layout.size))
     progress = dict(step=0, seconds=0.0, tokens=0, begun_seconds=0.0, total_seconds=a.minutes * 60)
     if old:
@@ -190,14 +194,14 @@ def main() -> None:
             grow_from(model, a.start_from)
         for v, p in zip(layout.views(shared["weights"]), model.parameters()):
             v.copy_(p.detach())
-    print(f"{layout.size / 1e6:.2f}M parameters, {dataclasses.asdict(shape)}, {ranks} {device} process(es)", flush=True)
+    print(f"{layout.size / 1e6:.2f}M parameters, {dataclasses.asdict(shape)}, {ranks} {device} process(es), {number}", flush=True)
     if ranks == 1:
-        train(0, 1, a, shape, shared, progress, None)
+        train(0, 1, a, shape, number, shared, progress, None)
     else:
         context = multiprocessing.get_context("spawn")
         barrier = context.Barrier(ranks)
         stop = torch.zeros(1).share_memory_()
-        children = [context.Process(target=train, args=(r, ranks, a, shape, shared | {"stop": stop}, progress, barrier)) for r in range(ranks)]
+        children = [context.Process(target=train, args=(r, ranks, a, shape, number, shared | {"stop": stop}, progress, barrier)) for r in range(ranks)]
         for c in children:
             c.start()
         while any(c.is_alive() for c in children):
@@ -209,7 +213,7 @@ def main() -> None:
             raise SystemExit("a training process ended early; run the command again, it goes on from its checkpoint")
 
 
-def train(rank, ranks, a, shape, shared, progress, barrier):
+def train(rank, ranks, a, shape, number, shared, progress, barrier):
     """One process's part: its batches, its gradients, its share of each update."""
     device = shared["weights"].device
     torch.manual_seed(a.seed + rank)
@@ -225,7 +229,7 @@ def train(rank, ranks, a, shape, shared, progress, barrier):
                 raise SystemExit("the process that started this one is gone")
             barrier.wait(timeout=1200)
 
-    model = network.Network(shape).to(device).bfloat16()
+    model = network.Network(shape).to(device, number)
     layout = Layout(model, ranks)
     pairs = list(zip(layout.views(shared["weights"]), model.parameters(), layout.views(shared["gradients"][rank])))
 
@@ -294,17 +298,18 @@ def train(rank, ranks, a, shape, shared, progress, barrier):
             if rank == 0 and (device.type == "cpu" or step % 10 == 0):
                 losses.append(loss.item() * a.micro_batches * ranks)
         wait()
-        update(layout, rank, ranks, shared["weights"], shared["gradients"], shared["first"], shared["second"], rate, a.rate, step + 1)
+        update(layout, rank, ranks, shared["weights"], shared["gradients"], shared["first"], shared["second"], rate, a.rate, step + 1, number)
         wait()
         take_weights()
         if device.type == "cuda":  # or the next line measures how fast work is handed out, not how fast it is done
             torch.cuda.synchronize()
         step += 1
         n_tokens_seen += a.micro_batches * ranks * tokens.shape[0] * n_tokens
-        # A stopped process, a sleeping machine or a compilation is no training time.
-        durations = (durations + [time.monotonic() - start])[-21:]
-        used += min(durations[-1], 3 * statistics.median(durations))
-        if rank == 0 and used - last_report >= 30:
+        # A stopped process, a sleeping machine or a compilation, as in the first step, is no training time.
+        if step > progress["step"] + 1:
+            durations = (durations + [time.monotonic() - start])[-21:]
+            used += min(durations[-1], 3 * statistics.median(durations))
+        if rank == 0 and durations and used - last_report >= 30:
             a_step = statistics.median(durations)
             print(f"step {step} {n_tokens_seen / 1e6:.2f}M tokens, loss {np.mean(losses[-200:]):.3f}, {a.micro_batches * ranks * tokens.numel() / a_step:.0f} tokens/s, "
                   f"rate {rate:.3f}, {used / 60:.1f} of {total / 60:.0f} minutes", flush=True)  # fmt: skip

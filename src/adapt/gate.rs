@@ -11,8 +11,9 @@ use crate::generation::ModelOpinion;
 
 /// The longest and the shorter match of: the document, the workspace, the corpus.
 pub const N_SOURCES: usize = 6;
-/// What the gate is told: two numbers of the model, five of each source.
-pub const N_FEATURES: usize = 2 + 5 * N_SOURCES;
+/// What the gate is told: two numbers of the model, whether a half-typed word is completed, five numbers of
+/// each source.
+pub const N_FEATURES: usize = 3 + 5 * N_SOURCES;
 
 /// The fitted weights that ship with the model.
 static EMBEDDED: &str = include_str!("../../model/keyside-gate.json");
@@ -46,9 +47,10 @@ impl Gate {
     pub fn shares(
         &self,
         model: ModelOpinion,
+        half_typed: bool,
         sources: &[Option<Match>; N_SOURCES],
     ) -> [f32; 1 + N_SOURCES] {
-        let features = features(model, sources);
+        let features = features(model, half_typed, sources);
         let hidden: Vec<f32> =
             self.hidden.iter().map(|weights| affine(weights, &features).tanh()).collect();
         let mut shares = [0.0; 1 + N_SOURCES];
@@ -66,11 +68,16 @@ impl Gate {
 }
 
 /// What the gate is told.
-pub fn features(model: ModelOpinion, sources: &[Option<Match>; N_SOURCES]) -> [f32; N_FEATURES] {
+pub fn features(
+    model: ModelOpinion,
+    half_typed: bool,
+    sources: &[Option<Match>; N_SOURCES],
+) -> [f32; N_FEATURES] {
     let mut out = [0.0; N_FEATURES];
     out[0] = model.entropy;
     out[1] = model.top;
-    for (source, out) in sources.iter().zip(out[2..].chunks_exact_mut(5)) {
+    out[2] = f32::from(u8::from(half_typed));
+    for (source, out) in sources.iter().zip(out[3..].chunks_exact_mut(5)) {
         if let Some(found) = source {
             let top = found.next.first().map_or(0, |(_, n)| *n);
             out[0] = 1.0;
@@ -100,10 +107,10 @@ mod tests {
         let gate = Gate::embedded().expect("it parses");
         let found = Match { order: 5, next: vec![(1, 3), (2, 1)], total: 4 };
         let none: [Option<Match>; N_SOURCES] = std::array::from_fn(|_| None);
-        assert_eq!(gate.shares(OPINION, &none)[0], 1.0);
+        assert_eq!(gate.shares(OPINION, false, &none)[0], 1.0);
         let mut some = none;
         some[0] = Some(found);
-        let shares = gate.shares(OPINION, &some);
+        let shares = gate.shares(OPINION, false, &some);
         assert!(shares[1] > 0.0 && shares[2..].iter().all(|it| *it == 0.0));
         assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }

@@ -1,12 +1,9 @@
 //! Where a history of tokens occurs in a text, and what follows it there: longest match first.
 
-use crate::generation::Token;
+use crate::generation::{HalfTyped, Token};
 
 /// A match this long says all there is to say.
 pub const MAX_ORDER: usize = 12;
-/// One token says little, but where a word has been begun it says which words go on from there.
-pub const MIN_ORDER: usize = 1;
-
 /// What followed one history in one text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
@@ -21,41 +18,41 @@ pub struct Match {
 /// The longest match of the end of `history` in `text`, and the longest shorter one with at least twice
 /// its evidence: where the longest was seen once, what was seen often next to it weighs against it.
 ///
-/// `text` holds tokens; a place whose next token belongs to something else is in `borders`, sorted.
-pub fn longest_matches(text: &[Token], borders: &[usize], history: &[Token]) -> [Option<Match>; 2] {
-    let Some((&last, earlier)) = history.split_last() else { return [None, None] };
-    let within = &text[..text.len().saturating_sub(1)];
-    let mut places: Vec<usize> = (0..within.len())
-        .filter(|at| within[*at] == last && borders.binary_search(at).is_err())
-        .collect();
-    // Every order's places, longest last; orders only ever lose places.
-    let mut levels: Vec<(usize, usize)> = Vec::new();
-    let mut by_depth: Vec<Vec<usize>> = Vec::new();
-    for order in 1..=MAX_ORDER.min(history.len()) {
+/// Where a word is half typed, what others followed is no match, and a match may be of no token at all:
+/// the text's own words tell how it goes on wherever they stand.
+///
+/// `borders`, sorted, are places after which something else begins: no match reaches across one.
+pub fn longest_matches(
+    text: &[Token],
+    borders: &[usize],
+    history: &[Token],
+    half_typed: Option<&dyn HalfTyped>,
+) -> [Option<Match>; 2] {
+    let is_border = |at: usize| borders.binary_search(&at).is_ok();
+    // Of places, the index of the token before what followed. Orders only ever lose places.
+    let goes_on = |at: usize, order: usize| {
+        let back = history.len().checked_sub(order).map(|it| history[it]);
+        let before = (at + 1).checked_sub(order);
+        before.is_some_and(|it| Some(text[it]) == back && !is_border(it))
+    };
+    let all = 0..text.len().saturating_sub(1);
+    let first_order = usize::from(half_typed.is_none());
+    let mut places: Vec<usize> = match half_typed {
+        None => all.filter(|at| goes_on(*at, 1)).collect(),
+        Some(it) => all.filter(|at| it.is_spelled_by(&text[at + 1..]) && !is_border(*at)).collect(),
+    };
+    let mut by_order: Vec<Vec<usize>> = Vec::new();
+    for order in first_order..=MAX_ORDER {
         if places.is_empty() {
             break;
         }
-        let longer: Vec<usize> = match earlier.len().checked_sub(order) {
-            Some(back) => {
-                let wanted = earlier[back];
-                places
-                    .iter()
-                    .copied()
-                    .filter(|at| *at >= order && text[at - order] == wanted)
-                    .collect()
-            }
-            None => Vec::new(),
-        };
-        levels.push((order, places.len()));
-        by_depth.push(std::mem::replace(&mut places, longer));
+        let longer = places.iter().copied().filter(|at| goes_on(*at, order + 1)).collect();
+        by_order.push(std::mem::replace(&mut places, longer));
     }
-    let usable = levels.iter().rposition(|(order, _)| *order >= MIN_ORDER);
-    let Some(longest) = usable else { return [None, None] };
-    let evidence = levels[longest].1;
-    let shorter =
-        levels[..longest].iter().rposition(|(order, n)| *order >= MIN_ORDER && *n >= 2 * evidence);
-    let counted = |level: usize| counted(text, levels[level].0, &by_depth[level]);
-    [Some(counted(longest)), shorter.map(counted)]
+    let Some((longest, shorter)) = by_order.split_last() else { return [None, None] };
+    let enough = shorter.iter().rposition(|it| it.len() >= 2 * longest.len());
+    let shorter = enough.map(|at| counted(text, at + first_order, &shorter[at]));
+    [Some(counted(text, by_order.len() - 1 + first_order, longest)), shorter]
 }
 
 fn counted(text: &[Token], order: usize, places: &[usize]) -> Match {
@@ -82,7 +79,11 @@ mod tests {
     }
 
     fn shown(text: &str, history: &str) -> String {
-        let both = longest_matches(&tokens(text), &[], &tokens(history));
+        shown_of(text, history, None)
+    }
+
+    fn shown_of(text: &str, history: &str, half_typed: Option<&dyn HalfTyped>) -> String {
+        let both = longest_matches(&tokens(text), &[], &tokens(history), half_typed);
         let one = |it: &Match| {
             let next: String =
                 it.next.iter().map(|(t, n)| format!(" {}{n}", *t as u8 as char)).collect();
@@ -99,6 +100,25 @@ mod tests {
         assert_eq!(shown("bc bc", "ab"), "1: c2");
     }
 
+    struct Word(&'static str);
+
+    impl HalfTyped for Word {
+        fn is_spelled_by(&self, it: &[Token]) -> bool {
+            it.starts_with(&tokens(self.0))
+        }
+    }
+
+    #[test]
+    fn what_does_not_spell_a_half_typed_word_is_no_match() {
+        let shown = |text, history| shown_of(text, history, Some(&Word("cd")));
+        // "xa" was followed by b alone, and c is not all that was typed.
+        assert_eq!(shown("xab xac acd acd", "xa"), "1: c2");
+        assert_eq!(shown("xab ycd", "xa"), "0: c1");
+        assert_eq!(shown("xacd xcd", "xa"), "2: c1, 0: c2");
+        assert_eq!(shown("xcd", ""), "0: c1");
+        assert_eq!(shown("xac", "xa"), "");
+    }
+
     #[test]
     fn nothing_is_nothing() {
         assert_eq!(shown("", "ab"), "");
@@ -107,8 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_border_did_not_follow() {
-        let found = longest_matches(&tokens("abcabd"), &[1], &tokens("ab"));
+    fn nothing_reaches_across_a_border() {
+        let found = longest_matches(&tokens("abcabd"), &[1], &tokens("ab"), None);
         assert_eq!(found[0].as_ref().unwrap().next, [(Token::from(b'd'), 1)]);
+        // "ab|" stands before the border and " x" behind it: "b| " was never written.
+        let found = longest_matches(&tokens("ab| x"), &[2], &tokens("ab| "), None);
+        assert_eq!(found[0].as_ref().map(|it| it.order), Some(1));
     }
 }

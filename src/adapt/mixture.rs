@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::document::DocumentText;
 use crate::adapt::gate::{Gate, N_SOURCES};
 use crate::adapt::matches::{MAX_ORDER, Match, longest_matches};
-use crate::generation::{ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
+use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
 
 /// Of what followed in a source, the most frequent ones are looked at.
 const MAX_NEXT: usize = 32;
 
-/// Where a line goes on in the document and in others.
+/// Where the like of a line goes on: in the document, in others, and in the corpus.
 pub struct LineHistory {
     document: DocumentText,
     workspace: Arc<Vec<Token>>,
+    corpus: Option<(CorpusCounts, LanguageGroup)>,
     /// What stands before the generation, its last tokens: lines before the caret's, then the caret's.
     before: Vec<Token>,
     end: Token,
@@ -25,17 +27,23 @@ impl LineHistory {
     pub fn new(
         document: DocumentText,
         workspace: Arc<Vec<Token>>,
+        corpus: Option<(CorpusCounts, LanguageGroup)>,
         caret_line: &[Token],
         end: Token,
     ) -> Self {
         let lines = &document.tokens[..document.n_before];
         let mut before = lines[lines.len().saturating_sub(MAX_ORDER)..].to_vec();
         before.extend(caret_line);
-        Self { document, workspace, before, end }
+        Self { document, workspace, corpus, before, end }
     }
 
-    /// What followed the like of it. `line` and `continues_caret_line` are those of [`NextTokenCounts`].
-    pub fn look(&self, line: &[Token], continues_caret_line: bool) -> [Option<Match>; N_SOURCES] {
+    /// What followed the like of it; the arguments are those of [`NextTokenCounts`].
+    pub fn look(
+        &self,
+        line: &[Token],
+        continues_caret_line: bool,
+        half_typed: Option<&dyn HalfTyped>,
+    ) -> [Option<Match>; N_SOURCES] {
         let history = if continues_caret_line {
             [&self.before, line].concat()
         } else {
@@ -43,9 +51,14 @@ impl LineHistory {
         };
         let history = &history[history.len().saturating_sub(MAX_ORDER)..];
         let border = self.document.n_before.checked_sub(1);
-        let [long, short] = longest_matches(&self.document.tokens, border.as_slice(), history);
-        let [other_long, other_short] = longest_matches(&self.workspace, &[], history);
-        [long, short, other_long, other_short, None, None]
+        let [long, short] =
+            longest_matches(&self.document.tokens, border.as_slice(), history, half_typed);
+        let [other_long, other_short] = longest_matches(&self.workspace, &[], history, half_typed);
+        let [corpus_long, corpus_short] = match &self.corpus {
+            Some((counts, group)) => counts.longest_matches(*group, history, half_typed),
+            None => [None, None],
+        };
+        [long, short, other_long, other_short, corpus_long, corpus_short]
     }
 }
 
@@ -53,8 +66,9 @@ impl LineHistory {
 pub struct Mixture {
     pub history: LineHistory,
     pub gate: Arc<Gate>,
-    /// What a line's end is in this generation: the end token, or a line break where lines follow.
-    pub line_end: Token,
+    /// Only the rest of a line is generated. Where lines follow, a counted end is left to the model: its
+    /// vocabulary merges line breaks into what stands before them, in more ways than counts know.
+    pub one_line: bool,
 }
 
 impl NextTokenCounts for Mixture {
@@ -62,22 +76,27 @@ impl NextTokenCounts for Mixture {
         &mut self,
         line: &[Token],
         continues_caret_line: bool,
+        half_typed: Option<&dyn HalfTyped>,
         model: ModelOpinion,
     ) -> NextTokenMixture {
-        let sources = self.history.look(line, continues_caret_line);
-        let shares = self.gate.shares(model, &sources);
+        let sources = self.history.look(line, continues_caret_line, half_typed);
+        let shares = self.gate.shares(model, half_typed.is_some(), &sources);
+        let mut model_weight = shares[0];
         let mut counted: Vec<(Token, f32)> = Vec::new();
         for (source, share) in sources.iter().zip(&shares[1..]) {
             let Some(found) = source else { continue };
             for (token, n) in found.next.iter().take(MAX_NEXT) {
-                let token = if *token == self.history.end { self.line_end } else { *token };
                 let p = share * *n as f32 / found.total.max(1) as f32;
-                match counted.iter_mut().find(|it| it.0 == token) {
+                if *token == self.history.end && !self.one_line {
+                    model_weight += p;
+                    continue;
+                }
+                match counted.iter_mut().find(|it| it.0 == *token) {
                     Some(there) => there.1 += p,
-                    None => counted.push((token, p)),
+                    None => counted.push((*token, p)),
                 }
             }
         }
-        NextTokenMixture { model_weight: shares[0], counted }
+        NextTokenMixture { model_weight, counted }
     }
 }

@@ -6,10 +6,12 @@ use crate::adapt::document::text_tokens;
 use crate::generation::{Token, Tokenizer};
 use crate::text::Document;
 
-/// How much of a document is counted, in characters from its beginning.
-const MAX_CHARS: usize = 48_000;
+/// How many documents are looked at.
+pub const MAX_DOCUMENTS: usize = 16;
+/// How much of a document is counted, in characters from its beginning: some 7 ms to tokenise, once.
+pub const MAX_CHARS: usize = 20_000;
 /// How many tokens all together: looking through them takes some 30 microseconds at each token.
-const MAX_TOKENS: usize = 100_000;
+pub const MAX_TOKENS: usize = 100_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -34,11 +36,23 @@ impl OtherDocuments {
         let place = |kept: &[(Arc<Document>, Vec<Token>)], document: &Arc<Document>| {
             kept.iter().position(|(it, _)| Arc::ptr_eq(it, document))
         };
-        if let Some(new) = documents.iter().find(|it| place(&self.kept, it).is_none()) {
-            let n_chars = new.rope.len_chars().min(MAX_CHARS);
-            let text = new.rope.slice(..n_chars).to_string();
-            self.kept.push((Arc::clone(new), text_tokens(&text, end, tokenizer)));
-            changed = true;
+        // What stands behind as many tokens as are looked at is not needed.
+        let mut room = MAX_TOKENS;
+        for document in documents {
+            if room == 0 {
+                break;
+            }
+            match place(&self.kept, document) {
+                Some(at) => room = room.saturating_sub(self.kept[at].1.len()),
+                None => {
+                    let n_chars = document.rope.len_chars().min(MAX_CHARS);
+                    let text = document.rope.slice(..n_chars).to_string();
+                    let tokens = text_tokens(&text, end, tokenizer);
+                    self.kept.push((Arc::clone(document), tokens));
+                    changed = true;
+                    break;
+                }
+            }
         }
         if changed {
             let mut joined: Vec<Token> = Vec::new();

@@ -5,14 +5,11 @@ use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
-use crate::adapt::document::DocumentText;
-use crate::adapt::gate::Gate;
+use crate::adapt::corpus::LanguageGroup;
 use crate::adapt::mixture::{LineHistory, Mixture};
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{
-    CompletionRequest, GenerationError, ModelInfo, NextTokenCounts, Times, Token, Usage,
-};
+use crate::generation::{CompletionRequest, GenerationError, NextTokenCounts, Times, Usage};
 use crate::prompt::assemble::max_generated_tokens;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::finish;
@@ -105,7 +102,13 @@ pub async fn complete(
             let documents = &mut assembling.documents;
             let text = documents.around(&ask.uri, &ask.rope, ask.caret, model.end, tokenizer);
             let others = assembling.others.tokens(&ask.others, model.end, tokenizer);
-            counts(gate, text, others, &model, kept, extent)
+            let group = LanguageGroup::of(&ask.language_id, &ask.path);
+            let mut line = Vec::new();
+            tokenizer.tokenize(kept, &mut line);
+            let corpus = assembling.corpus.zip(group);
+            let history = LineHistory::new(text, others, corpus, &line, model.end);
+            let one_line = extent == Extent::Line;
+            Box::new(Mixture { history, gate, one_line }) as Box<dyn NextTokenCounts>
         });
         (prompt, counts)
     });
@@ -151,29 +154,6 @@ pub async fn complete(
     };
     record(session, &completion);
     Ok(completion)
-}
-
-/// What the document and others say of how its line goes on.
-fn counts(
-    gate: Arc<Gate>,
-    text: DocumentText,
-    others: Arc<Vec<Token>>,
-    model: &ModelInfo,
-    caret_line: &str,
-    extent: Extent,
-) -> Box<dyn NextTokenCounts> {
-    let mut line = Vec::new();
-    model.tokenizer.tokenize(caret_line, &mut line);
-    let line_end = match extent {
-        Extent::Line => model.end,
-        Extent::Block { .. } => {
-            let mut line_break = Vec::new();
-            model.tokenizer.tokenize("\n", &mut line_break);
-            line_break.first().copied().unwrap_or(model.end)
-        }
-    };
-    let history = LineHistory::new(text, others, &line, model.end);
-    Box::new(Mixture { history, gate, line_end })
 }
 
 fn nothing(

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use crate::adapt::corpus::CorpusCounts;
 use crate::adapt::gate::Gate;
 use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
@@ -139,6 +140,8 @@ pub struct Assembling {
     pub documents: RecentDocuments,
     /// The tokens of other open documents.
     pub others: OtherDocuments,
+    /// `None` where the model has other tokens than the corpus was counted in.
+    pub corpus: Option<CorpusCounts>,
 }
 
 impl Assembling {
@@ -150,6 +153,7 @@ impl Assembling {
             assembler: Assembler::new(tokenizer, model.template.clone(), budget),
             documents: RecentDocuments::default(),
             others: OtherDocuments::default(),
+            corpus: CorpusCounts::embedded_for(model),
         }
     }
 }

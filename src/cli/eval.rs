@@ -10,6 +10,7 @@ use crate::adapt::gate::Gate;
 use crate::assist::Session;
 use crate::assist::session::load_model;
 use crate::cli::setup;
+use crate::config::CompletionConfig;
 use crate::evaluate::cases::{HeldOut, Part};
 use crate::evaluate::report::{Figures, Plan, language_figures};
 use crate::evaluate::score::Scorer;
@@ -44,9 +45,13 @@ pub struct EvalArguments {
     /// The model alone, without counts.
     #[arg(long)]
     pub alone: bool,
-    /// Counts may use the package's other files as well.
+    /// Counts may use 16 of the package's other files as well, as if they were open (not for blocks and
+    /// typing).
     #[arg(long)]
     pub workspace: bool,
+    /// Without the counts of the corpus (lines only; not for blocks and typing).
+    #[arg(long)]
+    pub no_corpus: bool,
     /// Hold back what is less sure than this, while typing; the setting of the same name.
     #[arg(long)]
     pub min_confidence: Option<f64>,
@@ -76,7 +81,8 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     if let Some(model) = &arguments.model {
         model.clone_into(&mut config.model.path);
     }
-    config.completion.adapt = !arguments.alone;
+    // The same for everybody, whatever their settings are.
+    config.completion = CompletionConfig { adapt: !arguments.alone, ..Default::default() };
     config.completion.generate_ms = 60_000;
     if let Some(least) = arguments.min_confidence {
         config.completion.min_confidence = least;
@@ -108,6 +114,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     let model = load_model(&config.model, &folders.cache)?;
     let info = Arc::clone(model.info());
     let mut scorer = Scorer::new(model, gate, !arguments.alone);
+    if arguments.no_corpus {
+        scorer.forget_corpus();
+    }
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let runtime = setup::runtime()?;
@@ -116,6 +125,8 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
         name: arguments.name.clone().unwrap_or_else(|| info.name.clone()),
         n_parameters: info.n_params,
         adapt: !arguments.alone,
+        workspace: arguments.workspace,
+        corpus: scorer.has_corpus(),
         languages: Vec::new(),
     };
     setup::print(Figures::HEAD)?;

@@ -69,6 +69,7 @@ impl FakeModel {
             name: "fake".to_owned(),
             n_params: 0,
             n_vocab: 260,
+            vocabulary_hash: vocabulary.hash(),
             n_context_tokens: 4_096,
             n_threads: 1,
             template: FimTemplate {

@@ -102,6 +102,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         name: options.name.clone(),
         n_params: model.n_params(),
         n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),
+        vocabulary_hash: vocabulary.hash(),
         n_context_tokens: context.n_ctx() as usize,
         n_threads,
         end: end_of(&model, &template.ends),

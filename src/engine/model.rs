@@ -50,6 +50,7 @@ pub struct Vocabulary {
     /// Text tokens, ordered by their bytes.
     by_bytes: Vec<Token>,
     kinds: Vec<TokenKind>,
+    ends: Vec<Token>,
 }
 
 /// What a token is for.
@@ -73,7 +74,9 @@ impl Vocabulary {
             starts.push(bytes.len() as u32);
             kinds.push(kind);
         }
-        let mut this = Self { bytes, starts, by_bytes: Vec::new(), kinds };
+        let mut this = Self { bytes, starts, by_bytes: Vec::new(), kinds, ends: Vec::new() };
+        let all = 0..this.kinds.len() as Token;
+        this.ends = all.filter(|it| this.kind(*it) == TokenKind::End).collect();
         let mut by_bytes: Vec<Token> = (0..this.kinds.len() as Token)
             .filter(|token| {
                 this.kind(*token) == TokenKind::Text && !this.bytes_of(*token).is_empty()
@@ -87,6 +90,21 @@ impl Vocabulary {
     pub fn bytes_of(&self, token: Token) -> &[u8] {
         let index = token as usize;
         &self.bytes[self.starts[index] as usize..self.starts[index + 1] as usize]
+    }
+
+    /// The tokens that end a generation.
+    pub fn ends(&self) -> &[Token] {
+        &self.ends
+    }
+
+    /// FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255 behind it.
+    pub fn hash(&self) -> u64 {
+        let all = 0..self.kinds.len() as Token;
+        let texts = all.filter(|it| self.kind(*it) == TokenKind::Text);
+        let bytes = texts.flat_map(|it| self.bytes_of(it).iter().chain(&[255]));
+        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+        })
     }
 
     pub fn kind(&self, token: Token) -> TokenKind {

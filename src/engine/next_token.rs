@@ -3,13 +3,22 @@
 //! The one place where a logit becomes a probability; generating and scoring both read it here.
 
 use crate::engine::model::{TokenKind, Vocabulary};
-use crate::generation::{ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
+use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
+
+/// Each forced byte that a token leaves over makes it a tenth as likely. Without this, a line was right
+/// inside a name in 29.9% of 1,000 cases (packages for fitting, four languages) and at a token's border in
+/// 32.4% of 2,000; with a third in 31.1 and 33.1%, with a tenth in 31.0 and 33.1%, with 3% in 31.1 and
+/// 32.9%.
+const NATS_PER_BYTE_LEFT: f32 = std::f32::consts::LN_10;
 
 /// The tokens generated of the present line.
 #[derive(Debug, Default)]
 pub struct LineSoFar {
     tokens: Vec<Token>,
     after_break: bool,
+    /// The line's beginning came in one token with the break before it (`\n    `, in the vocabularies of
+    /// StarCoder and its like), so its own tokens are not known.
+    unknown: bool,
 }
 
 impl LineSoFar {
@@ -21,9 +30,42 @@ impl LineSoFar {
         if piece.contains(&b'\n') {
             self.tokens.clear();
             self.after_break = true;
+            self.unknown = !piece.ends_with(b"\n");
         } else {
             self.tokens.push(token);
         }
+    }
+}
+
+/// Bytes that the text has to go on with, and the tokens that can spell them or a beginning of them.
+struct Forced<'a> {
+    vocabulary: &'a Vocabulary,
+    bytes: &'a [u8],
+    tokens: Vec<Token>,
+    /// By token, whether it is one of them: a text of 100,000 tokens is looked through at a key.
+    may_come: Vec<bool>,
+}
+
+impl Forced<'_> {
+    fn may_come(&self, token: Token) -> bool {
+        self.may_come.get(token as usize).is_some_and(|it| *it)
+    }
+}
+
+impl HalfTyped for Forced<'_> {
+    fn is_spelled_by(&self, tokens: &[Token]) -> bool {
+        let mut left = self.bytes;
+        if !tokens.first().is_some_and(|it| self.may_come(*it)) {
+            return false;
+        }
+        for token in tokens {
+            let piece = self.vocabulary.bytes_of(*token);
+            match left.strip_prefix(piece) {
+                Some(rest) if !rest.is_empty() && !piece.is_empty() => left = rest,
+                _ => return piece.starts_with(left),
+            }
+        }
+        false
     }
 }
 
@@ -31,20 +73,22 @@ impl LineSoFar {
 pub struct NextToken<'a> {
     vocabulary: &'a Vocabulary,
     logits: &'a [f32],
-    /// The text has to go on with these bytes.
-    forced: &'a [u8],
-    /// The likeliest token by the model alone, among those that are allowed.
+    /// `None`: all tokens that are no markers may come.
+    forced: Option<Forced<'a>>,
+    /// The likeliest token by the model alone.
     model_best: Option<Token>,
-    /// The highest logit, and the logarithm of the sum of what the others are of it.
+    /// The highest score, and the logarithm of the sum of what the others are of it.
     highest: f32,
     log_sum: f32,
     opinion: ModelOpinion,
     mixture: NextTokenMixture,
-    /// What all allowed tokens have together.
-    allowed_sum: f32,
+    /// What all tokens have together.
+    sum: f32,
 }
 
 impl<'a> NextToken<'a> {
+    /// `forced` are bytes that the text has to go on with: then all that is said here is of the tokens
+    /// that can spell them.
     pub fn new(
         vocabulary: &'a Vocabulary,
         logits: &'a [f32],
@@ -52,51 +96,73 @@ impl<'a> NextToken<'a> {
         line: &LineSoFar,
         counts: Option<&mut (dyn NextTokenCounts + 'static)>,
     ) -> Self {
-        let best = |tokens: &mut dyn Iterator<Item = Token>| {
-            let mut best: Option<Token> = None;
-            for token in tokens {
-                if best.is_none_or(|best| logits[token as usize] > logits[best as usize]) {
-                    best = Some(token);
-                }
-            }
-            best
+        let forced = (!forced.is_empty()).then(|| {
+            let known = |it: &Token| (*it as usize) < logits.len();
+            let tokens: Vec<Token> = vocabulary.tokens_for(forced).filter(known).collect();
+            let mut may_come = vec![false; logits.len()];
+            tokens.iter().for_each(|it| may_come[*it as usize] = true);
+            Forced { vocabulary, bytes: forced, tokens, may_come }
+        });
+        let by_score = |a: &Token, b: &Token| {
+            score(logits, forced.as_ref(), *a).total_cmp(&score(logits, forced.as_ref(), *b))
         };
         let all = 0..logits.len() as Token;
-        let mut usable = all.filter(|it| vocabulary.kind(*it) != TokenKind::Never);
-        let usable_best = best(&mut usable);
-        let highest = usable_best.map_or(0.0, |it| logits[it as usize]);
-        let model_best =
-            if forced.is_empty() { usable_best } else { best(&mut vocabulary.tokens_for(forced)) };
+        let model_best = match &forced {
+            None => all.filter(|it| vocabulary.kind(*it) != TokenKind::Never).max_by(by_score),
+            Some(forced) => forced.tokens.iter().copied().max_by(by_score),
+        };
+        let highest = model_best.map_or(0.0, |it| score(logits, forced.as_ref(), it));
         let mut sum = 0.0;
         let mut weighted = 0.0;
-        for logit in logits {
+        let mut add = |logit: f32| {
             let below = logit - highest;
             let e = below.exp();
             sum += e;
-            weighted += e * below;
+            // Nothing times minus infinity is not a number.
+            weighted += if e > 0.0 { e * below } else { 0.0 };
+        };
+        match &forced {
+            None => logits.iter().for_each(|it| add(*it)),
+            Some(it) => it.tokens.iter().for_each(|token| add(score(logits, Some(it), *token))),
         }
+        // A model that fails can give logits that are no numbers; then there is no next token.
+        let is_sound = highest.is_finite() && sum.is_finite();
         let mut this = Self {
             vocabulary,
             logits,
             forced,
-            model_best,
+            model_best: model_best.filter(|_| is_sound),
             highest,
             log_sum: sum.ln(),
             opinion: ModelOpinion { entropy: sum.ln() - weighted / sum, top: 1.0 / sum },
             mixture: NextTokenMixture { model_weight: 1.0, counted: Vec::new() },
-            allowed_sum: 1.0,
+            sum: 1.0,
         };
-        if let Some(counts) = counts {
-            let mut mixture = counts.next(&line.tokens, !line.after_break, this.opinion);
+        if let Some(counts) = counts.filter(|_| this.model_best.is_some() && !line.unknown) {
+            let half_typed = this.half_typed();
+            let mut mixture =
+                counts.next(&line.tokens, !line.after_break, half_typed, this.opinion);
+            for (token, _) in &mut mixture.counted {
+                *token = this.as_the_model_ends(*token);
+            }
             mixture.counted.retain(|(token, _)| this.is_allowed(*token));
-            this.mixture = mixture;
-        }
-        if !forced.is_empty() {
-            let model = this.allowed_by_model();
-            let counted: f32 = this.mixture.counted.iter().map(|(_, p)| p).sum();
-            this.allowed_sum = this.mixture.model_weight * model + counted;
+            let counted: f32 = mixture.counted.iter().map(|(_, p)| p).sum();
+            // All of it is lost where counts are sure of what may not come.
+            if mixture.model_weight + counted > f32::EPSILON {
+                this.sum = mixture.model_weight + counted;
+                this.mixture = mixture;
+            }
         }
         this
+    }
+
+    /// Of several tokens that end a generation the model means one, and counts know only of one.
+    fn as_the_model_ends(&self, token: Token) -> Token {
+        let ends = self.vocabulary.ends();
+        let by_logit = |a: &&Token, b: &&Token| {
+            self.logits[**a as usize].total_cmp(&self.logits[**b as usize])
+        };
+        if ends.contains(&token) { *ends.iter().max_by(by_logit).unwrap_or(&token) } else { token }
     }
 
     /// The model's opinion, before anything is mixed in.
@@ -104,43 +170,44 @@ impl<'a> NextToken<'a> {
         self.opinion
     }
 
-    /// The tokens that the model alone finds likeliest, whatever is forced, likeliest first.
+    /// What has to be spelled, where a half-typed word is completed.
+    pub fn half_typed(&self) -> Option<&dyn HalfTyped> {
+        self.forced.as_ref().map(|it| it as _)
+    }
+
+    /// The tokens that the model alone finds likeliest, likeliest first.
     pub fn top_by_model(&self, n: usize) -> Vec<Token> {
-        let mut tokens: Vec<Token> = (0..self.logits.len() as Token).collect();
+        let all = 0..self.logits.len() as Token;
+        let mut tokens: Vec<Token> = all.filter(|it| self.is_allowed(*it)).collect();
         let n = n.min(tokens.len());
-        let by_logit =
-            |a: &Token, b: &Token| self.logits[*b as usize].total_cmp(&self.logits[*a as usize]);
+        let by_score = |a: &Token, b: &Token| self.score(*b).total_cmp(&self.score(*a));
         if n > 0 {
-            tokens.select_nth_unstable_by(n - 1, by_logit);
+            tokens.select_nth_unstable_by(n - 1, by_score);
         }
         tokens.truncate(n);
-        tokens.sort_by(by_logit);
+        tokens.sort_by(by_score);
         tokens
     }
 
-    /// What the model alone gives to everything that is allowed.
-    pub fn allowed_by_model(&self) -> f32 {
-        if self.forced.is_empty() {
-            return 1.0;
-        }
-        self.vocabulary.tokens_for(self.forced).map(|it| self.by_model(it)).sum()
-    }
-
-    /// What the model alone gives a token, whatever is forced.
+    /// What the model alone gives a token that may come.
     pub fn by_model(&self, token: Token) -> f32 {
-        (self.logits[token as usize] - self.highest - self.log_sum).exp()
+        (self.score(token) - self.highest - self.log_sum).exp()
     }
 
-    /// The probability of a token among those that are allowed.
+    fn score(&self, token: Token) -> f32 {
+        score(self.logits, self.forced.as_ref(), token)
+    }
+
+    /// The probability of a token.
     pub fn probability(&self, token: Token) -> f32 {
-        if !self.is_allowed(token) || self.allowed_sum <= 0.0 {
+        if !self.is_allowed(token) {
             return 0.0;
         }
         let counted = self.mixture.counted.iter().find(|it| it.0 == token).map_or(0.0, |it| it.1);
-        ((self.mixture.model_weight * self.by_model(token) + counted) / self.allowed_sum).min(1.0)
+        ((self.mixture.model_weight * self.by_model(token) + counted) / self.sum).min(1.0)
     }
 
-    /// The likeliest allowed token, or `None` where nothing can spell what is forced.
+    /// The likeliest token, or `None` where nothing can spell what is forced.
     pub fn likeliest(&self) -> Option<Token> {
         let mut best = self.model_best?;
         let mut highest = self.probability(best);
@@ -155,16 +222,73 @@ impl<'a> NextToken<'a> {
 
     /// Whether the text may go on with this token.
     pub fn is_allowed(&self, token: Token) -> bool {
-        if token as usize >= self.logits.len() {
-            return false;
+        match &self.forced {
+            Some(forced) => forced.may_come(token),
+            None => {
+                (token as usize) < self.logits.len()
+                    && self.vocabulary.kind(token) != TokenKind::Never
+            }
         }
-        let kind = self.vocabulary.kind(token);
-        if self.forced.is_empty() {
-            return kind != TokenKind::Never;
-        }
-        let piece = self.vocabulary.bytes_of(token);
-        kind == TokenKind::Text
-            && !piece.is_empty()
-            && (piece.starts_with(self.forced) || self.forced.starts_with(piece))
+    }
+}
+
+/// A token's logit, less for one that spells only a beginning of what is forced: it would have to be
+/// followed by the rest, and how likely that is only another decode could tell.
+fn score(logits: &[f32], forced: Option<&Forced>, token: Token) -> f32 {
+    let logit = logits[token as usize];
+    forced.map_or(logit, |forced| {
+        let n_spelled = forced.vocabulary.bytes_of(token).len();
+        logit - forced.bytes.len().saturating_sub(n_spelled) as f32 * NATS_PER_BYTE_LEFT
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIECES: [&str; 6] = ["(", "(res", "(result", "ult", "ume", "x"];
+
+    fn vocabulary() -> Vocabulary {
+        Vocabulary::new(PIECES.map(|it| (it, TokenKind::Text)))
+    }
+
+    fn token(piece: &str) -> Token {
+        PIECES.iter().position(|it| *it == piece).expect("a piece") as Token
+    }
+
+    #[test]
+    fn a_beginning_of_what_is_forced_counts_less_than_all_of_it() {
+        let vocabulary = vocabulary();
+        let line = LineSoFar::default();
+        let best = |forced: &[u8], logits: &[f32]| {
+            let next = NextToken::new(&vocabulary, logits, forced, &line, None);
+            let all = (0..6).map(|it| next.probability(it)).sum::<f32>();
+            assert!((all - 1.0).abs() < 1e-5, "{all}");
+            PIECES[next.likeliest().expect("one spells it") as usize]
+        };
+        // e^3 is twenty times as likely; two bytes left over are a hundredth.
+        let logits = [0.0, 4.0, 1.0, 0.0, 0.0, 9.0];
+        assert_eq!(best(b"", &logits), "x");
+        assert_eq!(best(b"(res", &logits), "(res");
+        assert_eq!(best(b"(resul", &logits), "(result");
+        assert_eq!(best(b"(resu", &[0.0, 4.0, 1.5, 0.0, 0.0, 0.0]), "(res");
+        assert_eq!(best(b"(resum", &logits), "(res");
+    }
+
+    #[test]
+    fn tokens_that_spell_what_is_forced() {
+        let vocabulary = vocabulary();
+        let line = LineSoFar::default();
+        let next = NextToken::new(&vocabulary, &[0.0; 6], b"(resu", &line, None);
+        let forced = next.half_typed().expect("something is forced");
+        let spells = |pieces: &[&str]| {
+            forced.is_spelled_by(&pieces.iter().map(|it| token(it)).collect::<Vec<_>>())
+        };
+        assert!(spells(&["(result"]) && spells(&["(result", "x"]));
+        assert!(spells(&["(res", "ult"]) && spells(&["(res", "ume", "x"]));
+        assert!(!spells(&["(res", "x"]) && !spells(&["x"]) && !spells(&["(", "x"]));
+        // What follows is not known.
+        assert!(!spells(&["(res"]) && !spells(&[]));
+        assert!(NextToken::new(&vocabulary, &[0.0; 6], b"", &line, None).half_typed().is_none());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A line is one position: `case`, `package`, `fit` (for fitting, or for measuring), `kind` of caret,
 //! `features` (as `adapt::gate` makes them), `allowed` (what the model and each source give to all tokens
-//! that may come, which is less than 1 while a half-typed word is completed), `target` (an index), and
+//! that may come, which is less than 1 where a source keeps only the most frequent), `target` (an index), and
 //! `opinions`, for the model and each source the probability of each of a few dozen tokens.
 
 use serde::Serialize;
@@ -30,9 +30,10 @@ pub struct PositionRecord<'a> {
 }
 
 impl<'a> PositionRecord<'a> {
-    pub fn new(case: usize, package: &'a str, kind: &'a str, position: &Position) -> Self {
+    /// `None` where the right token is not one that may come.
+    pub fn new(case: usize, package: &'a str, kind: &'a str, position: &Position) -> Option<Self> {
         let Position { next, history, line, target } = position;
-        let sources = history.look(line, true);
+        let sources = history.look(line, true, next.half_typed());
         let mut tokens: Vec<Token> = vec![*target];
         tokens.extend(next.top_by_model(TOP_OF_MODEL));
         for found in sources.iter().flatten() {
@@ -41,8 +42,9 @@ impl<'a> PositionRecord<'a> {
         tokens.retain(|it| next.is_allowed(*it));
         tokens.sort_unstable();
         tokens.dedup();
+        let target = tokens.binary_search(target).ok()?;
         let mut opinions = vec![tokens.iter().map(|it| next.by_model(*it)).collect::<Vec<f32>>()];
-        let mut allowed = vec![next.allowed_by_model()];
+        let mut allowed = vec![1.0];
         for source in &sources {
             let total = source.as_ref().map_or(1, |it| it.total.max(1)) as f32;
             let counted = |token: Token| {
@@ -55,15 +57,15 @@ impl<'a> PositionRecord<'a> {
             allowed.push(sum as f32 / total);
         }
         debug_assert_eq!(opinions.len(), 1 + N_SOURCES);
-        Self {
+        Some(Self {
             case,
             package,
             fit: Part::of(package) == Part::Fit,
             kind,
-            features: features(next.opinion(), &sources).to_vec(),
+            features: features(next.opinion(), next.half_typed().is_some(), &sources).to_vec(),
             allowed,
-            target: tokens.binary_search(target).unwrap_or_default(),
+            target,
             opinions,
-        }
+        })
     }
 }

@@ -7,6 +7,7 @@ use ropey::Rope;
 use serde::Serialize;
 
 use crate::adapt::document::text_tokens;
+use crate::adapt::others::{MAX_CHARS, MAX_DOCUMENTS, MAX_TOKENS};
 use crate::assist::typist::{Typist, n_spared};
 use crate::assist::{CompletionAsk, Session, complete};
 use crate::evaluate::cases::{
@@ -19,8 +20,6 @@ use crate::stdx::milliseconds;
 
 /// Lines that are typed at a stretch.
 const TYPED_LINES: usize = 12;
-/// Most tokens of other files that counts are given.
-const WORKSPACE_TOKENS: usize = 250_000;
 const SEED: u64 = 20_261_121;
 
 /// How much is asked, a language.
@@ -85,6 +84,8 @@ pub struct Figures {
     pub name: String,
     pub n_parameters: u64,
     pub adapt: bool,
+    pub workspace: bool,
+    pub corpus: bool,
     pub languages: Vec<LanguageFigures>,
 }
 
@@ -124,7 +125,10 @@ pub fn language_figures(
             let score = scorer.line(&case, &mut |position| {
                 let Some(file) = &mut positions else { return };
                 let name = ["boundary", "inside_name", "whole_line"][kind];
-                let record = PositionRecord::new(4 * number + caret, package, name, &position);
+                let case = 4 * number + caret;
+                let Some(record) = PositionRecord::new(case, package, name, &position) else {
+                    return;
+                };
                 let line = serde_json::to_string(&record).map_err(std::io::Error::from);
                 if let Err(error) = line.and_then(|it| writeln!(file, "{it}")) {
                     failed = Some(format!("the positions can't be written ({error})"));
@@ -271,17 +275,19 @@ impl Workspaces {
         let key = site.package.as_ptr();
         if !self.made.iter().any(|it| it.0 == key) {
             let tokenizer = self.info.tokenizer.as_ref();
-            let tokens = |it: &SourceFile| text_tokens(&it.text, self.info.end, tokenizer);
+            let tokens = |it: &SourceFile| {
+                let text: String = it.text.chars().take(MAX_CHARS).collect();
+                text_tokens(&text, self.info.end, tokenizer)
+            };
             self.made.push((key, site.package.iter().map(tokens).collect()));
         }
         let files = self.made.iter().find(|it| it.0 == key).map_or(&[][..], |it| &it.1);
         let mut all = Vec::new();
-        let others = files.iter().skip(site.file + 1).chain(&files[..site.file.min(files.len())]);
+        let after = files.iter().skip(site.file + 1);
+        let others = after.chain(&files[..site.file.min(files.len())]).take(MAX_DOCUMENTS);
         for tokens in others {
-            if all.len() + tokens.len() > WORKSPACE_TOKENS {
-                break;
-            }
-            all.extend(tokens);
+            let room = MAX_TOKENS - all.len();
+            all.extend(&tokens[..tokens.len().min(room)]);
         }
         Arc::new(all)
     }
@@ -294,13 +300,23 @@ impl Figures {
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
+    fn with(&self) -> &'static str {
+        match (self.adapt, self.workspace, self.corpus) {
+            (false, _, _) => "",
+            (true, false, false) => " + counts of the document",
+            (true, true, false) => " + counts of the document and 16 others",
+            (true, false, true) => " + counts of the document and the corpus",
+            (true, true, true) => " + counts of the document, 16 others and the corpus",
+        }
+    }
+
     /// A row a language.
     pub fn rows(&self) -> String {
         let percent = |it: f64| format!("{:.1}%", it * 100.0);
         let mut out = String::new();
         for it in &self.languages {
             let row = [
-                format!("{}{}", self.name, if self.adapt { " + counts" } else { "" }),
+                format!("{}{}", self.name, self.with()),
                 it.language.clone(),
                 it.rest_of_line.n.to_string(),
                 format!("{:.3}", it.bits_per_byte),

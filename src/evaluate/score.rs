@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
+use crate::adapt::corpus::LanguageGroup;
 use crate::adapt::gate::Gate;
 use crate::adapt::mixture::{LineHistory, Mixture};
 use crate::assist::session::Assembling;
@@ -73,6 +74,15 @@ impl Scorer {
         Self { model, resident: Resident::default(), assembling, gate, adapt }
     }
 
+    /// Leaves out the counts of the corpus.
+    pub fn forget_corpus(&mut self) {
+        self.assembling.corpus = None;
+    }
+
+    pub fn has_corpus(&self) -> bool {
+        self.assembling.corpus.is_some()
+    }
+
     pub fn model(&self) -> &dyn Model {
         self.model.as_ref()
     }
@@ -101,10 +111,11 @@ impl Scorer {
         let prompt = self.assembling.assembler.assemble(&case.uri, case.path, &excerpt, kept);
         let documents = &mut self.assembling.documents;
         let text = documents.around(&case.uri, &rope, caret, info.end, info.tokenizer.as_ref());
-        let history =
-            LineHistory::new(text, Arc::clone(&case.workspace), &tokenize(kept), info.end);
+        let corpus = self.assembling.corpus.zip(LanguageGroup::of("", case.path));
+        let workspace = Arc::clone(&case.workspace);
+        let history = LineHistory::new(text, workspace, corpus, &tokenize(kept), info.end);
         let gate = Arc::clone(&self.gate);
-        let mut mixture = Mixture { history, gate, line_end: info.end };
+        let mut mixture = Mixture { history, gate, one_line: true };
         let adapt = self.adapt;
 
         let mut right = tokenize(&format!("{forced}{}", case.rest));

@@ -11,13 +11,11 @@ use std::sync::Arc;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
+use crate::adapt::others::MAX_DOCUMENTS;
 use crate::assist::{self, Completion, CompletionAsk};
 use crate::generation::GenerationError;
 use crate::lsp::server::Server;
 use crate::text::{Document, World};
-
-/// Other open documents that are looked at.
-const MAX_OTHERS: usize = 16;
 
 /// Completes at a caret of a document of the request's world. `None`: nothing to show.
 async fn complete_at(
@@ -40,7 +38,7 @@ async fn complete_at(
         caret,
         explicit,
         arrival: world.arrival,
-        others: world.others(document, MAX_OTHERS),
+        others: world.others(document, MAX_DOCUMENTS),
         cold: false,
     };
     match assist::complete(&server.session, ask).await {

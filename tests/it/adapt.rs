@@ -5,6 +5,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use keyside::adapt::corpus::{CorpusCounts, LanguageGroup};
+use keyside::assist::session::load_model;
+use keyside::config::ModelConfig;
+use keyside::engine::fake::{FakeModel, FakeScript};
+use keyside::engine::model::Model;
+
 use crate::support::{Client, TempFolder, repository};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
@@ -55,6 +61,31 @@ async fn other_open_documents_of_the_language_tell_too() {
     client.notify("textDocument/didClose", json!({"textDocument": {"uri": beside}}));
     assert_eq!(client.ghost(URI, 1, 36).await.map(|it| it.text), alone);
     client.assert_no_faults();
+}
+
+#[test]
+fn the_corpus_knows_what_a_language_says_again_and_again() {
+    let home = TempFolder::new();
+    let model = load_model(&ModelConfig::default(), &home.0).unwrap();
+    let info = model.info();
+    let counts = CorpusCounts::embedded_for(info).expect("counts of the built-in model's tokens");
+    let likeliest = |path: &str, text: &str| {
+        let mut history = Vec::new();
+        info.tokenizer.tokenize(text, &mut history);
+        let group = LanguageGroup::of("", path).expect("a language of the corpus");
+        let [longest, _] = counts.longest_matches(group, &history, None);
+        let (token, _) = longest.expect("it occurs").next[0];
+        String::from_utf8_lossy(model.vocabulary().bytes_of(token)).into_owned()
+    };
+    assert_eq!(likeliest("a.rs", "use std::collections"), "::");
+    assert_eq!(likeliest("a.rs", "    #[derive(Debug,"), " Clone");
+    assert_eq!(likeliest("a.py", "if __name__ =="), " \"__");
+    assert_eq!(likeliest("a.ts", "export default"), " function");
+    assert_eq!(likeliest("a.js", "module.exports"), " =");
+    assert!(LanguageGroup::of("", "a.txt").is_none());
+    assert_eq!(LanguageGroup::of("typescriptreact", "untitled"), Some(LanguageGroup::Script));
+    let other = FakeModel::new(FakeScript::saying(""));
+    assert!(CorpusCounts::embedded_for(other.info()).is_none(), "another model has other tokens");
 }
 
 /// `keyside eval` on a few files of keyside's own, in `home`.
@@ -113,8 +144,9 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     let first = without_engine(first);
     assert_eq!(first, without_engine(evaluate(&home, &[])));
     let alone = without_engine(evaluate(&home, &["--alone"]));
+    let no_corpus = without_engine(evaluate(&home, &["--no-corpus"]));
     let bits = |figures: &Value| figures["languages"][0]["bits_per_byte"].as_f64().unwrap();
-    assert!(bits(&first) < bits(&alone), "{first} {alone}");
+    assert!(bits(&first) < bits(&no_corpus) && bits(&no_corpus) < bits(&alone), "{first} {alone}");
     assert!(bits(&first) > 0.01, "{first}");
     let rust = &first["languages"][0];
     assert_eq!(rust["rest_of_line"]["n"], 24);
@@ -128,7 +160,7 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
         assert_eq!(opinions.len(), 7);
         let target = position["target"].as_u64().unwrap() as usize;
         assert!(opinions[0][target].as_f64().unwrap() > 0.0, "{line}");
-        assert_eq!(position["features"].as_array().unwrap().len(), 32);
+        assert_eq!(position["features"].as_array().unwrap().len(), 33);
     }
 }
 

@@ -134,7 +134,7 @@ async fn nothing_is_left_behind_but_the_cache_and_no_source_text_anywhere() {
     let mut names: Vec<String> = files.iter().map(|it| name(it)).collect();
     names.sort();
     assert_eq!(names.len(), 2, "{names:?}");
-    assert!(names[0].starts_with("keyside-nano-v0-") && names[0].ends_with(".gguf"), "{names:?}");
+    assert!(names[0].starts_with("keyside-nano-v1-") && names[0].ends_with(".gguf"), "{names:?}");
     // The log of this test; the program itself writes to stderr only.
     assert_eq!(names[1], "stderr.log");
     for file in files {

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Shell.
     ("assist", &["stdx", "text", "fim", "generation", "config", "prompt", "adapt", "engine"]),
     ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
-    ("lsp", &["stdx", "text", "generation", "config", "engine", "assist"]),
+    ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "assist"]),
     (
         "cli",
         &["stdx", "text", "generation", "config", "adapt", "engine", "assist", "evaluate", "lsp"],
