@@ -3,7 +3,7 @@
     python3 model/run.py --setting small --keyside target/release/keyside
 
 Every step is skipped if its output is there and newer than its inputs; `--only STEP` and `--from STEP` run steps again. `small` is a
-network of a minute on two cores, from a small corpus, to see that everything works; `cpu` is the model as it is shipped; `gpu` is for
+network of one to six minutes on two cores, from a small corpus, to see that everything works; `cpu` is the model as it is shipped; `gpu` is for
 a machine with a CUDA GPU (GPU.md).
 """
 

@@ -20,9 +20,11 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 from pipeline import copies, corpus, filters, near_duplicates  # noqa: E402
 
 try:
-    from pipeline import samples
+    import numpy as np
+
+    from pipeline import counts, samples
 except ImportError:  # the tokenizers package; numpy is enough for all other tests
-    samples = None
+    counts = samples = None
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 NAMES = "alpha beta gamma delta width height offset cursor buffer reader writer token parser index range count total limit entry state".split()
@@ -325,6 +327,30 @@ class Copies(unittest.TestCase):
             found = copies.find(suggestions, folder)
             self.assertEqual([(f["suggestion"], f["path"]) for f in found], [(0, "some/lib.rs")])
             self.assertEqual(copies.TOKEN.findall(found[0]["copied"]), long)
+
+
+
+@unittest.skipUnless(counts, "needs the package tokenizers")
+class Counts(unittest.TestCase):
+    def test_what_one_package_says_alone_is_not_counted(self):
+        shared, own = [10, 11, 12, 13, 14], [20, 21, 22, 23, 24]
+        tokens, files, packages = [], [], []
+        for number in range(6):  # files 0 to 2 in package 0, the others in a package each
+            text = shared + [counts.END] + (own if number < 3 else [30 + number]) * 4 + [counts.END]
+            tokens += text
+            files += [number] * len(text)
+            packages += [max(0, number - 2)] * len(text)
+        stream = np.array(tokens, np.uint16), np.array(files, np.int32), np.array(packages, np.int32)
+        with contextlib.redirect_stdout(io.StringIO()):
+            context, token, code = counts.entries_of(*stream, 0, 1000)
+        followers = set(token[token != counts.TOTAL].tolist())
+        self.assertTrue({11, 12, 13, 14, counts.END} <= followers, followers)
+        self.assertFalse(followers & set(own), followers)
+        packed = counts.pack(context, token, code, 7)
+        self.assertEqual(packed[:16], b"KSCOUNT1" + (7).to_bytes(8, "little"))
+        n_log2, n_entries = (int.from_bytes(packed[at : at + 4], "little") for at in (16, 20))
+        self.assertEqual(len(packed), 24 + 4 * ((1 << n_log2) + 1 + n_entries))
+        self.assertEqual(n_entries, len(token))
 
 
 if __name__ == "__main__":
