@@ -60,7 +60,7 @@ impl Default for CompletionConfig {
             max_tokens: 64,
             max_lines: 8,
             generate_ms: 500,
-            min_confidence: 0.35,
+            min_confidence: 0.45,
             adapt: true,
         }
     }

@@ -33,6 +33,8 @@ def read_checkpoint(path: str):
     """The shape of the network in a checkpoint, and its parameters by their GGUF names as F32 arrays."""
     kept = torch.load(path, weights_only=True, map_location="cpu")
     shape = network.Shape(**kept["shape"])
+    if shape.n_hashed:
+        raise SystemExit(f"{path} has vectors for hashed n-grams, which no GGUF reader knows; train without --hashed")
     layout = train.Layout(network.Network(shape), 1)
     if layout.size != kept["weights"].numel():
         raise SystemExit(f"{path} holds {kept['weights'].numel()} weights, a network of its shape has {layout.size}")

@@ -198,8 +198,8 @@ async fn a_caret_inside_an_identifier_completes_it() {
 async fn what_was_generated_is_kept_when_it_is_accepted() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
-    let text = "fn a() {\n    let first = map.get(1).unwrap();\n    let second = \
-                map.get(2).unwrap();\n    let third = map.get(\n}\n";
+    let text = "fn a() {\n    let first = map.get(key).unwrap();\n    let second = \
+                map.get(key).unwrap();\n    let third = map.get(\n}\n";
     client.open(URI, text);
     let ghost = client.ghost(URI, 3, 24).await.expect("ghost text");
     let added = &ghost.text[(24 - ghost.start as usize)..];
