@@ -118,10 +118,11 @@ fn line_tokens(line: RopeSlice, end: Token, tokenizer: &dyn Tokenizer, into: &mu
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    struct Bytes;
+    /// A token a byte.
+    pub(in crate::adapt) struct Bytes;
 
     impl Tokenizer for Bytes {
         fn tokenize(&self, text: &str, into: &mut Vec<Token>) {

@@ -72,17 +72,7 @@ mod tests {
     use ropey::Rope;
 
     use super::*;
-
-    struct Bytes;
-
-    impl Tokenizer for Bytes {
-        fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
-            into.extend(text.bytes().map(Token::from));
-        }
-        fn splits_at_lines(&self) -> bool {
-            true
-        }
-    }
+    use crate::adapt::document::tests::Bytes;
 
     fn document(text: &str) -> Arc<Document> {
         Arc::new(Document {
