@@ -136,7 +136,7 @@ def entries_of(tokens, files, packages, group: int, most: int):
             key_lower = mix((lower[2][place] + tokens[place + 1].astype(np.uint64) + np.uint64(1)) * GOLDEN) >> np.uint64(POSITION_BITS)
             at = np.minimum(np.searchsorted(lower[0], key_lower), len(lower[0]) - 1)
             p_lower = np.where(lower[0][at] == key_lower, lower[1][at], 1e-3)
-        lower = (key, p, hashes.copy())
+        lower = (key, p, hashes)
         context, token = hashes[place], tokens[place + 1]
         by_context = np.lexsort((-n, context))
         context, token, n, total, p, p_lower = (x[by_context] for x in (context, token, n, total, p, p_lower))

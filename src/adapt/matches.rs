@@ -4,6 +4,7 @@ use crate::generation::{HalfTyped, Token};
 
 /// A match this long says all there is to say.
 pub const MAX_ORDER: usize = 12;
+
 /// What followed one history in one text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
-use crate::adapt::corpus::LanguageGroup;
-use crate::adapt::mixture::{LineHistory, Mixture};
+use crate::adapt::mixture::Mixture;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
 use crate::generation::{CompletionRequest, GenerationError, NextTokenCounts, Times, Usage};
@@ -99,14 +98,9 @@ pub async fn complete(
         let prompt = assembling.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept);
         let counts = gate.map(|gate| {
             let tokenizer = model.tokenizer.as_ref();
-            let documents = &mut assembling.documents;
-            let text = documents.around(&ask.uri, &ask.rope, ask.caret, model.end, tokenizer);
             let others = assembling.others.tokens(&ask.others, model.end, tokenizer);
-            let group = LanguageGroup::of(&ask.language_id, &ask.path);
-            let mut line = Vec::new();
-            tokenizer.tokenize(kept, &mut line);
-            let corpus = assembling.corpus.zip(group);
-            let history = LineHistory::new(text, others, corpus, &line, model.end);
+            let file = (&ask.uri, &*ask.language_id, &*ask.path);
+            let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);
             let one_line = extent == Extent::Line;
             Box::new(Mixture { history, gate, one_line }) as Box<dyn NextTokenCounts>
         });

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use ropey::Rope;
 use tokio::sync::watch;
 
-use crate::adapt::corpus::CorpusCounts;
+use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::gate::Gate;
+use crate::adapt::mixture::LineHistory;
 use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
 use crate::assist::stats::Stats;
@@ -16,7 +18,7 @@ use crate::config::{Config, ModelConfig};
 use crate::engine::llama::LoadOptions;
 use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
-use crate::generation::{GenerationError, ModelInfo};
+use crate::generation::{GenerationError, ModelInfo, Token};
 use crate::prompt::assemble::{Assembler, PromptBudget};
 
 /// Shared by everything that answers requests.
@@ -155,6 +157,24 @@ impl Assembling {
             others: OtherDocuments::default(),
             corpus: CorpusCounts::embedded_for(model),
         }
+    }
+
+    /// Where the like of the caret's line goes on. `caret_line` is that line as far as the prompt holds it;
+    /// `others` are the tokens of other documents.
+    pub fn history(
+        &mut self,
+        (uri, language_id, path): (&Arc<str>, &str, &str),
+        (rope, caret): (&Rope, usize),
+        caret_line: &str,
+        others: Arc<Vec<Token>>,
+    ) -> LineHistory {
+        let tokenizer = self.model.tokenizer.as_ref();
+        let end = self.model.end;
+        let document = self.documents.around(uri, rope, caret, end, tokenizer);
+        let corpus = self.corpus.zip(LanguageGroup::of(language_id, path));
+        let mut line = Vec::new();
+        tokenizer.tokenize(caret_line, &mut line);
+        LineHistory::new(document, others, corpus, &line, end)
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::adapt::corpus::LanguageGroup;
 use crate::adapt::gate::Gate;
 use crate::adapt::mixture::{LineHistory, Mixture};
 use crate::assist::session::Assembling;
@@ -109,11 +108,9 @@ impl Scorer {
             tokens
         };
         let prompt = self.assembling.assembler.assemble(&case.uri, case.path, &excerpt, kept);
-        let documents = &mut self.assembling.documents;
-        let text = documents.around(&case.uri, &rope, caret, info.end, info.tokenizer.as_ref());
-        let corpus = self.assembling.corpus.zip(LanguageGroup::of("", case.path));
         let workspace = Arc::clone(&case.workspace);
-        let history = LineHistory::new(text, workspace, corpus, &tokenize(kept), info.end);
+        let history =
+            self.assembling.history((&case.uri, "", case.path), (&rope, caret), kept, workspace);
         let gate = Arc::clone(&self.gate);
         let mut mixture = Mixture { history, gate, one_line: true };
         let adapt = self.adapt;
