@@ -4,6 +4,7 @@
 //! the same [`complete::complete`].
 
 pub mod complete;
+pub mod reuse;
 pub mod session;
 pub mod stats;
 pub mod typist;

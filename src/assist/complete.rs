@@ -1,17 +1,19 @@
 //! A completion, from a caret in a snapshot to a suggestion that could be shown.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
 use crate::adapt::mixture::Mixture;
+use crate::assist::reuse::Question;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
 use crate::generation::{CompletionRequest, GenerationError, NextTokenCounts, Times, Usage};
 use crate::prompt::assemble::max_generated_tokens;
 use crate::prompt::excerpt::Excerpt;
-use crate::prompt::finish::finish;
+use crate::prompt::finish::{Suggestion, finish};
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, extent, stop_at};
 use crate::stdx::cancel::Ticket;
@@ -38,6 +40,26 @@ pub struct CompletionAsk {
     pub cold: bool,
 }
 
+impl CompletionAsk {
+    fn excerpt(&self) -> Excerpt {
+        let mut excerpt = Excerpt::around(&self.rope, self.caret);
+        excerpt.is_rust = *self.language_id == *"rust" || self.path.ends_with(".rs");
+        excerpt
+    }
+
+    fn question(&self) -> Question {
+        let mut others = DefaultHasher::new();
+        self.others.iter().for_each(|it| (&it.uri, it.version).hash(&mut others));
+        Question {
+            uri: Arc::clone(&self.uri),
+            rope: self.rope.clone(),
+            caret: self.caret.min(self.rope.len_chars()),
+            explicit: self.explicit,
+            others: others.finish(),
+        }
+    }
+}
+
 /// A suggestion with what it cost.
 #[derive(Debug, Clone)]
 pub struct Completion {
@@ -57,11 +79,37 @@ pub struct Completion {
     pub times: Times,
     pub assemble: Duration,
     pub total: Duration,
+    /// Where it comes from: the model, or an earlier answer.
+    pub source: &'static str,
     /// Why nothing is shown, where nothing is.
     pub dropped: Option<&'static str>,
 }
 
 impl Completion {
+    fn nothing(caret: usize, why: Option<&'static str>) -> Self {
+        Self {
+            text: String::new(),
+            crlf: false,
+            replaced_after: 0,
+            word_start: caret,
+            id: next_id(),
+            confidence: 0.0,
+            usage: Usage::default(),
+            times: Times::default(),
+            assemble: Duration::ZERO,
+            total: Duration::ZERO,
+            source: "settings",
+            dropped: why,
+        }
+    }
+
+    fn show(&mut self, ask: &CompletionAsk, excerpt: &Excerpt, suggestion: Suggestion) {
+        self.text = suggestion.text;
+        self.replaced_after = suggestion.replaced_after;
+        self.crlf = excerpt.crlf;
+        self.word_start = word_start(ask, excerpt);
+    }
+
     /// The text with the document's own line breaks.
     pub fn text_as_in_document(&self) -> String {
         if self.crlf { self.text.replace('\n', "\r\n") } else { self.text.clone() }
@@ -83,14 +131,20 @@ pub async fn complete(
     let off =
         !settings.enabled || settings.disabled_languages.iter().any(|it| **it == *ask.language_id);
     if off {
-        return Ok(nothing(session, &ask, started, "switched off"));
+        let completion = Completion::nothing(ask.caret, Some("switched off"));
+        return Ok(recorded(session, completion, started));
     }
     let engine = session.engine();
+    let question = ask.question();
+    if let Some(completion) = known(session, &ask, &question) {
+        session.answered(&engine, ask.arrival);
+        Stats::count(&session.stats.reused);
+        return Ok(recorded(session, completion, started));
+    }
     let model = session.model(&engine, ask.arrival).await?;
     let model_ready = Instant::now();
 
-    let mut excerpt = Excerpt::around(&ask.rope, ask.caret);
-    excerpt.is_rust = *ask.language_id == *"rust" || ask.path.ends_with(".rs");
+    let excerpt = ask.excerpt();
     let extent = extent(&excerpt, settings.max_lines);
     let (kept, forced) = healing::split(&excerpt.line_before);
     let gate = session.gate();
@@ -123,57 +177,58 @@ pub async fn complete(
     let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
         Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
     })?;
+    if !ask.cold {
+        session.keep_answer(&config, question, &generation);
+    }
 
-    let (text, replaced_after, dropped) =
-        match finish(&excerpt, &generation.text, generation.finish) {
-            Err(dropped) => (String::new(), 0, Some(dropped.name())),
-            // One character costs more attention than its key.
-            Ok(it) if !ask.explicit && it.text.trim().chars().nth(1).is_none() => {
-                (String::new(), 0, Some("too short"))
-            }
-            Ok(suggestion) => (suggestion.text, suggestion.replaced_after, None),
-        };
-    let completion = Completion {
-        text,
-        crlf: excerpt.crlf,
-        replaced_after,
-        word_start: word_start(&ask, &excerpt),
-        id: next_id(),
-        confidence: generation.confidence,
-        usage: generation.usage,
-        times: generation.times,
-        assemble,
-        total: started.elapsed(),
-        dropped,
-    };
-    record(session, &completion);
-    Ok(completion)
+    let mut completion = Completion::nothing(ask.caret, None);
+    match finish(&excerpt, &generation.text, generation.finish) {
+        Err(dropped) => completion.dropped = Some(dropped.name()),
+        Ok(it) if !ask.explicit && is_too_short(&it) => completion.dropped = Some(TOO_SHORT),
+        Ok(suggestion) => completion.show(&ask, &excerpt, suggestion),
+    }
+    completion.confidence = generation.confidence;
+    completion.usage = generation.usage;
+    completion.times = generation.times;
+    completion.assemble = assemble;
+    completion.source = "model";
+    Ok(recorded(session, completion, started))
 }
 
-fn nothing(
-    session: &Session,
-    ask: &CompletionAsk,
-    started: Instant,
-    why: &'static str,
-) -> Completion {
-    let completion = Completion {
-        text: String::new(),
-        crlf: false,
-        replaced_after: 0,
-        word_start: ask.caret,
-        id: next_id(),
-        confidence: 0.0,
-        usage: Usage::default(),
-        times: Times::default(),
-        assemble: Duration::ZERO,
-        total: started.elapsed(),
-        dropped: Some(why),
-    };
-    record(session, &completion);
-    completion
+/// What is known without the model: the answer to the same question, or the rest of one that was typed
+/// along.
+fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<Completion> {
+    if ask.cold {
+        return None;
+    }
+    let known = session.answers().find(question)?;
+    let excerpt = ask.excerpt();
+    let mut completion = Completion::nothing(ask.caret, None);
+    let is_same = known.n_typed == 0;
+    match finish(&excerpt, &known.text, known.finish) {
+        Err(dropped) if is_same => completion.dropped = Some(dropped.name()),
+        Ok(it) if is_same && !ask.explicit && is_too_short(&it) => {
+            completion.dropped = Some(TOO_SHORT);
+        }
+        // What was typed along ends where it made sense as a whole; the model knows how it goes on.
+        Err(_) => return None,
+        // However short the rest has become: it is on the screen already.
+        Ok(suggestion) => completion.show(ask, &excerpt, suggestion),
+    }
+    completion.confidence = known.confidence;
+    completion.source = if is_same { "same question" } else { "typed along" };
+    Some(completion)
 }
 
-fn record(session: &Session, completion: &Completion) {
+const TOO_SHORT: &str = "too short";
+
+/// One character costs more attention than its key.
+fn is_too_short(suggestion: &Suggestion) -> bool {
+    suggestion.text.trim().chars().nth(1).is_none()
+}
+
+fn recorded(session: &Session, mut completion: Completion, started: Instant) -> Completion {
+    completion.total = started.elapsed();
     let stats = &session.stats;
     Stats::count(if completion.text.is_empty() { &stats.empty } else { &stats.shown });
     stats.set_last(LastCompletion {
@@ -182,9 +237,10 @@ fn record(session: &Session, completion: &Completion) {
         assemble: completion.assemble,
         total: completion.total,
         confidence: completion.confidence,
-        source: "model",
+        source: completion.source,
         dropped: completion.dropped,
     });
+    completion
 }
 
 /// The start of the word before the caret: what the client replaces, so that it can go on showing the

@@ -1,7 +1,7 @@
 //! What lives as long as the program: settings, the engine, counts.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use ropey::Rope;
@@ -12,13 +12,14 @@ use crate::adapt::gate::Gate;
 use crate::adapt::mixture::LineHistory;
 use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
+use crate::assist::reuse::{Answers, Question};
 use crate::assist::stats::Stats;
 use crate::config::folders::Folders;
 use crate::config::{Config, ModelConfig};
 use crate::engine::llama::LoadOptions;
 use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
-use crate::generation::{GenerationError, ModelInfo, Token};
+use crate::generation::{Generation, GenerationError, ModelInfo, Token};
 use crate::prompt::assemble::{Assembler, PromptBudget};
 
 /// Shared by everything that answers requests.
@@ -32,6 +33,8 @@ pub struct Session {
     /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
     assembler: Mutex<Option<Assembling>>,
     gate: Option<Arc<Gate>>,
+    /// Locked for the microseconds of a look.
+    answers: Mutex<Answers>,
     pub stats: Stats,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
@@ -56,6 +59,7 @@ impl Session {
             engine: RwLock::new(Arc::new(engine)),
             assembler: Mutex::new(None),
             gate: Gate::embedded().map(Arc::new),
+            answers: Mutex::default(),
             stats: Stats::default(),
             newest_arrival: watch::Sender::new(0),
         }
@@ -70,17 +74,47 @@ impl Session {
         engine: &Engine,
         arrival: u64,
     ) -> Result<Arc<ModelInfo>, GenerationError> {
-        self.newest_arrival.send_if_modified(|newest| {
-            let is_newer = arrival > *newest;
-            *newest = arrival.max(*newest);
-            is_newer
-        });
+        self.note_arrival(arrival);
         let mut newest = self.newest_arrival.subscribe();
         tokio::select! {
             biased;
             model = engine.ready() => model.map_err(GenerationError::Failed),
             _ = newest.wait_for(|newest| *newest > arrival) => Err(GenerationError::Superseded),
         }
+    }
+
+    fn note_arrival(&self, arrival: u64) {
+        self.newest_arrival.send_if_modified(|newest| {
+            let is_newer = arrival > *newest;
+            *newest = arrival.max(*newest);
+            is_newer
+        });
+    }
+
+    /// A request has been answered without the model: older ones give way to it as they would to a
+    /// generation.
+    pub(crate) fn answered(&self, engine: &Engine, arrival: u64) {
+        self.note_arrival(arrival);
+        engine.give_way(arrival);
+    }
+
+    /// Keeps what the model said under these settings, unless others hold by now.
+    pub(crate) fn keep_answer(
+        &self,
+        config: &Arc<Config>,
+        question: Question,
+        generation: &Generation,
+    ) {
+        // Settings are replaced before the answers are cleared, so either this is cleared or it is seen here.
+        let mut answers = self.answers();
+        if Arc::ptr_eq(config, &self.config()) {
+            answers.keep(question, generation);
+        }
+    }
+
+    /// The latest answers.
+    pub(crate) fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number that makes a request the newest.
@@ -112,6 +146,7 @@ impl Session {
             *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
         }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        self.answers().clear();
         Ok(replace)
     }
 

@@ -12,6 +12,8 @@ pub struct Stats {
     pub requested: AtomicU64,
     pub shown: AtomicU64,
     pub empty: AtomicU64,
+    /// Of all, those that needed no model.
+    pub reused: AtomicU64,
     pub accepted: AtomicU64,
     last: Mutex<Option<LastCompletion>>,
 }

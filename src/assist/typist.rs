@@ -1,11 +1,14 @@
 //! A person at a keyboard: types a stretch of a text key by key through the whole pipeline, and takes
 //! what is shown when it is right.
 
+use std::sync::Arc;
+
 use ropey::Rope;
 
 use crate::assist::complete::{Completion, CompletionAsk, complete};
 use crate::assist::session::Session;
 use crate::generation::GenerationError;
+use crate::text::Document;
 
 /// A key and what came of it.
 #[derive(Debug, Clone)]
@@ -15,6 +18,10 @@ pub struct Key {
     pub completion: Completion,
     /// The text goes on with exactly what was shown, so it was taken.
     pub was_right: bool,
+    /// Something is shown that is not what is left of the text shown before.
+    pub is_new: bool,
+    /// The line goes on behind the caret, so that there is something to suggest.
+    pub goes_on: bool,
 }
 
 /// What is typed where.
@@ -24,6 +31,8 @@ pub struct Typist<'a> {
     before: String,
     goal: Vec<char>,
     after: String,
+    /// Other documents that are open meanwhile; the nearest first.
+    others: Vec<Arc<Document>>,
 }
 
 impl<'a> Typist<'a> {
@@ -35,7 +44,13 @@ impl<'a> Typist<'a> {
             before: rope.slice(..from).to_string(),
             goal: rope.slice(from..to).chars().collect(),
             after: rope.slice(to..).to_string(),
+            others: Vec::new(),
         }
+    }
+
+    /// The same with other documents open.
+    pub fn beside(self, others: Vec<Arc<Document>>) -> Self {
+        Self { others, ..self }
     }
 
     /// What is to be typed.
@@ -55,6 +70,7 @@ impl<'a> Typist<'a> {
         let mut keys = Vec::new();
         let mut accepted = vec![false; self.goal.len()];
         let mut at = 0;
+        let mut left = String::new();
         while at < self.goal.len() {
             let completion = self.ask(at, false).await?;
             on_key(at, &accepted, &completion);
@@ -74,7 +90,15 @@ impl<'a> Typist<'a> {
                     at += blanks.count();
                 }
             }
-            keys.push(Key { at: before, completion, was_right });
+            let rest: String = self.goal[before..].iter().take_while(|c| **c != '\n').collect();
+            let goes_on = rest.trim().chars().nth(1).is_some();
+            let on_screen: String = std::mem::take(&mut left);
+            let is_new = !shown.is_empty() && on_screen.chars().ne(shown.iter().copied());
+            // What stays on the screen when the next character is typed.
+            if !was_right && shown.first() == self.goal.get(before) {
+                left = shown[1..].iter().collect();
+            }
+            keys.push(Key { at: before, completion, was_right, is_new, goes_on });
         }
         Ok((keys, accepted))
     }
@@ -93,7 +117,7 @@ impl<'a> Typist<'a> {
             caret: self.before.chars().count() + at,
             explicit: false,
             arrival: self.session.next_arrival(),
-            others: Vec::new(),
+            others: self.others.clone(),
             cold,
         };
         complete(self.session, ask).await

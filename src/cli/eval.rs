@@ -45,8 +45,7 @@ pub struct EvalArguments {
     /// The model alone, without counts.
     #[arg(long)]
     pub alone: bool,
-    /// Counts may use 16 of the package's other files as well, as if they were open (not for blocks and
-    /// typing).
+    /// 16 of the package's other files are there as if they were open (not for blocks).
     #[arg(long)]
     pub workspace: bool,
     /// Without the counts of the corpus (lines only; not for blocks and typing).
@@ -55,6 +54,9 @@ pub struct EvalArguments {
     /// Hold back what is less sure than this, while typing; the setting of the same name.
     #[arg(long)]
     pub min_confidence: Option<f64>,
+    /// The longest suggestion in lines, while typing; the setting of the same name.
+    #[arg(long)]
+    pub max_lines: Option<usize>,
     /// Write the figures here as JSON.
     #[arg(long)]
     pub json: Option<PathBuf>,
@@ -86,6 +88,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     config.completion.generate_ms = 60_000;
     if let Some(least) = arguments.min_confidence {
         config.completion.min_confidence = least;
+    }
+    if let Some(most) = arguments.max_lines {
+        config.completion.max_lines = most;
     }
     let gate = Gate::embedded().map(Arc::new).ok_or("the gate in this program is not one")?;
     let mut held_out = HeldOut::read_folder(&arguments.text)?;

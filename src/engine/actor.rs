@@ -123,6 +123,24 @@ impl Engine {
         answer
     }
 
+    /// Stops what runs and answers what waits, if it is older than this arrival.
+    pub fn give_way(&self, arrival: u64) {
+        let mut mailbox = self.shared.mailbox();
+        if arrival <= mailbox.newest_arrival {
+            return;
+        }
+        mailbox.newest_arrival = arrival;
+        if let Some(running) = &mailbox.running {
+            running.supersede();
+        }
+        let waiting = mailbox.waiting.take();
+        drop(mailbox);
+        if let Some(job) = waiting {
+            job.flag.supersede();
+            self.shared.answer(&job.flag, job.reply, Err(GenerationError::Superseded));
+        }
+    }
+
     /// What the engine can do now.
     pub fn state(&self) -> EngineState {
         self.state.borrow().clone()

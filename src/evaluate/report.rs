@@ -17,6 +17,7 @@ use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Scorer};
 use crate::generation::{ModelInfo, Token};
 use crate::stdx::milliseconds;
+use crate::text::Document;
 
 /// Lines that are typed at a stretch.
 const TYPED_LINES: usize = 12;
@@ -71,9 +72,14 @@ pub struct Typing {
     pub n_keys: usize,
     /// Share of characters that acceptances spared, each acceptance costing one key.
     pub spared: f64,
-    /// Share of keys at which something is shown, and how often that is right.
+    /// Share of the places where the line goes on at which something is shown.
     pub shown: f64,
+    /// How many texts were shown, one that stays while it is typed along being one, and the share of them
+    /// that was right.
+    pub n_showings: usize,
     pub right_of_shown: f64,
+    /// Share of keys answered without the model.
+    pub reused: f64,
     pub median_ms: f64,
     pub p95_ms: f64,
 }
@@ -156,7 +162,14 @@ pub fn language_figures(
         inside_name: carets(&kinds[1]),
         whole_line: carets(&kinds[2]),
         block: block_figures(&blocks, session, runtime)?,
-        typing: typing_figures(&packages, plan.n_typed, &mut random, session, runtime)?,
+        typing: typing_figures(
+            &packages,
+            plan.n_typed,
+            plan.workspace,
+            &mut random,
+            session,
+            runtime,
+        )?,
     })
 }
 
@@ -212,12 +225,13 @@ fn block_figures(
 fn typing_figures(
     packages: &[&[SourceFile]],
     n_characters: usize,
+    workspace: bool,
     random: &mut Random,
     session: &Session,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Typing, String> {
     let mut typing = Typing::default();
-    let (mut spared, mut shown, mut right) = (0, 0, 0);
+    let (mut spared, mut places, mut shown, mut right, mut reused) = (0, 0, 0, 0, 0);
     let mut latencies = Vec::new();
     // Files that are too short are passed over; a corpus of nothing else must not keep this going.
     for _ in 0..n_characters {
@@ -225,18 +239,24 @@ fn typing_figures(
             break;
         }
         let package = packages[random.below(packages.len())];
-        let file = &package[random.below(package.len())];
+        let index = random.below(package.len());
+        let file = &package[index];
         let rope = Rope::from_str(&file.text);
         let Some(room) = rope.len_lines().checked_sub(TYPED_LINES + 10) else { continue };
         let first = 8 + random.below(room);
         let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
-        let mut typist = Typist::new(session, &file.path, &rope, from, to);
+        let others = if workspace { documents_beside(package, index) } else { Vec::new() };
+        let typist = Typist::new(session, &file.path, &rope, from, to);
+        let mut typist = typist.beside(others);
         let (keys, _) =
             runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
         typing.n_characters += to - from;
         typing.n_keys += keys.len();
         spared += n_spared(&keys);
-        shown += keys.iter().filter(|it| !it.completion.text.is_empty()).count();
+        places += keys.iter().filter(|it| it.goes_on).count();
+        shown += keys.iter().filter(|it| it.goes_on && !it.completion.text.is_empty()).count();
+        typing.n_showings += keys.iter().filter(|it| it.is_new).count();
+        reused += keys.iter().filter(|it| it.completion.source != "model").count();
         right += keys.iter().filter(|it| it.was_right).count();
         // The first prompt of a file is evaluated from nothing.
         latencies.extend(keys.iter().skip(1).map(|it| milliseconds(it.completion.total)));
@@ -247,11 +267,25 @@ fn typing_figures(
         latencies.get(at).copied().unwrap_or_default()
     };
     typing.spared = share(spared, typing.n_characters);
-    typing.shown = share(shown, typing.n_keys);
-    typing.right_of_shown = share(right, shown);
+    typing.shown = share(shown, places);
+    typing.right_of_shown = share(right, typing.n_showings);
+    typing.reused = share(reused, typing.n_keys);
     typing.median_ms = quantile(0.5);
     typing.p95_ms = quantile(0.95);
     Ok(typing)
+}
+
+/// A package's other files as if they were open, those after this one first.
+fn documents_beside(package: &[SourceFile], index: usize) -> Vec<Arc<Document>> {
+    let others = package[index + 1..].iter().chain(&package[..index]).take(MAX_DOCUMENTS);
+    let document = |file: &SourceFile| Document {
+        uri: format!("{}/{}", file.package, file.path).into(),
+        language_id: "".into(),
+        version: 1,
+        rope: Rope::from_str(&file.text),
+        lost: false,
+    };
+    others.map(|it| Arc::new(document(it))).collect()
 }
 
 /// The tokens of packages, made once each.
@@ -296,8 +330,8 @@ impl Workspaces {
 impl Figures {
     /// The table's head.
     pub const HEAD: &'static str = "\
-| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | ends | spared | shown | right | median ms | 95% ms |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | ends | spared | shown | right | no model | median ms | 95% ms |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
     fn with(&self) -> &'static str {
@@ -330,6 +364,7 @@ impl Figures {
                 format!("{} of {}", percent(it.typing.spared), it.typing.n_characters),
                 percent(it.typing.shown),
                 percent(it.typing.right_of_shown),
+                percent(it.typing.reused),
                 format!("{:.1}", it.typing.median_ms),
                 format!("{:.1}", it.typing.p95_ms),
             ];

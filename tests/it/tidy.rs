@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["fim", "generation", "stdx"]),
     // Shell.
     ("assist", &["stdx", "text", "fim", "generation", "config", "prompt", "adapt", "engine"]),
-    ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
+    ("evaluate", &["stdx", "text", "generation", "prompt", "adapt", "engine", "assist"]),
     ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "assist"]),
     (
         "cli",
@@ -33,7 +33,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const HOME_OF: &[(&str, &str)] = &[
     ("llama_cpp_2", "src/engine/llama.rs"),
     ("llama_cpp_sys_2", "src/engine/llama.rs"),
-    ("lru::", "src/prompt/assemble.rs"),
     ("tower_lsp::", "src/lsp"),
     ("clap::", "src/cli"),
     ("schemars::", "src/c"),

@@ -49,6 +49,7 @@ pub fn answer(session: &Session) -> Value {
             "requested": n(&stats.requested),
             "shown": n(&stats.shown),
             "empty": n(&stats.empty),
+            "reused": n(&stats.reused),
             "accepted": n(&stats.accepted),
         },
         "engine": {

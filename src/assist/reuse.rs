@@ -1,0 +1,241 @@
+//! Answers given already: the same question, and one typed along an answer, need no model.
+//!
+//! An answer belongs to the text that it was asked in. Ropes share what they have in common, so keeping
+//! a few hundred of them costs little, and comparing what the model could have seen is exact and takes
+//! microseconds. Looking back over 128 characters is llama.vim's rule; that a bracket which the editor has
+//! closed by itself does not end it is ours.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use lru::LruCache;
+use ropey::Rope;
+
+use crate::generation::{Finish, Generation};
+
+/// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
+const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// How much can have been typed since the question: characters.
+const MAX_TYPED: usize = 128;
+/// How far around the caret texts have to be the same, in characters: nothing looks further.
+const WINDOW: usize = 32_768;
+/// How many closing brackets and quotes an editor can have put behind the caret meanwhile.
+const MAX_CLOSED: usize = 4;
+
+/// A place in a text that is asked about.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub uri: Arc<str>,
+    pub rope: Rope,
+    pub caret: usize,
+    /// A person asked for it: an answer to less is no answer to it.
+    pub explicit: bool,
+    /// Stands for the versions of the other texts that the answer is made from.
+    pub others: u64,
+}
+
+impl Question {
+    fn key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.uri, self.caret, self.rope.len_chars(), self.explicit, self.others)
+            .hash(&mut hasher);
+        // Two texts of one length differ most likely where somebody types.
+        let from = self.caret.saturating_sub(MAX_TYPED);
+        self.rope.slice(from..self.caret).chunks().for_each(|it| it.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    /// What has been typed at the caret of `earlier` since, where nothing else has changed; empty where
+    /// nothing was typed.
+    fn typed_since(&self, earlier: &Self) -> Option<String> {
+        let n_typed = self.caret.checked_sub(earlier.caret).filter(|it| *it <= MAX_TYPED)?;
+        let grown = self.rope.len_chars().checked_sub(earlier.rope.len_chars())?;
+        let n_closed = grown.checked_sub(n_typed).filter(|it| *it <= MAX_CLOSED)?;
+        let closed = || self.rope.slice(self.caret..self.caret + n_closed).chars();
+        let can_be_same = self.uri == earlier.uri
+            && (n_typed > 0 || n_closed == 0)
+            && closed().all(|it| matches!(it, ')' | ']' | '}' | '>' | '"' | '\'' | '`'));
+        (can_be_same && self.same_around(earlier, self.caret + n_closed))
+            .then(|| self.rope.slice(earlier.caret..self.caret).to_string())
+    }
+
+    /// Whether the texts are the same before the caret of `earlier`, and this text from `after` on goes on
+    /// as that one from its caret on.
+    fn same_around(&self, earlier: &Self, after: usize) -> bool {
+        let from = earlier.caret.saturating_sub(WINDOW);
+        let n_after = (self.rope.len_chars() - after).min(WINDOW);
+        self.rope.slice(after..after + n_after)
+            == earlier.rope.slice(earlier.caret..earlier.caret + n_after)
+            && self.rope.slice(from..earlier.caret) == earlier.rope.slice(from..earlier.caret)
+    }
+}
+
+/// What is known of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// Generated text that is still to come: what was typed meanwhile is not part of it.
+    pub text: String,
+    pub finish: Finish,
+    pub confidence: f32,
+    /// How many characters were typed along; 0: it is the same question.
+    pub n_typed: usize,
+}
+
+struct Given {
+    question: Question,
+    text: String,
+    finish: Finish,
+    confidence: f32,
+}
+
+/// The latest answers.
+pub struct Answers(LruCache<u64, Given>);
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self(LruCache::new(KEPT_ANSWERS))
+    }
+}
+
+impl Answers {
+    /// Keeps what the model said to a question.
+    pub fn keep(&mut self, question: Question, generation: &Generation) {
+        let given = Given {
+            text: generation.text.clone(),
+            finish: generation.finish,
+            confidence: generation.confidence,
+            question,
+        };
+        self.0.put(given.question.key(), given);
+    }
+
+    /// The answer to the same question, or else the latest one whose text was typed since as far as the
+    /// caret has come, so that what is on the screen stays there.
+    pub fn find(&mut self, question: &Question) -> Option<Known> {
+        let known = |given: &Given, typed: &str| {
+            let text = given.text.strip_prefix(typed)?.to_owned();
+            let Given { finish, confidence, .. } = *given;
+            Some(Known { text, finish, confidence, n_typed: typed.chars().count() })
+        };
+        if let Some(given) = self.0.get(&question.key())
+            && question.typed_since(&given.question).is_some_and(|it| it.is_empty())
+        {
+            return known(given, "");
+        }
+        let (key, found) = self.0.iter().find_map(|(key, given)| {
+            // Two numbers and a few characters tell nearly always; texts are compared last.
+            let n_typed = question.caret.checked_sub(given.question.caret)?;
+            let can_follow = (1..=MAX_TYPED).contains(&n_typed)
+                && given.question.explicit >= question.explicit
+                && given.text.chars().nth(n_typed).is_some()
+                && question
+                    .rope
+                    .slice(given.question.caret..question.caret)
+                    .chars()
+                    .eq(given.text.chars().take(n_typed));
+            if !can_follow {
+                return None;
+            }
+            let typed = question.typed_since(&given.question)?;
+            Some((*key, known(given, &typed)?))
+        })?;
+        self.0.promote(&key);
+        Some(found)
+    }
+
+    /// Forgets everything: the model or a setting has changed.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generation::{Times, Usage};
+
+    /// A question of a text with `$0` for the caret.
+    fn question(marked: &str) -> Question {
+        let caret = marked.find("$0").expect("a caret");
+        Question {
+            uri: "file:///a".into(),
+            rope: Rope::from_str(&marked.replacen("$0", "", 1)),
+            caret: marked[..caret].chars().count(),
+            explicit: false,
+            others: 0,
+        }
+    }
+
+    fn answers(given: &[(&str, &str)]) -> Answers {
+        let mut answers = Answers::default();
+        for (marked, text) in given {
+            answers.keep(question(marked), &said(text));
+        }
+        answers
+    }
+
+    fn said(text: &str) -> Generation {
+        Generation {
+            text: (*text).to_owned(),
+            finish: Finish::EndToken,
+            confidence: 0.5,
+            usage: Usage::default(),
+            times: Times::default(),
+        }
+    }
+
+    fn found(answers: &mut Answers, marked: &str) -> Option<String> {
+        answers.find(&question(marked)).map(|it| it.text)
+    }
+
+    #[test]
+    fn the_same_question_has_the_same_answer() {
+        let mut answers = answers(&[("let x = $0;", "1"), ("let y$0", "")]);
+        assert_eq!(found(&mut answers, "let x = $0;").as_deref(), Some("1"));
+        assert_eq!(found(&mut answers, "let y$0").as_deref(), Some(""));
+        assert_eq!(found(&mut answers, "let z = $0;"), None);
+        assert_eq!(found(&mut answers, "let x = $0,"), None);
+        assert_eq!(found(&mut answers, "let x $0= ;"), None);
+        let other = Question { others: 1, ..question("let x = $0;") };
+        assert_eq!(answers.find(&other), None);
+        let other = Question { uri: "file:///b".into(), ..question("let x = $0;") };
+        assert_eq!(answers.find(&other), None);
+        let explicit = Question { explicit: true, ..question("let x = $0;") };
+        assert_eq!(answers.find(&explicit), None);
+        answers.clear();
+        assert_eq!(found(&mut answers, "let x = $0;"), None);
+    }
+
+    #[test]
+    fn what_is_typed_along_an_answer_is_taken_off_it() {
+        let mut answers = answers(&[("a\n$0\nb", "é = call(1)\nnext")]);
+        assert_eq!(found(&mut answers, "a\né$0\nb").as_deref(), Some(" = call(1)\nnext"));
+        assert_eq!(found(&mut answers, "a\né = call(1)\nne$0\nb").as_deref(), Some("xt"));
+        assert_eq!(found(&mut answers, "a\né = x$0\nb"), None);
+        // Nothing is left of it: the model has to say how it goes on.
+        assert_eq!(found(&mut answers, "a\né = call(1)\nnext$0\nb"), None);
+        // Something else has changed as well.
+        assert_eq!(found(&mut answers, "A\né$0\nb"), None);
+        assert_eq!(found(&mut answers, "a\né$0\nB"), None);
+        assert_eq!(found(&mut answers, "a\né$0"), None);
+        assert_eq!(found(&mut answers, "$0a\nb"), None);
+    }
+
+    #[test]
+    fn brackets_that_the_editor_closes_are_no_other_text() {
+        let mut answers = answers(&[("x = $0\ny", "call(\"a\", 1)")]);
+        assert_eq!(found(&mut answers, "x = call($0)\ny").as_deref(), Some("\"a\", 1)"));
+        assert_eq!(found(&mut answers, "x = call(\"$0\")\ny").as_deref(), Some("a\", 1)"));
+        assert_eq!(found(&mut answers, "x = call($0z\ny"), None);
+    }
+
+    #[test]
+    fn the_latest_answer_that_fits_is_the_one_on_the_screen() {
+        let mut answers = answers(&[("x$0", "abcd"), ("xa$0", "bXY"), ("xab$0", "QQ")]);
+        assert_eq!(found(&mut answers, "xab$0").as_deref(), Some("QQ"));
+        assert_eq!(found(&mut answers, "xabc$0").as_deref(), Some("d"));
+        // The same again, and from then on it is the latest.
+        assert_eq!(found(&mut answers, "xabX$0").as_deref(), Some("Y"));
+    }
+}
