@@ -8,6 +8,7 @@
 pub mod corpus;
 pub mod document;
 pub mod gate;
+pub mod index;
 pub mod matches;
 pub mod mixture;
 pub mod others;

@@ -9,5 +9,5 @@ pub mod session;
 pub mod stats;
 pub mod typist;
 
-pub use complete::{Completion, CompletionAsk, complete};
+pub use complete::{Completion, CompletionAsk, OtherFiles, complete};
 pub use session::Session;

@@ -47,9 +47,12 @@ pub struct CompletionConfig {
     /// Suggest only as much text as has at least this probability of being right in all its parts, as
     /// the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
-    /// Mix what the document's own text, and that of other open documents in its language, says of how
-    /// its lines go on into the model's opinion.
+    /// Mix what the document's own text, other open documents in its language, and the workspace's files
+    /// say of how its lines go on into the model's opinion.
     pub adapt: bool,
+    /// The most tokens of the workspace's files that are looked at with `adapt`, files that have changed
+    /// lately first (0 to 16,000,000); each takes 8 bytes of memory. Nothing of them is written to disk.
+    pub workspace_tokens: usize,
 }
 
 impl Default for CompletionConfig {
@@ -62,6 +65,7 @@ impl Default for CompletionConfig {
             generate_ms: 500,
             min_confidence: 0.45,
             adapt: true,
+            workspace_tokens: 2_000_000,
         }
     }
 }
@@ -81,6 +85,9 @@ impl Config {
         }
         if !(0.0..=1.0).contains(&completion.min_confidence) {
             return Some(("completion.min_confidence", "from 0 to 1"));
+        }
+        if completion.workspace_tokens > 16_000_000 {
+            return Some(("completion.workspace_tokens", "at most 16000000"));
         }
         if self.model.threads > 1_024 {
             return Some(("model.threads", "at most 1024"));

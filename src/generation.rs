@@ -64,6 +64,9 @@ pub trait NextTokenCounts: Send {
 
 /// What a person has typed of a word that is completed: the text has to go on with it.
 pub trait HalfTyped {
+    /// Tokens that spell all of it, or a beginning.
+    fn first_tokens(&self) -> &[Token];
+
     /// Whether these tokens, or the first ones of them, spell all of it.
     fn is_spelled_by(&self, tokens: &[Token]) -> bool;
 }

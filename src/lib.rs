@@ -11,6 +11,7 @@ pub mod adapt;
 pub mod config;
 pub mod engine;
 pub mod prompt;
+pub mod workspace;
 
 pub mod assist;
 pub mod evaluate;

@@ -1,5 +1,6 @@
 //! Where a history of tokens occurs in a text, and what follows it there: longest match first.
 
+use crate::adapt::index::BORDER;
 use crate::generation::{HalfTyped, Token};
 
 /// A match this long says all there is to say.
@@ -14,6 +15,20 @@ pub struct Match {
     pub next: Vec<(Token, u32)>,
     /// How often anything followed.
     pub total: u32,
+}
+
+impl Match {
+    /// Takes in what followed the same history in another text.
+    pub fn add(&mut self, other: Self) {
+        self.total += other.total;
+        for (token, n) in other.next {
+            match self.next.iter_mut().find(|it| it.0 == token) {
+                Some(there) => there.1 += n,
+                None => self.next.push((token, n)),
+            }
+        }
+        self.next.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    }
 }
 
 /// The longest match of the end of `history` in `text`, and the longest shorter one with at least twice
@@ -36,7 +51,7 @@ pub fn longest_matches(
         let before = (at + 1).checked_sub(order);
         before.is_some_and(|it| Some(text[it]) == back && !is_border(it))
     };
-    let all = 0..text.len().saturating_sub(1);
+    let all = (0..text.len().saturating_sub(1)).filter(|at| text[at + 1] != BORDER);
     let first_order = usize::from(half_typed.is_none());
     let mut places: Vec<usize> = match half_typed {
         None => all.filter(|at| goes_on(*at, 1)).collect(),
@@ -52,23 +67,26 @@ pub fn longest_matches(
     }
     let Some((longest, shorter)) = by_order.split_last() else { return [None, None] };
     let enough = shorter.iter().rposition(|it| it.len() >= 2 * longest.len());
-    let shorter = enough.map(|at| counted(text, at + first_order, &shorter[at]));
-    [Some(counted(text, by_order.len() - 1 + first_order, longest)), shorter]
+    let counted = |order: usize, places: &[usize]| {
+        counted(places.iter().map(|at| text[at + 1]).collect(), order, 1)
+    };
+    let shorter = enough.and_then(|at| counted(at + first_order, &shorter[at]));
+    [counted(by_order.len() - 1 + first_order, longest), shorter]
 }
 
-fn counted(text: &[Token], order: usize, places: &[usize]) -> Match {
-    let mut followers: Vec<Token> = places.iter().map(|at| text[at + 1]).collect();
+/// Counts what followed a match; each stands for `times` places. `None` where nothing did.
+pub(super) fn counted(mut followers: Vec<Token>, order: usize, times: usize) -> Option<Match> {
     followers.sort_unstable();
     let mut next: Vec<(Token, u32)> = Vec::new();
     for token in followers {
         match next.last_mut() {
-            Some((last, n)) if *last == token => *n += 1,
-            _ => next.push((token, 1)),
+            Some((last, n)) if *last == token => *n += times as u32,
+            _ => next.push((token, times as u32)),
         }
     }
     next.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let total = next.iter().map(|(_, n)| n).sum();
-    Match { order, next, total }
+    (total > 0).then_some(Match { order, next, total })
 }
 
 #[cfg(test)]
@@ -104,6 +122,9 @@ mod tests {
     struct Word(&'static str);
 
     impl HalfTyped for Word {
+        fn first_tokens(&self) -> &[Token] {
+            &[]
+        }
         fn is_spelled_by(&self, it: &[Token]) -> bool {
             it.starts_with(&tokens(self.0))
         }

@@ -5,16 +5,48 @@ use std::sync::Arc;
 use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::document::DocumentText;
 use crate::adapt::gate::{Gate, N_SOURCES};
+use crate::adapt::index::IndexView;
 use crate::adapt::matches::{MAX_ORDER, Match, longest_matches};
 use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
 
 /// Of what followed in a source, the most frequent ones are looked at.
 const MAX_NEXT: usize = 32;
 
+/// The texts beside the document.
+#[derive(Debug, Clone, Default)]
+pub struct OtherTexts {
+    /// Of the other documents that are open.
+    pub open: Arc<Vec<Token>>,
+    /// Of the workspace's files, without those that are open.
+    pub files: IndexView,
+}
+
+impl OtherTexts {
+    fn longest_matches(
+        &self,
+        history: &[Token],
+        half_typed: Option<&dyn HalfTyped>,
+    ) -> [Option<Match>; 2] {
+        let open = longest_matches(&self.open, &[], history, half_typed);
+        let files = self.files.longest_matches(history, half_typed);
+        let mut all: Vec<Match> = Vec::new();
+        for found in open.into_iter().chain(files).flatten() {
+            match all.iter_mut().find(|it| it.order == found.order) {
+                Some(same) => same.add(found),
+                None => all.push(found),
+            }
+        }
+        all.sort_by_key(|it| it.order);
+        let Some(longest) = all.pop() else { return [None, None] };
+        let shorter = all.into_iter().rfind(|it| it.total >= 2 * longest.total);
+        [Some(longest), shorter]
+    }
+}
+
 /// Where the like of a line goes on: in the document, in others, and in the corpus.
 pub struct LineHistory {
     document: DocumentText,
-    workspace: Arc<Vec<Token>>,
+    others: OtherTexts,
     corpus: Option<(CorpusCounts, LanguageGroup)>,
     /// What stands before the generation, its last tokens: lines before the caret's, then the caret's.
     before: Vec<Token>,
@@ -26,7 +58,7 @@ impl LineHistory {
     /// the end of each line of both texts.
     pub fn new(
         document: DocumentText,
-        workspace: Arc<Vec<Token>>,
+        others: OtherTexts,
         corpus: Option<(CorpusCounts, LanguageGroup)>,
         caret_line: &[Token],
         end: Token,
@@ -34,7 +66,7 @@ impl LineHistory {
         let lines = &document.tokens[..document.n_before];
         let mut before = lines[lines.len().saturating_sub(MAX_ORDER)..].to_vec();
         before.extend(caret_line);
-        Self { document, workspace, corpus, before, end }
+        Self { document, others, corpus, before, end }
     }
 
     /// What followed the like of it; the arguments are those of [`NextTokenCounts`].
@@ -53,7 +85,7 @@ impl LineHistory {
         let border = self.document.n_before.checked_sub(1);
         let [long, short] =
             longest_matches(&self.document.tokens, border.as_slice(), history, half_typed);
-        let [other_long, other_short] = longest_matches(&self.workspace, &[], history, half_typed);
+        let [other_long, other_short] = self.others.longest_matches(history, half_typed);
         let [corpus_long, corpus_short] = match &self.corpus {
             Some((counts, group)) => counts.longest_matches(*group, history, half_typed),
             None => [None, None],

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::adapt::document::text_tokens;
+use crate::adapt::index::BORDER;
 use crate::generation::{Token, Tokenizer};
 use crate::text::Document;
 
@@ -58,8 +59,9 @@ impl OtherDocuments {
             let mut joined: Vec<Token> = Vec::new();
             for tokens in documents.iter().filter_map(|it| place(&self.kept, it)) {
                 let tokens = &self.kept[tokens].1;
-                let room = MAX_TOKENS - joined.len();
+                let room = MAX_TOKENS.saturating_sub(joined.len());
                 joined.extend(&tokens[..tokens.len().min(room)]);
+                joined.push(BORDER);
             }
             self.joined = Arc::new(joined);
         }
@@ -89,16 +91,20 @@ mod tests {
         let mut others = OtherDocuments::default();
         let mut shown = |documents: &[Arc<Document>]| {
             let tokens = others.tokens(documents, 0, &Bytes);
-            let chars = tokens.iter().map(|it| if *it == 0 { '|' } else { *it as u8 as char });
+            let chars = tokens.iter().map(|it| match *it {
+                BORDER => '#',
+                0 => '|',
+                other => other as u8 as char,
+            });
             chars.collect::<String>()
         };
         let (a, b) = (document("a\n\n"), document("b\nc"));
-        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|");
-        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|b|c|");
+        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|#");
+        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|#b|c|#");
         // Changed: the document is another one.
         let a = document("new");
-        assert_eq!(shown(&[a, Arc::clone(&b)]), "new|b|c|");
-        assert_eq!(shown(&[b]), "b|c|");
+        assert_eq!(shown(&[a, Arc::clone(&b)]), "new|#b|c|#");
+        assert_eq!(shown(&[b]), "b|c|#");
         assert_eq!(shown(&[]), "");
     }
 }

@@ -1,12 +1,14 @@
 //! A completion, from a caret in a snapshot to a suggestion that could be shown.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
-use crate::adapt::mixture::Mixture;
+use crate::adapt::index::IndexView;
+use crate::adapt::mixture::{Mixture, OtherTexts};
 use crate::assist::reuse::Question;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
@@ -36,6 +38,7 @@ pub struct CompletionAsk {
     pub arrival: u64,
     /// Other documents whose text may tell how this one goes on; the nearest first.
     pub others: Vec<Arc<Document>>,
+    pub files: OtherFiles,
     /// Forget the resident prompt first: the baseline of measurements.
     pub cold: bool,
 }
@@ -58,6 +61,17 @@ impl CompletionAsk {
             others: others.finish(),
         }
     }
+}
+
+/// Files on the disk whose text may tell how a document goes on.
+#[derive(Debug, Clone, Default)]
+pub enum OtherFiles {
+    #[default]
+    None,
+    /// Those of the workspace in the language of `file`, without those that are open.
+    Workspace { file: PathBuf, open: Vec<PathBuf> },
+    /// These.
+    Given(IndexView),
 }
 
 /// A suggestion with what it cost.
@@ -148,11 +162,20 @@ pub async fn complete(
     let extent = extent(&excerpt, settings.max_lines);
     let (kept, forced) = healing::split(&excerpt.line_before);
     let gate = session.gate();
+    let files = match &ask.files {
+        OtherFiles::None => IndexView::default(),
+        OtherFiles::Given(files) => files.clone(),
+        OtherFiles::Workspace { .. } if gate.is_none() => IndexView::default(),
+        OtherFiles::Workspace { file, open } => {
+            session.workspace.view(file, open, &model, settings.workspace_tokens)
+        }
+    };
     let (prompt, counts) = session.with_assembling(&model, |assembling| {
         let prompt = assembling.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept);
         let counts = gate.map(|gate| {
             let tokenizer = model.tokenizer.as_ref();
-            let others = assembling.others.tokens(&ask.others, model.end, tokenizer);
+            let open = assembling.others.tokens(&ask.others, model.end, tokenizer);
+            let others = OtherTexts { open, files };
             let file = (&ask.uri, &*ask.language_id, &*ask.path);
             let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);
             let one_line = extent == Extent::Line;

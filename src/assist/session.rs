@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::gate::Gate;
-use crate::adapt::mixture::LineHistory;
+use crate::adapt::mixture::{LineHistory, OtherTexts};
 use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
 use crate::assist::reuse::{Answers, Question};
@@ -19,8 +19,9 @@ use crate::config::{Config, ModelConfig};
 use crate::engine::llama::LoadOptions;
 use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
-use crate::generation::{Generation, GenerationError, ModelInfo, Token};
+use crate::generation::{Generation, GenerationError, ModelInfo};
 use crate::prompt::assemble::{Assembler, PromptBudget};
+use crate::workspace::Workspace;
 
 /// Shared by everything that answers requests.
 pub struct Session {
@@ -36,6 +37,8 @@ pub struct Session {
     /// Locked for the microseconds of a look.
     answers: Mutex<Answers>,
     pub stats: Stats,
+    /// The files on the disk beside those that are open.
+    pub workspace: Workspace,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
 }
@@ -61,6 +64,7 @@ impl Session {
             gate: Gate::embedded().map(Arc::new),
             answers: Mutex::default(),
             stats: Stats::default(),
+            workspace: Workspace::default(),
             newest_arrival: watch::Sender::new(0),
         }
     }
@@ -195,13 +199,13 @@ impl Assembling {
     }
 
     /// Where the like of the caret's line goes on. `caret_line` is that line as far as the prompt holds it;
-    /// `others` are the tokens of other documents.
+    /// `others` are other documents and files.
     pub fn history(
         &mut self,
         (uri, language_id, path): (&Arc<str>, &str, &str),
         (rope, caret): (&Rope, usize),
         caret_line: &str,
-        others: Arc<Vec<Token>>,
+        others: OtherTexts,
     ) -> LineHistory {
         let tokenizer = self.model.tokenizer.as_ref();
         let end = self.model.end;

@@ -1,14 +1,11 @@
 //! A person at a keyboard: types a stretch of a text key by key through the whole pipeline, and takes
 //! what is shown when it is right.
 
-use std::sync::Arc;
-
 use ropey::Rope;
 
-use crate::assist::complete::{Completion, CompletionAsk, complete};
+use crate::assist::complete::{Completion, CompletionAsk, OtherFiles, complete};
 use crate::assist::session::Session;
 use crate::generation::GenerationError;
-use crate::text::Document;
 
 /// A key and what came of it.
 #[derive(Debug, Clone)]
@@ -31,8 +28,7 @@ pub struct Typist<'a> {
     before: String,
     goal: Vec<char>,
     after: String,
-    /// Other documents that are open meanwhile; the nearest first.
-    others: Vec<Arc<Document>>,
+    files: OtherFiles,
 }
 
 impl<'a> Typist<'a> {
@@ -44,13 +40,13 @@ impl<'a> Typist<'a> {
             before: rope.slice(..from).to_string(),
             goal: rope.slice(from..to).chars().collect(),
             after: rope.slice(to..).to_string(),
-            others: Vec::new(),
+            files: OtherFiles::None,
         }
     }
 
-    /// The same with other documents open.
-    pub fn beside(self, others: Vec<Arc<Document>>) -> Self {
-        Self { others, ..self }
+    /// The same with other files in the workspace.
+    pub fn beside(self, files: OtherFiles) -> Self {
+        Self { files, ..self }
     }
 
     /// What is to be typed.
@@ -117,7 +113,8 @@ impl<'a> Typist<'a> {
             caret: self.before.chars().count() + at,
             explicit: false,
             arrival: self.session.next_arrival(),
-            others: self.others.clone(),
+            others: Vec::new(),
+            files: self.files.clone(),
             cold,
         };
         complete(self.session, ask).await

@@ -8,7 +8,7 @@ use ropey::Rope;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::assist::{Completion, CompletionAsk, Session, complete};
+use crate::assist::{Completion, CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::{CompleteArguments, setup};
 use crate::stdx::milliseconds as ms;
 
@@ -77,6 +77,7 @@ fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String>
         explicit: true,
         arrival: 0,
         others: Vec::new(),
+        files: OtherFiles::None,
         cold: false,
     })
 }
@@ -152,6 +153,7 @@ fn batch(
                     explicit,
                     arrival: index as u64,
                     others: Vec::new(),
+                    files: OtherFiles::None,
                     cold: false,
                 };
                 match runtime.block_on(complete(session, ask)) {

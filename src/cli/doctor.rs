@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::assist::{CompletionAsk, Session, complete};
+use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::setup;
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
@@ -162,6 +162,7 @@ fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
         explicit: true,
         arrival: 1,
         others: Vec::new(),
+        files: OtherFiles::None,
         cold: false,
     };
     Ok(match runtime.block_on(complete(&session, ask)) {

@@ -45,7 +45,7 @@ pub struct EvalArguments {
     /// The model alone, without counts.
     #[arg(long)]
     pub alone: bool,
-    /// 16 of the package's other files are there as if they were open (not for blocks).
+    /// The package's other files are there as the workspace's (not for blocks).
     #[arg(long)]
     pub workspace: bool,
     /// Without the counts of the corpus (lines only; not for blocks and typing).

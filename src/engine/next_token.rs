@@ -53,6 +53,10 @@ impl Forced<'_> {
 }
 
 impl HalfTyped for Forced<'_> {
+    fn first_tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     fn is_spelled_by(&self, tokens: &[Token]) -> bool {
         let mut left = self.bytes;
         if !tokens.first().is_some_and(|it| self.may_come(*it)) {

@@ -7,17 +7,16 @@ use ropey::Rope;
 use serde::Serialize;
 
 use crate::adapt::document::text_tokens;
-use crate::adapt::others::{MAX_CHARS, MAX_DOCUMENTS, MAX_TOKENS};
+use crate::adapt::index::{IndexView, TextIndex};
 use crate::assist::typist::{Typist, n_spared};
-use crate::assist::{CompletionAsk, Session, complete};
+use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::evaluate::cases::{
-    BlockSite, HeldOut, LineSite, Part, Random, SourceFile, block_sites, line_sites,
+    BlockSite, HeldOut, Part, Random, SourceFile, block_sites, line_sites,
 };
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Scorer};
-use crate::generation::{ModelInfo, Token};
+use crate::generation::ModelInfo;
 use crate::stdx::milliseconds;
-use crate::text::Document;
 
 /// Lines that are typed at a stretch.
 const TYPED_LINES: usize = 12;
@@ -124,7 +123,7 @@ pub fn language_figures(
                 before: format!("{}{}", site.before, &site.line[..at]),
                 rest: &site.line[at..],
                 after: site.after,
-                workspace: workspaces.without(site),
+                files: workspaces.without(site.package, site.file),
             };
             let package = &site.package[site.file].package;
             let mut failed = None;
@@ -165,7 +164,7 @@ pub fn language_figures(
         typing: typing_figures(
             &packages,
             plan.n_typed,
-            plan.workspace,
+            &mut workspaces,
             &mut random,
             session,
             runtime,
@@ -206,6 +205,7 @@ fn block_figures(
             explicit: true,
             arrival: session.next_arrival(),
             others: Vec::new(),
+            files: OtherFiles::None,
             cold: false,
         };
         let completion = runtime.block_on(complete(session, ask)).map_err(|it| it.to_string())?;
@@ -225,7 +225,7 @@ fn block_figures(
 fn typing_figures(
     packages: &[&[SourceFile]],
     n_characters: usize,
-    workspace: bool,
+    workspaces: &mut Workspaces,
     random: &mut Random,
     session: &Session,
     runtime: &tokio::runtime::Runtime,
@@ -245,9 +245,8 @@ fn typing_figures(
         let Some(room) = rope.len_lines().checked_sub(TYPED_LINES + 10) else { continue };
         let first = 8 + random.below(room);
         let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
-        let others = if workspace { documents_beside(package, index) } else { Vec::new() };
-        let typist = Typist::new(session, &file.path, &rope, from, to);
-        let mut typist = typist.beside(others);
+        let files = OtherFiles::Given(workspaces.without(package, index));
+        let mut typist = Typist::new(session, &file.path, &rope, from, to).beside(files);
         let (keys, _) =
             runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
         typing.n_characters += to - from;
@@ -275,25 +274,12 @@ fn typing_figures(
     Ok(typing)
 }
 
-/// A package's other files as if they were open, those after this one first.
-fn documents_beside(package: &[SourceFile], index: usize) -> Vec<Arc<Document>> {
-    let others = package[index + 1..].iter().chain(&package[..index]).take(MAX_DOCUMENTS);
-    let document = |file: &SourceFile| Document {
-        uri: format!("{}/{}", file.package, file.path).into(),
-        language_id: "".into(),
-        version: 1,
-        rope: Rope::from_str(&file.text),
-        lost: false,
-    };
-    others.map(|it| Arc::new(document(it))).collect()
-}
-
-/// The tokens of packages, made once each.
+/// Packages as workspaces, indexed once each.
 struct Workspaces {
     wanted: bool,
     info: Arc<ModelInfo>,
-    /// The package's address, and each of its files' tokens.
-    made: Vec<(*const SourceFile, Vec<Vec<Token>>)>,
+    /// The package's address, and its index.
+    made: Vec<(*const SourceFile, Arc<TextIndex>)>,
 }
 
 impl Workspaces {
@@ -301,29 +287,21 @@ impl Workspaces {
         Self { wanted, info: Arc::clone(scorer.model().info()), made: Vec::new() }
     }
 
-    /// The tokens of the package's other files, those after the site's own first.
-    fn without(&mut self, site: &LineSite) -> Arc<Vec<Token>> {
+    /// The package's other files.
+    fn without(&mut self, package: &[SourceFile], file: usize) -> IndexView {
         if !self.wanted {
-            return Arc::default();
+            return IndexView::default();
         }
-        let key = site.package.as_ptr();
-        if !self.made.iter().any(|it| it.0 == key) {
+        let key = package.as_ptr();
+        let known = self.made.iter().find(|it| it.0 == key).map(|it| Arc::clone(&it.1));
+        let index = known.unwrap_or_else(|| {
             let tokenizer = self.info.tokenizer.as_ref();
-            let tokens = |it: &SourceFile| {
-                let text: String = it.text.chars().take(MAX_CHARS).collect();
-                text_tokens(&text, self.info.end, tokenizer)
-            };
-            self.made.push((key, site.package.iter().map(tokens).collect()));
-        }
-        let files = self.made.iter().find(|it| it.0 == key).map_or(&[][..], |it| &it.1);
-        let mut all = Vec::new();
-        let after = files.iter().skip(site.file + 1);
-        let others = after.chain(&files[..site.file.min(files.len())]).take(MAX_DOCUMENTS);
-        for tokens in others {
-            let room = MAX_TOKENS - all.len();
-            all.extend(&tokens[..tokens.len().min(room)]);
-        }
-        Arc::new(all)
+            let tokens = |it: &SourceFile| text_tokens(&it.text, self.info.end, tokenizer);
+            let index = Arc::new(TextIndex::new(package.iter().map(tokens)));
+            self.made.push((key, Arc::clone(&index)));
+            index
+        });
+        IndexView::without(index, [file])
     }
 }
 
@@ -338,9 +316,9 @@ impl Figures {
         match (self.adapt, self.workspace, self.corpus) {
             (false, _, _) => "",
             (true, false, false) => " + counts of the document",
-            (true, true, false) => " + counts of the document and 16 others",
+            (true, true, false) => " + counts of the document and the package",
             (true, false, true) => " + counts of the document and the corpus",
-            (true, true, true) => " + counts of the document, 16 others and the corpus",
+            (true, true, true) => " + counts of the document, the package and the corpus",
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ropey::Rope;
 
 use crate::adapt::gate::Gate;
-use crate::adapt::mixture::{LineHistory, Mixture};
+use crate::adapt::index::IndexView;
+use crate::adapt::mixture::{LineHistory, Mixture, OtherTexts};
 use crate::assist::session::Assembling;
 use crate::engine::model::{EvaluateError, Model, TokenKind};
 use crate::engine::next_token::{LineSoFar, NextToken};
@@ -31,8 +32,8 @@ pub struct LineCase<'a> {
     pub before: String,
     pub rest: &'a str,
     pub after: &'a str,
-    /// The tokens of other files that counts may use.
-    pub workspace: Arc<Vec<Token>>,
+    /// Other files that counts may use.
+    pub files: IndexView,
 }
 
 /// What came of a [`LineCase`].
@@ -108,9 +109,9 @@ impl Scorer {
             tokens
         };
         let prompt = self.assembling.assembler.assemble(&case.uri, case.path, &excerpt, kept);
-        let workspace = Arc::clone(&case.workspace);
+        let others = OtherTexts { open: Arc::default(), files: case.files.clone() };
         let history =
-            self.assembling.history((&case.uri, "", case.path), (&rope, caret), kept, workspace);
+            self.assembling.history((&case.uri, "", case.path), (&rope, caret), kept, others);
         let gate = Arc::clone(&self.gate);
         let mut mixture = Mixture { history, gate, one_line: true };
         let adapt = self.adapt;

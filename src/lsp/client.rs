@@ -2,6 +2,8 @@
 //!
 //! Read leniently from the JSON: a capability of an odd shape somewhere else must not cost the session.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use crate::text::PositionEncoding;
@@ -58,6 +60,11 @@ impl ClientProfile {
         }
     }
 
+    /// The workspace's folders as paths.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        self.roots.iter().filter_map(|it| file_path(it)).collect()
+    }
+
     /// The path of a document as a model should see it: relative to the workspace folder that holds it.
     pub fn path_of(&self, uri: &str) -> String {
         let relative = self
@@ -68,6 +75,14 @@ impl ClientProfile {
         let path = relative.or_else(|| uri.strip_prefix("file://")).unwrap_or(uri);
         percent_decoded(path)
     }
+}
+
+/// The file that a URI names, or `None` for one that names something else.
+pub fn file_path(uri: &str) -> Option<PathBuf> {
+    let path = percent_decoded(uri.strip_prefix("file://").filter(|it| it.starts_with('/'))?);
+    // `/c:/Users`, on Windows.
+    let has_drive = cfg!(windows) && path.as_bytes().get(2) == Some(&b':');
+    Some(PathBuf::from(&path[usize::from(has_drive)..]))
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -117,5 +132,7 @@ mod tests {
         assert_eq!(profile.path_of("file:///home/me/pro%20ject/src/%C3%A9.rs"), "src/é.rs");
         assert_eq!(profile.path_of("file:///tmp/a%2.rs"), "/tmp/a%2.rs");
         assert_eq!(profile.path_of("untitled:Untitled-1"), "untitled:Untitled-1");
+        assert_eq!(profile.folders(), [PathBuf::from("/home/me/pro ject/")]);
+        assert_eq!(file_path("untitled:Untitled-1"), None);
     }
 }

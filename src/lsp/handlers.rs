@@ -12,8 +12,9 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::adapt::others::MAX_DOCUMENTS;
-use crate::assist::{self, Completion, CompletionAsk};
+use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
 use crate::generation::GenerationError;
+use crate::lsp::client::file_path;
 use crate::lsp::server::Server;
 use crate::text::{Document, World};
 
@@ -39,6 +40,12 @@ async fn complete_at(
         explicit,
         arrival: world.arrival,
         others: world.others(document, MAX_DOCUMENTS),
+        files: match file_path(&document.uri) {
+            Some(file) => {
+                OtherFiles::Workspace { file, open: world.uris().filter_map(file_path).collect() }
+            }
+            None => OtherFiles::None,
+        },
         cold: false,
     };
     match assist::complete(&server.session, ask).await {

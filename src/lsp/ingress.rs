@@ -100,6 +100,7 @@ impl Ingress {
             && let Some(profile) = self.profile.get()
         {
             self.documents.set_encoding(profile.encoding);
+            self.service.inner().session.workspace.set_folders(profile.folders());
         }
         let plain = Request::build(method).params(json!({"capabilities": {}, "processId": null}));
         match id {

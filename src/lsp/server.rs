@@ -1,5 +1,6 @@
 //! The list of everything that the server answers, and what it says of itself.
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
 use crate::assist::Session;
 use crate::config::layers::{self, Layer};
 use crate::engine::EngineState;
-use crate::lsp::client::ClientProfile;
+use crate::lsp::client::{ClientProfile, file_path};
 use crate::lsp::ext::{DocumentAnswer, DocumentParams, Status, StatusNotification};
 use crate::lsp::handlers;
 use crate::lsp::proto::to_encoding;
@@ -56,11 +57,12 @@ impl Server {
         // For tests, bug reports and status lines.
         .custom_method("keyside/stats", Self::stats)
         .custom_method("keyside/document", Self::document)
-        // Nothing to do here: the ingress has, or nobody has.
+        // Nothing to do here: the ingress has.
         .custom_method("workspace/didChangeConfiguration", Self::ignore)
-        .custom_method("textDocument/didSave", Self::ignore)
-        .custom_method("workspace/didChangeWatchedFiles", Self::ignore)
-        .custom_method("workspace/didChangeWorkspaceFolders", Self::ignore)
+        // Files of the workspace.
+        .custom_method("textDocument/didSave", Self::files_changed)
+        .custom_method("workspace/didChangeWatchedFiles", Self::files_changed)
+        .custom_method("workspace/didChangeWorkspaceFolders", Self::folders_changed)
         .finish()
     }
 
@@ -98,6 +100,19 @@ impl Server {
     }
 
     async fn ignore(&self, _: Value) {}
+
+    async fn files_changed(&self, _: Value) {
+        self.session.workspace.changed();
+    }
+
+    async fn folders_changed(&self, params: Value) {
+        let folders = |name: &str| -> Vec<PathBuf> {
+            let list = params.pointer(&format!("/event/{name}")).and_then(Value::as_array);
+            let uris = list.into_iter().flatten().filter_map(|it| it.get("uri")?.as_str());
+            uris.filter_map(file_path).collect()
+        };
+        self.session.workspace.change_folders(&folders("removed"), folders("added"));
+    }
 
     /// Takes `initializationOptions` into use. Returns what is wrong in all settings, in sentences.
     pub(crate) fn first_settings(&self) -> Vec<String> {
@@ -196,6 +211,7 @@ impl LanguageServer for Server {
                 lsp::TextDocumentSyncOptions {
                     open_close: Some(true),
                     change: Some(lsp::TextDocumentSyncKind::Incremental),
+                    save: Some(lsp::Save::Bool(true)),
                     ..Default::default()
                 },
             )),

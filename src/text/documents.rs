@@ -41,6 +41,11 @@ impl World {
         self.documents.get(uri).cloned()
     }
 
+    /// What is open, as URIs.
+    pub fn uris(&self) -> impl Iterator<Item = &str> {
+        self.documents.keys().map(AsRef::as_ref)
+    }
+
     /// The other documents in this document's language, those in the nearest folders first, at most `n`.
     pub fn others(&self, document: &Document, n: usize) -> Vec<Arc<Document>> {
         let usable = |it: &&Arc<Document>| {

@@ -18,3 +18,4 @@ mod nvim;
 mod support;
 mod sync;
 mod tidy;
+mod workspace;

@@ -62,6 +62,17 @@ pub struct Client {
     pub home: TempFolder,
 }
 
+/// Asks again and again until there is an answer.
+pub async fn until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..6_000 {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not come to pass");
+}
+
 /// A fake model's engine.
 pub fn fake_engine(script: FakeScript) -> Engine {
     Engine::start(move || Ok(Box::new(FakeModel::new(script)))).expect("a thread")
@@ -259,13 +270,7 @@ impl Client {
 
     /// Waits until the model is loaded.
     pub async fn model_ready(&self) {
-        for _ in 0..6_000 {
-            if self.stats().await["model"]["state"] != "loading" {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the model was not loaded");
+        until(async || (self.stats().await["model"]["state"] != "loading").then_some(())).await;
     }
 
     /// Fails where the server has broken the protocol.

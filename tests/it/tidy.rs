@@ -17,9 +17,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("adapt", &["text", "generation"]),
     // Powers.
     ("engine", &["fim", "generation", "stdx"]),
+    ("workspace", &["generation", "adapt"]),
     // Shell.
-    ("assist", &["stdx", "text", "fim", "generation", "config", "prompt", "adapt", "engine"]),
-    ("evaluate", &["stdx", "text", "generation", "prompt", "adapt", "engine", "assist"]),
+    (
+        "assist",
+        &["stdx", "text", "fim", "generation", "config", "prompt", "adapt", "engine", "workspace"],
+    ),
+    ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
     ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "assist"]),
     (
         "cli",
@@ -35,6 +39,7 @@ const HOME_OF: &[(&str, &str)] = &[
     ("llama_cpp_sys_2", "src/engine/llama.rs"),
     ("tower_lsp::", "src/lsp"),
     ("clap::", "src/cli"),
+    ("ignore::", "src/workspace"),
     ("schemars::", "src/c"),
     ("std::env::var(", "src/cli/setup.rs"),
 ];

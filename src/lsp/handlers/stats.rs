@@ -62,6 +62,7 @@ pub fn answer(session: &Session) -> Value {
             "evaluated_tokens": n(&counts.evaluated_tokens),
             "generated_tokens": n(&counts.generated_tokens),
         },
+        "workspace": session.workspace.report(),
         "last": last,
     })
 }
