@@ -3,6 +3,7 @@
 //! No protocol type comes in here, and the editor, `keyside complete` and `keyside try` all go through
 //! the same [`complete::complete`].
 
+pub mod ahead;
 pub mod complete;
 pub mod reuse;
 pub mod session;

@@ -107,7 +107,12 @@ pub struct CompletionRequest {
     pub cold: bool,
     /// Counts to mix into the model's distribution; `None`: the model alone.
     pub counts: Option<Box<dyn NextTokenCounts>>,
+    /// What will be asked next, most likely; evaluated while nobody asks anything.
+    pub next_prompt: Option<NextPrompt>,
 }
+
+/// From an answer to the prompt that is likely to follow it, where one is.
+pub type NextPrompt = Box<dyn FnOnce(&Generation) -> Option<Vec<Token>> + Send>;
 
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use ropey::Rope;
 
 use crate::adapt::index::IndexView;
 use crate::adapt::mixture::{Mixture, OtherTexts};
+use crate::assist::ahead::NextLine;
 use crate::assist::reuse::Question;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
@@ -185,6 +186,14 @@ pub async fn complete(
     });
     let assemble = model_ready.elapsed();
 
+    let at_line_end = excerpt.line_after.trim().is_empty() && !ask.cold;
+    let next_line = at_line_end.then(|| NextLine {
+        assembling: session.assembling(),
+        uri: Arc::clone(&ask.uri),
+        path: ask.path.clone(),
+        rope: ask.rope.clone(),
+        caret: question.caret,
+    });
     let ticket = Ticket::default();
     let request = CompletionRequest {
         arrival: ask.arrival,
@@ -196,6 +205,7 @@ pub async fn complete(
         max_generate: Duration::from_millis(settings.generate_ms),
         cold: ask.cold,
         counts,
+        next_prompt: next_line.map(NextLine::into_prompt),
     };
     let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
         Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))

@@ -32,7 +32,7 @@ pub struct Session {
     engine: RwLock<Arc<Engine>>,
     /// Builds prompts for the model it was made for. Locked while one prompt is assembled, which is
     /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
-    assembler: Mutex<Option<Assembling>>,
+    assembler: Arc<Mutex<Option<Assembling>>>,
     gate: Option<Arc<Gate>>,
     /// Locked for the microseconds of a look.
     answers: Mutex<Answers>,
@@ -60,7 +60,7 @@ impl Session {
             folders,
             config: RwLock::new(Arc::new(config)),
             engine: RwLock::new(Arc::new(engine)),
-            assembler: Mutex::new(None),
+            assembler: Arc::default(),
             gate: Gate::embedded().map(Arc::new),
             answers: Mutex::default(),
             stats: Stats::default(),
@@ -165,6 +165,11 @@ impl Session {
             Some(made) if Arc::ptr_eq(&made.model, model) => work(made),
             slot => work(slot.insert(Assembling::new(model))),
         }
+    }
+
+    /// What prompts are made with, for making one later.
+    pub(crate) fn assembling(&self) -> Arc<Mutex<Option<Assembling>>> {
+        Arc::clone(&self.assembler)
     }
 
     /// The weights by which counts are mixed in; `None` where they are switched off.

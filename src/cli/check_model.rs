@@ -26,6 +26,6 @@ pub fn run(path: &Path) -> Result<(), String> {
     })?;
     let marker = model.info().template.prefix;
     model
-        .evaluate(&[marker], 0, &Ticket::default().flag())
+        .evaluate(0, &[marker], 0, &Ticket::default().flag())
         .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
 }

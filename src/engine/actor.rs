@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::generate::{Pace, generate};
+use crate::engine::generate::{Pace, generate, warm_up};
 use crate::engine::model::Model;
 use crate::engine::resident::Resident;
 use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo};
 use crate::stdx::cancel::{CancelFlag, StopReason};
+
+/// So long after an answer a person who types fast has typed the next key.
+const IDLE_AFTER: Duration = Duration::from_millis(30);
 
 /// What the engine can do at the moment.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub struct EngineCounts {
     pub cached_tokens: AtomicU64,
     pub evaluated_tokens: AtomicU64,
     pub generated_tokens: AtomicU64,
+    /// Of prompts that nobody had asked yet.
+    pub warmed_tokens: AtomicU64,
     /// A generation is running right now.
     pub busy: AtomicBool,
 }
@@ -213,6 +218,19 @@ impl Shared {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A flag for work that nobody waits for, when nobody has asked anything for a moment.
+    fn begin_idle_work(&self) -> Option<CancelFlag> {
+        let is_idle = |it: &mut Mailbox| it.waiting.is_none() && !it.closed;
+        let waited = self.arrived.wait_timeout_while(self.mailbox(), IDLE_AFTER, is_idle);
+        let (mut mailbox, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if !is_idle(&mut mailbox) {
+            return None;
+        }
+        let flag = CancelFlag::default();
+        mailbox.running = Some(flag.clone());
+        Some(flag)
+    }
+
     /// The next job that somebody still waits for, or `None` when it is time to end.
     fn next_job(&self) -> Option<Job> {
         let mut mailbox = self.mailbox();
@@ -310,7 +328,21 @@ where
         });
         shared.mailbox().running = None;
         shared.counts.busy.store(false, Ordering::Relaxed);
+        let next = result.as_ref().ok().cloned().zip(request.next_prompt.take());
         shared.answer(&flag, reply, result);
+        let (Some((generation, next)), Ok(model)) = (next, &mut model) else { continue };
+        if let Some(flag) = shared.begin_idle_work() {
+            let work = || {
+                let prompt = next(&generation).unwrap_or_default();
+                warm_up(model.as_mut(), &mut resident, &prompt, &flag, &shared.counts)
+            };
+            // What was evaluated when something else was asked is kept; a failure is told to nobody,
+            // since nobody asked.
+            if fenced(work).is_none() {
+                resident.clear(model.as_mut());
+            }
+            shared.mailbox().running = None;
+        }
     }
 }
 

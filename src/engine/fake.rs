@@ -24,6 +24,7 @@ pub struct FakeScript {
     pub panic_on: Option<u8>,
     /// Can't drop a part of its state, as recurrent and hybrid models can't.
     pub all_or_nothing: bool,
+    pub n_sequences: usize,
 }
 
 impl FakeScript {
@@ -34,6 +35,7 @@ impl FakeScript {
             time_per_token: Duration::ZERO,
             panic_on: None,
             all_or_nothing: false,
+            n_sequences: 4,
         }
     }
 }
@@ -44,6 +46,14 @@ pub struct FakeModel {
     info: Arc<ModelInfo>,
     vocabulary: Vocabulary,
     logits: Vec<f32>,
+    sequences: Vec<Said>,
+    /// Which one was evaluated last.
+    active: usize,
+}
+
+/// A sequence, and how much of it is no answer.
+#[derive(Clone, Default)]
+struct Said {
     tokens: Vec<Token>,
     n_prompt: usize,
 }
@@ -87,11 +97,13 @@ impl FakeModel {
             end: END,
             load_time: Duration::ZERO,
         });
-        Self { script, info, vocabulary, logits: vec![0.0; 260], tokens: vec![], n_prompt: 0 }
+        let sequences = vec![Said::default(); script.n_sequences];
+        Self { script, info, vocabulary, logits: vec![0.0; 260], sequences, active: 0 }
     }
 
     fn next_token(&self) -> Token {
-        let said = self.tokens.len() - self.n_prompt;
+        let Said { tokens, n_prompt } = &self.sequences[self.active];
+        let said = tokens.len() - n_prompt;
         match self.script.answer.as_bytes() {
             [] => Token::from(b'x'),
             answer => answer.get(said).copied().map_or(END, Token::from),
@@ -106,29 +118,36 @@ impl Model for FakeModel {
     fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
+    fn n_sequences(&self) -> usize {
+        self.script.n_sequences
+    }
     fn evaluate(
         &mut self,
+        sequence: usize,
         tokens: &[Token],
         position: usize,
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError> {
-        assert_eq!(position, self.tokens.len(), "the shadow list and the context differ");
+        self.active = sequence;
+        let said = &self.sequences[sequence];
+        assert_eq!(position, said.tokens.len(), "the shadow list and the context differ");
         // One token that is the next of the answer goes on with it; anything else is a prompt, or
         // forced, and the answer begins after it.
         let goes_on = tokens == [self.next_token()];
+        let said = &mut self.sequences[sequence];
         for token in tokens {
             if flag.stop_reason().is_some() {
-                return Err(EvaluateError::Stopped { n_resident: self.tokens.len() });
+                return Err(EvaluateError::Stopped { n_resident: said.tokens.len() });
             }
             assert!(
                 self.script.panic_on.map(Token::from) != Some(*token),
                 "panicking as the script says"
             );
-            self.tokens.push(*token);
+            said.tokens.push(*token);
         }
         std::thread::sleep(self.script.time_per_token);
         if !goes_on {
-            self.n_prompt = self.tokens.len();
+            said.n_prompt = said.tokens.len();
         }
         self.logits.fill(0.0);
         let next = self.next_token();
@@ -138,16 +157,23 @@ impl Model for FakeModel {
     fn logits(&self) -> &[f32] {
         &self.logits
     }
-    fn keep(&mut self, n_tokens: usize) -> bool {
+    fn keep(&mut self, sequence: usize, n_tokens: usize) -> bool {
         if self.script.all_or_nothing {
             return false;
         }
-        self.tokens.truncate(n_tokens);
-        self.n_prompt = self.tokens.len();
+        let said = &mut self.sequences[sequence];
+        said.tokens.truncate(n_tokens);
+        said.n_prompt = said.tokens.len();
         true
     }
+    fn copy(&mut self, from: usize, to: usize) -> bool {
+        self.sequences[to] = self.sequences[from].clone();
+        true
+    }
+    fn forget(&mut self, sequence: usize) {
+        self.sequences[sequence] = Said::default();
+    }
     fn clear(&mut self) {
-        self.tokens.clear();
-        self.n_prompt = 0;
+        self.sequences.fill(Said::default());
     }
 }

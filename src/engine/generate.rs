@@ -15,7 +15,10 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 /// How long a stretch of a prompt may take between two looks at the flag. A stretch that has begun is
 /// finished and kept even if its request is superseded: otherwise a person who types faster than one
 /// stretch is evaluated would throw it away at each key, and never see an answer.
-const STRETCH: Duration = Duration::from_millis(20);
+const STRETCH: Duration = Duration::from_millis(40);
+
+/// A stretch of a prompt that nobody waits for: a key that comes meanwhile waits for no more than this.
+const WARM_UP_TOKENS: usize = 32;
 
 /// How fast this model evaluates prompts on this machine.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ impl Pace {
     /// other length.
     fn stretch_tokens(&self) -> usize {
         let tokens = self.tokens_per_second.unwrap_or(0.0) * STRETCH.as_secs_f64();
-        [128, 64, 32, 16].into_iter().find(|n| *n as f64 <= tokens).unwrap_or(8)
+        [128, 64].into_iter().find(|n| *n as f64 <= tokens).unwrap_or(32)
     }
 
     fn note(&mut self, n_tokens: usize, took: Duration) {
@@ -128,6 +131,27 @@ pub fn generate(
     })
 }
 
+/// Evaluates a prompt that nobody has asked yet, in short stretches, until something else is asked.
+pub fn warm_up(
+    model: &mut dyn Model,
+    resident: &mut Resident,
+    prompt: &[Token],
+    flag: &CancelFlag,
+    counts: &EngineCounts,
+) -> Result<(), GenerationError> {
+    if prompt.is_empty() || prompt.len() >= model.info().n_context_tokens || model.n_sequences() < 2
+    {
+        return Ok(());
+    }
+    check(flag)?;
+    let kept = resident.keep_prefix_beside(model, prompt);
+    for stretch in prompt[kept..].chunks(WARM_UP_TOKENS) {
+        evaluate(model, resident, stretch, flag)?;
+        counts.warmed_tokens.fetch_add(stretch.len() as u64, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
 fn check(flag: &CancelFlag) -> Result<(), GenerationError> {
     match flag.stop_reason() {
         None => Ok(()),
@@ -144,7 +168,7 @@ fn evaluate(
 ) -> Result<(), GenerationError> {
     check(flag)?;
     let position = resident.tokens().len();
-    match model.evaluate(tokens, position, flag) {
+    match model.evaluate(resident.sequence(), tokens, position, flag) {
         Ok(()) => {
             resident.extend(tokens);
             Ok(())

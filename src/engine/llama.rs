@@ -30,6 +30,9 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// Parameters below which a model counts as tiny: one thread, a short context.
 const TINY_PARAMETERS: u64 = 100_000_000;
+/// Prompts that are resident: the embedded model's cache takes 1.5 KB a token.
+const TINY_SEQUENCES: usize = 8;
+const SEQUENCES: usize = 3;
 /// Most tokens evaluated in one call.
 const BATCH_TOKENS: u32 = 512;
 /// Tokens evaluated between two looks at the abort flag, at most.
@@ -87,9 +90,10 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
     let n_context =
         options.n_context_tokens.unwrap_or(if tiny { 1_024 } else { 2_048 }).min(trained);
     let n_context = n_context.max(256);
+    let n_sequences = if tiny { TINY_SEQUENCES } else { SEQUENCES };
 
     let abort = Arc::new(AbortData::default());
-    let context = new_context(backend, &model, n_context, n_threads, &abort).ok_or_else(|| {
+    let context = new_context(backend, &model, (n_context, n_sequences), n_threads, &abort).ok_or_else(|| {
         format!(
             "no context of {n_context} tokens could be made for {} ({}); lower model.context_tokens",
             path.display(),
@@ -103,7 +107,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         n_params: model.n_params(),
         n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),
         vocabulary_hash: vocabulary.hash(),
-        n_context_tokens: context.n_ctx() as usize,
+        n_context_tokens: context.n_ctx() as usize / n_sequences,
         n_threads,
         end: end_of(&model, &template.ends),
         template,
@@ -114,6 +118,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         context,
         batch: LlamaBatch::new(BATCH_TOKENS as usize, 1),
         logits_row: 0,
+        n_sequences,
         info,
         vocabulary,
         abort,
@@ -224,13 +229,16 @@ extern "C" fn should_abort(data: *mut c_void) -> bool {
 fn new_context(
     backend: &'static LlamaBackend,
     model: &Arc<LlamaModel>,
-    n_context: usize,
+    (n_context, n_sequences): (usize, usize),
     n_threads: usize,
     abort: &Arc<AbortData>,
 ) -> Option<LlamaContext<'static>> {
     let n_threads = i32::try_from(n_threads).unwrap_or(i32::MAX);
     let mut parameters = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(u32::try_from(n_context).ok()?))
+        .with_n_ctx(NonZeroU32::new(u32::try_from(n_context * n_sequences).ok()?))
+        .with_n_seq_max(u32::try_from(n_sequences).ok()?)
+        // Each sequence has a stream of its own, so that a decode looks at no other.
+        .with_kv_unified(false)
         .with_n_batch(BATCH_TOKENS)
         .with_n_ubatch(MICRO_BATCH_TOKENS)
         .with_n_threads(n_threads)
@@ -261,6 +269,7 @@ struct LlamaCpp {
     batch: LlamaBatch<'static>,
     /// Which row of the last batch has logits.
     logits_row: i32,
+    n_sequences: usize,
     info: Arc<ModelInfo>,
     vocabulary: Vocabulary,
     abort: Arc<AbortData>,
@@ -276,12 +285,18 @@ impl Model for LlamaCpp {
         &self.vocabulary
     }
 
+    fn n_sequences(&self) -> usize {
+        self.n_sequences
+    }
+
     fn evaluate(
         &mut self,
+        sequence: usize,
         tokens: &[Token],
         position: usize,
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError> {
+        let sequence = i32::try_from(sequence).unwrap_or_default();
         let failed = |what: String| EvaluateError::Failed(format!("the model failed: {what}"));
         let mut position = position;
         for chunk in tokens.chunks(BATCH_TOKENS as usize) {
@@ -290,7 +305,7 @@ impl Model for LlamaCpp {
             for (index, token) in chunk.iter().enumerate() {
                 let at = i32::try_from(position + index).map_err(|it| failed(it.to_string()))?;
                 self.batch
-                    .add(LlamaToken(*token), at, &[0], index == last)
+                    .add(LlamaToken(*token), at, &[sequence], index == last)
                     .map_err(|it| failed(it.to_string()))?;
             }
             forget_errors();
@@ -301,7 +316,7 @@ impl Model for LlamaCpp {
                 Ok(()) => {}
                 // llama_decode answers 2 when the abort callback said so. Finished micro-batches stay.
                 Err(DecodeError::Unknown(2)) => {
-                    let n_resident = self.context.kv_cache_seq_pos_max(0) + 1;
+                    let n_resident = self.context.kv_cache_seq_pos_max(sequence) + 1;
                     return Err(EvaluateError::Stopped {
                         n_resident: usize::try_from(n_resident).unwrap_or_default(),
                     });
@@ -318,9 +333,22 @@ impl Model for LlamaCpp {
         self.context.get_logits_ith(self.logits_row)
     }
 
-    fn keep(&mut self, n_tokens: usize) -> bool {
-        let Ok(from) = u32::try_from(n_tokens) else { return false };
-        matches!(self.context.clear_kv_cache_seq(Some(0), Some(from), None), Ok(true))
+    fn keep(&mut self, sequence: usize, n_tokens: usize) -> bool {
+        let (Ok(sequence), Ok(from)) = (u32::try_from(sequence), u32::try_from(n_tokens)) else {
+            return false;
+        };
+        matches!(self.context.clear_kv_cache_seq(Some(sequence), Some(from), None), Ok(true))
+    }
+
+    fn copy(&mut self, from: usize, to: usize) -> bool {
+        let (Ok(from), Ok(to)) = (i32::try_from(from), i32::try_from(to)) else { return false };
+        // Only whole sequences can be copied from one stream of the cache to another.
+        self.context.copy_kv_cache_seq(from, to, None, None).is_ok()
+    }
+
+    fn forget(&mut self, sequence: usize) {
+        // A whole sequence can always be dropped.
+        let _ = self.context.clear_kv_cache_seq(u32::try_from(sequence).ok(), None, None);
     }
 
     fn clear(&mut self) {

@@ -8,24 +8,28 @@ use crate::stdx::cancel::CancelFlag;
 /// Why an evaluation did not finish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EvaluateError {
-    /// The flag was raised; `n_resident` tokens are in the context now.
+    /// The flag was raised; the sequence has `n_resident` tokens now.
     Stopped { n_resident: usize },
     /// The engine failed; a sentence for the log.
     Failed(String),
 }
 
-/// One model with one context that holds one sequence of tokens.
+/// One model with one context that holds a few sequences of tokens.
 pub trait Model {
     fn info(&self) -> &Arc<ModelInfo>;
     fn vocabulary(&self) -> &Vocabulary;
 
-    /// Evaluates `tokens` at positions from `position` on; afterwards [`Model::logits`] belongs to the
+    /// How many sequences the context has room for, each with the whole length.
+    fn n_sequences(&self) -> usize;
+
+    /// Evaluates `tokens` in a sequence at positions from `position` on; afterwards [`Model::logits`] belongs to the
     /// last of them. Reads `flag` while it works.
     ///
     /// # Errors
     /// See [`EvaluateError`]. After `Failed` the context must be cleared.
     fn evaluate(
         &mut self,
+        sequence: usize,
         tokens: &[Token],
         position: usize,
         flag: &CancelFlag,
@@ -34,11 +38,17 @@ pub trait Model {
     /// The scores of the next token, one a token of the vocabulary.
     fn logits(&self) -> &[f32];
 
-    /// Drops every token from `n_tokens` on. `false` where this kind of model can't drop a part of its
+    /// Drops every token of a sequence from `n_tokens` on. `false` where this kind of model can't drop a part of its
     /// state (recurrent and hybrid models, sliding windows): then it has dropped nothing.
-    fn keep(&mut self, n_tokens: usize) -> bool;
+    fn keep(&mut self, sequence: usize, n_tokens: usize) -> bool;
 
-    /// Drops everything.
+    /// Makes one sequence the same as another. `false` where that can't be; then `to` is empty.
+    fn copy(&mut self, from: usize, to: usize) -> bool;
+
+    /// Drops a sequence.
+    fn forget(&mut self, sequence: usize);
+
+    /// Drops all sequences.
     fn clear(&mut self);
 }
 

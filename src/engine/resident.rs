@@ -1,60 +1,152 @@
 //! What is in the model's context right now, and how much of it the next prompt can keep.
 //!
-//! The shadow list is cut before the context is changed and grown after it has been, so that at any
-//! failure it claims too little rather than too much (llama.cpp #9113 tells what the other order does).
+//! The context holds a few sequences: prompts of several documents, and of one document the line that is
+//! typed and the one that comes next. The shadow lists are cut before the context is changed and grown
+//! after it has been, so that at any failure they claim too little rather than too much (llama.cpp #9113
+//! tells what the other order does).
 
 use crate::engine::model::Model;
 use crate::generation::Token;
 
+/// A sequence that would lose more tokens than this to a prompt is left alone, and a copy of it takes the
+/// prompt: what it would lose is asked for again when the caret goes back.
+const WORTH_KEEPING: usize = 32;
+
 /// The shadow of one context.
 #[derive(Debug, Default)]
 pub struct Resident {
-    tokens: Vec<Token>,
-    /// The logits at hand belong to the last of `tokens`.
+    sequences: Vec<Sequence>,
+    /// Which one the last prompt went to.
+    active: usize,
+    /// The logits at hand belong to the last token of the active sequence.
     logits_valid: bool,
+    clock: u64,
+}
+
+#[derive(Debug, Default)]
+struct Sequence {
+    tokens: Vec<Token>,
+    last_used: u64,
+}
+
+impl Sequence {
+    fn n_common(&self, prompt: &[Token]) -> usize {
+        self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count()
+    }
 }
 
 impl Resident {
+    /// The tokens of the active sequence.
     pub fn tokens(&self) -> &[Token] {
-        &self.tokens
+        self.sequences.get(self.active).map_or(&[], |it| &it.tokens)
     }
 
-    /// Makes the context hold as much of the beginning of `prompt` as it can without evaluating
-    /// anything. Returns how many tokens are kept; the rest is to be evaluated. Unless the logits at
-    /// hand are already those of the whole prompt, at least its last token is left to evaluate, because
-    /// its logits are the answer.
+    /// Which sequence the next tokens go to.
+    pub fn sequence(&self) -> usize {
+        self.active
+    }
+
+    /// Makes a sequence hold as much of the beginning of `prompt` as there is without evaluating anything,
+    /// and makes it the active one. Returns how many tokens are kept; the rest is to be evaluated. Unless
+    /// the logits at hand are already those of the whole prompt, at least its last token is left to
+    /// evaluate, because its logits are the answer.
     pub fn keep_prefix_of(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
-        let common = self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        if common == prompt.len() && common == self.tokens.len() && self.logits_valid {
+        self.take_up(model, prompt, None)
+    }
+
+    /// The same for a prompt that nobody has asked: the active sequence stays as it is, because the next
+    /// prompt most likely goes on with it.
+    pub fn keep_prefix_beside(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
+        self.take_up(model, prompt, Some(self.active))
+    }
+
+    fn take_up(&mut self, model: &mut dyn Model, prompt: &[Token], spared: Option<usize>) -> usize {
+        self.sequences.resize_with(model.n_sequences().max(1), Sequence::default);
+        let chosen = self.choose(model, prompt, spared);
+        let is_at_hand = self.logits_valid && chosen == self.active;
+        self.active = chosen;
+        self.clock += 1;
+        let sequence = &mut self.sequences[chosen];
+        sequence.last_used = self.clock;
+        let common = sequence.n_common(prompt);
+        if common == prompt.len() && common == sequence.tokens.len() && is_at_hand {
             return common;
         }
+        self.logits_valid = false;
         let keep = common.min(prompt.len().saturating_sub(1));
-        if keep < self.tokens.len() {
-            self.logits_valid = false;
-            self.tokens.truncate(keep);
-            if !model.keep(keep) {
-                self.clear(model);
+        if keep < sequence.tokens.len() {
+            sequence.tokens.truncate(keep);
+            if !model.keep(chosen, keep) {
+                self.forget(model, chosen);
             }
         }
-        self.tokens.len()
+        self.tokens().len()
+    }
+
+    /// The sequence that has most of the prompt, or a copy of it where it would lose much by it or is to be
+    /// spared.
+    fn choose(&mut self, model: &mut dyn Model, prompt: &[Token], spared: Option<usize>) -> usize {
+        let all: Vec<usize> = (0..self.sequences.len()).collect();
+        let n_common: Vec<usize> = self.sequences.iter().map(|it| it.n_common(prompt)).collect();
+        let oldest = |among: &mut dyn Iterator<Item = usize>| {
+            among.min_by_key(|it| self.sequences[*it].last_used)
+        };
+        let best =
+            all.iter().copied().max_by_key(|it| (n_common[*it], self.sequences[*it].last_used));
+        let best = best.unwrap_or_default();
+        let others = || all.iter().copied().filter(|it| Some(*it) != spared);
+        let lost = self.sequences[best].tokens.len() - n_common[best];
+        let in_place = match spared {
+            None => n_common[best] > 0 && lost <= WORTH_KEEPING,
+            Some(it) => n_common[best] >= WORTH_KEEPING && it != best,
+        };
+        if in_place {
+            return best;
+        }
+        if n_common[best] < WORTH_KEEPING {
+            // Another text: it takes the place of what was not used for longest.
+            return oldest(&mut others()).unwrap_or(best);
+        }
+        // Of one document two places are kept, so that its lines do not displace other documents.
+        let others = || others().filter(|it| *it != best);
+        let of_document = |it: &usize| 2 * n_common[*it] >= n_common[best];
+        let place = oldest(&mut others().filter(of_document)).or_else(|| oldest(&mut others()));
+        let Some(place) = place else { return best };
+        self.sequences[place].tokens.clear();
+        if !model.copy(best, place) {
+            return best;
+        }
+        self.sequences[place].tokens = self.sequences[best].tokens.clone();
+        if place == self.active {
+            self.logits_valid = false;
+        }
+        place
     }
 
     /// Notes tokens that were evaluated after the present ones.
     pub fn extend(&mut self, tokens: &[Token]) {
-        self.tokens.extend_from_slice(tokens);
-        self.logits_valid = true;
+        if let Some(sequence) = self.sequences.get_mut(self.active) {
+            sequence.tokens.extend_from_slice(tokens);
+            self.logits_valid = true;
+        }
     }
 
-    /// Notes that an evaluation of `tokens` was stopped when the context held `n_resident` in all.
+    /// Notes that an evaluation of `tokens` was stopped when the active sequence held `n_resident` in all.
     pub fn extend_until(&mut self, tokens: &[Token], n_resident: usize) {
-        let done = n_resident.saturating_sub(self.tokens.len()).min(tokens.len());
-        self.tokens.extend_from_slice(&tokens[..done]);
+        let done = n_resident.saturating_sub(self.tokens().len()).min(tokens.len());
+        self.extend(&tokens[..done]);
         self.logits_valid = false;
+    }
+
+    fn forget(&mut self, model: &mut dyn Model, sequence: usize) {
+        self.sequences[sequence].tokens.clear();
+        self.logits_valid = false;
+        model.forget(sequence);
     }
 
     /// Empties the context.
     pub fn clear(&mut self, model: &mut dyn Model) {
-        self.tokens.clear();
+        self.sequences.iter_mut().for_each(|it| it.tokens.clear());
         self.logits_valid = false;
         model.clear();
     }
@@ -68,7 +160,11 @@ mod tests {
 
     /// Evaluates prompts one after the other; how many tokens each could keep.
     fn kept(all_or_nothing: bool, prompts: &[&str]) -> Vec<usize> {
-        let script = FakeScript { all_or_nothing, ..FakeScript::saying("x") };
+        let script = FakeScript { all_or_nothing, n_sequences: 1, ..FakeScript::saying("x") };
+        kept_by(script, prompts)
+    }
+
+    fn kept_by(script: FakeScript, prompts: &[&str]) -> Vec<usize> {
         let mut model = FakeModel::new(script);
         let mut resident = Resident::default();
         let ticket = Ticket::default();
@@ -78,7 +174,9 @@ mod tests {
             let n = resident.keep_prefix_of(&mut model, &prompt);
             if n < prompt.len() {
                 // The fake asserts that its context is as long as the shadow list says.
-                model.evaluate(&prompt[n..], n, &ticket.flag()).expect("it evaluates");
+                model
+                    .evaluate(resident.sequence(), &prompt[n..], n, &ticket.flag())
+                    .expect("it evaluates");
                 resident.extend(&prompt[n..]);
             }
             assert_eq!(resident.tokens(), prompt);
@@ -100,5 +198,34 @@ mod tests {
     #[test]
     fn a_model_that_can_not_drop_a_part_starts_over() {
         assert_eq!(kept(true, &["abc", "abcd", "abx"]), [0, 3, 0]);
+    }
+
+    #[test]
+    fn documents_keep_their_prompts_and_a_line_the_one_before_it() {
+        let several = FakeScript { n_sequences: 4, ..FakeScript::saying("x") };
+        let (a, b) = ("a".repeat(100), "b".repeat(100));
+        let line =
+            |document: &str, n: usize| format!("{document}{}{}", "l".repeat(n), "after".repeat(20));
+        let prompts = [
+            line(&a, 1),
+            line(&b, 1),
+            line(&a, 1) + "x",
+            // Each next line takes the place of the last but one of its document.
+            line(&a, 2),
+            line(&a, 3),
+            line(&a, 4),
+            line(&a, 3) + "x",
+            line(&b, 1) + "x",
+        ];
+        let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+        assert_eq!(kept_by(several, &prompts), [0, 0, 201, 101, 102, 103, 203, 201]);
+    }
+
+    #[test]
+    fn what_is_lost_of_a_copy_is_not_lost_of_the_original() {
+        let script = FakeScript { n_sequences: 2, ..FakeScript::saying("x") };
+        let text = "t".repeat(100);
+        let (one, two) = (format!("{text}{}", "1".repeat(50)), format!("{text}{}", "2".repeat(50)));
+        assert_eq!(kept_by(script, &[&one, &two, &one, &two]), [0, 100, 149, 149]);
     }
 }

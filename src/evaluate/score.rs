@@ -203,7 +203,7 @@ impl Scorer {
         let flag = Ticket::default();
         for stretch in tokens.chunks(STRETCH) {
             let position = self.resident.tokens().len();
-            match self.model.evaluate(stretch, position, &flag.flag()) {
+            match self.model.evaluate(self.resident.sequence(), stretch, position, &flag.flag()) {
                 Ok(()) => self.resident.extend(stretch),
                 Err(EvaluateError::Failed(sentence)) => return Err(sentence),
                 Err(EvaluateError::Stopped { .. }) => {

@@ -61,6 +61,7 @@ pub fn answer(session: &Session) -> Value {
             "cached_tokens": n(&counts.cached_tokens),
             "evaluated_tokens": n(&counts.evaluated_tokens),
             "generated_tokens": n(&counts.generated_tokens),
+            "warmed_tokens": n(&counts.warmed_tokens),
         },
         "workspace": session.workspace.report(),
         "last": last,
