@@ -15,7 +15,7 @@ use serde_json::json;
 use support::{Client, TempFolder, repository};
 
 /// Lines typed in each file.
-const LINES: usize = 8;
+const LINES: usize = 5;
 const FILES: usize = 24;
 /// From an answer to the next key; the fastest typists need about as long.
 const PAUSE: Duration = Duration::from_millis(60);

@@ -64,9 +64,22 @@ struct Shared {
 struct Mailbox {
     waiting: Option<Job>,
     running: Option<CancelFlag>,
+    /// Nobody waits for what runs.
+    idle_work: bool,
     /// The highest arrival number so far.
     newest_arrival: u64,
     closed: bool,
+}
+
+impl Mailbox {
+    fn supersede_running(&self) {
+        match &self.running {
+            // Ends in the middle of a stretch, since nothing of it is waited for.
+            Some(running) if self.idle_work => running.close(),
+            Some(running) => running.supersede(),
+            None => {}
+        }
+    }
 }
 
 struct Job {
@@ -113,9 +126,7 @@ impl Engine {
             Some(job)
         } else {
             mailbox.newest_arrival = job.request.arrival;
-            if let Some(running) = &mailbox.running {
-                running.supersede();
-            }
+            mailbox.supersede_running();
             mailbox.waiting.replace(job)
         };
         drop(mailbox);
@@ -135,9 +146,7 @@ impl Engine {
             return;
         }
         mailbox.newest_arrival = arrival;
-        if let Some(running) = &mailbox.running {
-            running.supersede();
-        }
+        mailbox.supersede_running();
         let waiting = mailbox.waiting.take();
         drop(mailbox);
         if let Some(job) = waiting {
@@ -228,6 +237,7 @@ impl Shared {
         }
         let flag = CancelFlag::default();
         mailbox.running = Some(flag.clone());
+        mailbox.idle_work = true;
         Some(flag)
     }
 
@@ -240,6 +250,7 @@ impl Shared {
             }
             if let Some(job) = mailbox.waiting.take() {
                 mailbox.running = Some(job.flag.clone());
+                mailbox.idle_work = false;
                 self.counts.busy.store(true, Ordering::Relaxed);
                 return Some(job);
             }

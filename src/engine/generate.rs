@@ -17,9 +17,6 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 /// stretch is evaluated would throw it away at each key, and never see an answer.
 const STRETCH: Duration = Duration::from_millis(40);
 
-/// A stretch of a prompt that nobody waits for: a key that comes meanwhile waits for no more than this.
-const WARM_UP_TOKENS: usize = 32;
-
 /// How fast this model evaluates prompts on this machine.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -72,6 +69,7 @@ pub fn generate(
         resident.clear(model);
     }
     let cached_tokens = resident.keep_prefix_of(model, &request.prompt);
+    let cached_tokens = resident.make_room_for(model, request.prompt.len() - cached_tokens);
     let mut left = &request.prompt[cached_tokens..];
     while !left.is_empty() {
         let (stretch, rest) = left.split_at(pace.stretch_tokens().min(left.len()));
@@ -131,7 +129,8 @@ pub fn generate(
     })
 }
 
-/// Evaluates a prompt that nobody has asked yet, in short stretches, until something else is asked.
+/// Evaluates a prompt that nobody has asked yet, until something else is asked. What of a micro-batch is
+/// done by then is lost, which is what being there at once costs.
 pub fn warm_up(
     model: &mut dyn Model,
     resident: &mut Resident,
@@ -145,9 +144,11 @@ pub fn warm_up(
     }
     check(flag)?;
     let kept = resident.keep_prefix_beside(model, prompt);
-    for stretch in prompt[kept..].chunks(WARM_UP_TOKENS) {
-        evaluate(model, resident, stretch, flag)?;
-        counts.warmed_tokens.fetch_add(stretch.len() as u64, Ordering::Relaxed);
+    let kept = resident.make_room_for(model, prompt.len() - kept);
+    let left = &prompt[kept..];
+    if !left.is_empty() {
+        evaluate(model, resident, left, flag)?;
+        counts.warmed_tokens.fetch_add(left.len() as u64, Ordering::Relaxed);
     }
     Ok(())
 }

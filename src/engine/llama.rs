@@ -33,6 +33,9 @@ const TINY_PARAMETERS: u64 = 100_000_000;
 /// Prompts that are resident: the embedded model's cache takes 1.5 KB a token.
 const TINY_SEQUENCES: usize = 8;
 const SEQUENCES: usize = 3;
+/// From so many tokens a batch on llama.cpp's attention goes by tiles instead of token by token. With a tiny
+/// model attention is most of the work.
+const TILED_QUERIES: usize = 64;
 /// Most tokens evaluated in one call.
 const BATCH_TOKENS: u32 = 512;
 /// Tokens evaluated between two looks at the abort flag, at most.
@@ -287,6 +290,10 @@ impl Model for LlamaCpp {
 
     fn n_sequences(&self) -> usize {
         self.n_sequences
+    }
+
+    fn quick_batch(&self) -> usize {
+        if self.info.n_params < TINY_PARAMETERS { TILED_QUERIES } else { 1 }
     }
 
     fn evaluate(

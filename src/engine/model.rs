@@ -22,6 +22,11 @@ pub trait Model {
     /// How many sequences the context has room for, each with the whole length.
     fn n_sequences(&self) -> usize;
 
+    /// From how many tokens on a batch is much cheaper a token; 1 where there is no such number.
+    fn quick_batch(&self) -> usize {
+        1
+    }
+
     /// Evaluates `tokens` in a sequence at positions from `position` on; afterwards [`Model::logits`] belongs to the
     /// last of them. Reads `flag` while it works.
     ///

@@ -123,6 +123,21 @@ impl Resident {
         place
     }
 
+    /// Gives up the last tokens of the active sequence, so that `n_left` more make a quick batch, where
+    /// that costs less than evaluating few. Returns how many tokens it holds now.
+    pub fn make_room_for(&mut self, model: &mut dyn Model, n_left: usize) -> usize {
+        let batch = model.quick_batch();
+        let n_tokens = self.tokens().len();
+        let worth_it = 5 * n_left > 3 * batch && n_left < batch;
+        if let Some(keep) = n_tokens.checked_sub(batch - n_left.min(batch)).filter(|_| worth_it)
+            && model.keep(self.active, keep)
+        {
+            self.sequences[self.active].tokens.truncate(keep);
+            self.logits_valid = false;
+        }
+        self.tokens().len()
+    }
+
     /// Notes tokens that were evaluated after the present ones.
     pub fn extend(&mut self, tokens: &[Token]) {
         if let Some(sequence) = self.sequences.get_mut(self.active) {
@@ -219,6 +234,32 @@ mod tests {
         ];
         let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
         assert_eq!(kept_by(several, &prompts), [0, 0, 201, 101, 102, 103, 203, 201]);
+    }
+
+    #[test]
+    fn what_nobody_asked_goes_beside_what_is_typed() {
+        let mut model = FakeModel::new(FakeScript { n_sequences: 2, ..FakeScript::saying("x") });
+        let mut resident = Resident::default();
+        let ticket = Ticket::default();
+        let text = "t".repeat(100);
+        let mut kept = Vec::new();
+        for (prompt, is_asked) in
+            [("l", true), ("next", false), ("li", true), ("next", false), ("next", true)]
+        {
+            let prompt: Vec<Token> = format!("{text}{prompt}").bytes().map(Token::from).collect();
+            let n = match is_asked {
+                true => resident.keep_prefix_of(&mut model, &prompt),
+                false => resident.keep_prefix_beside(&mut model, &prompt),
+            };
+            let rest = &prompt[n..];
+            if !rest.is_empty() {
+                model.evaluate(resident.sequence(), rest, n, &ticket.flag()).expect("it evaluates");
+                resident.extend(rest);
+            }
+            kept.push(n);
+        }
+        // The last token is evaluated again where other logits were asked for meanwhile.
+        assert_eq!(kept, [0, 100, 101, 103, 104]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Ghost, inline_params, saying};
+use crate::support::{Client, Ghost, inline_params, saying, until};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
 
@@ -223,6 +223,31 @@ async fn what_is_typed_along_ghost_text_asks_no_model() {
     client.ghost(URI, 0, 8).await;
     assert_eq!(client.stats().await["last"]["source"], "model");
     client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_line_is_evaluated_before_it_is_asked_for() {
+    let client = Client::with_fake(saying(";;"));
+    client.initialize(&["utf-8"]).await;
+    let after = "    let more = 1;\n".repeat(20);
+    client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
+    assert_eq!(client.ghost(URI, 1, 13).await.expect("ghost text").text, "1;;");
+    let whole_prompt = client.stats().await["last"]["evaluated_tokens"].as_u64().unwrap();
+    assert!(whole_prompt > 300);
+    let warmed = async || client.stats().await["engine"]["warmed_tokens"].as_u64();
+    // All but the lines above, which are the same.
+    until(async || warmed().await.filter(|it| *it > whole_prompt - 30)).await;
+    client.type_at(URI, 2, 1, 13, ";;\n    ");
+    client.ghost(URI, 2, 4).await;
+    let last = client.stats().await["last"].clone();
+    assert_eq!(last["source"], "model");
+    assert!(last["evaluated_tokens"].as_u64().unwrap() <= 5, "{last}");
+    // The line above is as it was, beside it.
+    let range = json!({"start": {"line": 1, "character": 13}, "end": {"line": 2, "character": 4}});
+    client.change(URI, 3, json!([{"range": range, "text": "2"}]));
+    client.ghost(URI, 1, 14).await;
+    let last = client.stats().await["last"].clone();
+    assert!(last["evaluated_tokens"].as_u64().unwrap() <= 5, "{last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
