@@ -1,0 +1,1 @@
+"""What versus_llama_server.py is made of."""
