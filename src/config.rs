@@ -42,6 +42,9 @@ pub struct CompletionConfig {
     pub max_tokens: usize,
     /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
     pub max_lines: usize,
+    /// How many tokens that the document or the workspace leaves little doubt of are evaluated at once with
+    /// the one before them (0 to 16); what is suggested is the same.
+    pub draft_tokens: usize,
     /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is shown.
     pub generate_ms: u64,
     /// Suggest only as much text as has at least this probability of being right in all its parts, as
@@ -62,6 +65,7 @@ impl Default for CompletionConfig {
             disabled_languages: Vec::new(),
             max_tokens: 64,
             max_lines: 8,
+            draft_tokens: 3,
             generate_ms: 500,
             min_confidence: 0.45,
             adapt: true,
@@ -79,6 +83,9 @@ impl Config {
         }
         if !(1..=64).contains(&completion.max_lines) {
             return Some(("completion.max_lines", "from 1 to 64"));
+        }
+        if completion.draft_tokens > 16 {
+            return Some(("completion.draft_tokens", "at most 16"));
         }
         if !(10..=60_000).contains(&completion.generate_ms) {
             return Some(("completion.generate_ms", "from 10 to 60000"));

@@ -60,6 +60,9 @@ pub trait NextTokenCounts: Send {
         half_typed: Option<&dyn HalfTyped>,
         model: ModelOpinion,
     ) -> NextTokenMixture;
+
+    /// How the line goes on, at most `n` tokens of it, as far as what is counted leaves little doubt.
+    fn draft(&mut self, line: &[Token], continues_caret_line: bool, n: usize) -> Vec<Token>;
 }
 
 /// What a person has typed of a word that is completed: the text has to go on with it.
@@ -99,6 +102,9 @@ pub struct CompletionRequest {
     pub forced: Vec<u8>,
     pub stop: StopRule,
     pub max_tokens: usize,
+    /// Of what the counts expect, as many tokens are evaluated together with the one before them; where the
+    /// model then says the same it has been asked once for all of them. 0: none.
+    pub max_draft_tokens: usize,
     /// Stop before the text's probability of being right falls below this; 0 never stops.
     pub min_confidence: f32,
     /// How long to generate; evaluating the prompt does not count, it is never wasted.
@@ -150,6 +156,8 @@ pub struct Usage {
     pub evaluated_tokens: usize,
     /// Tokens sampled, the end token included.
     pub generated_tokens: usize,
+    /// Of these, the ones that the counts had expected, so that the model was asked for several at once.
+    pub drafted_tokens: usize,
 }
 
 /// How long each stage of one completion took.

@@ -201,6 +201,7 @@ pub async fn complete(
         forced: forced.as_bytes().to_vec(),
         stop: Box::new(move |text| stop_at(extent, text)),
         max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
+        max_draft_tokens: settings.draft_tokens,
         min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
         max_generate: Duration::from_millis(settings.generate_ms),
         cold: ask.cold,

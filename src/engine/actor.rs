@@ -39,6 +39,8 @@ pub struct EngineCounts {
     pub cached_tokens: AtomicU64,
     pub evaluated_tokens: AtomicU64,
     pub generated_tokens: AtomicU64,
+    /// Of the generated ones, those that counts had expected.
+    pub drafted_tokens: AtomicU64,
     /// Of prompts that nobody had asked yet.
     pub warmed_tokens: AtomicU64,
     /// A generation is running right now.

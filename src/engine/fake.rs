@@ -46,6 +46,8 @@ pub struct FakeModel {
     info: Arc<ModelInfo>,
     vocabulary: Vocabulary,
     logits: Vec<f32>,
+    /// After each token of the last call that wanted them.
+    each: Vec<Vec<f32>>,
     sequences: Vec<Said>,
     /// Which one was evaluated last.
     active: usize,
@@ -98,7 +100,15 @@ impl FakeModel {
             load_time: Duration::ZERO,
         });
         let sequences = vec![Said::default(); script.n_sequences];
-        Self { script, info, vocabulary, logits: vec![0.0; 260], sequences, active: 0 }
+        Self {
+            script,
+            info,
+            vocabulary,
+            logits: vec![0.0; 260],
+            each: vec![],
+            sequences,
+            active: 0,
+        }
     }
 
     fn next_token(&self) -> Token {
@@ -154,8 +164,25 @@ impl Model for FakeModel {
         self.logits[next as usize] = 10.0;
         Ok(())
     }
+    fn evaluate_each(
+        &mut self,
+        sequence: usize,
+        tokens: &[Token],
+        position: usize,
+        flag: &CancelFlag,
+    ) -> Result<(), EvaluateError> {
+        self.each.clear();
+        for (index, token) in tokens.iter().enumerate() {
+            self.evaluate(sequence, &[*token], position + index, flag)?;
+            self.each.push(self.logits.clone());
+        }
+        Ok(())
+    }
     fn logits(&self) -> &[f32] {
         &self.logits
+    }
+    fn logits_after(&self, index: usize) -> &[f32] {
+        &self.each[index]
     }
     fn keep(&mut self, sequence: usize, n_tokens: usize) -> bool {
         if self.script.all_or_nothing {

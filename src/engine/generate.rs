@@ -17,6 +17,20 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 /// stretch is evaluated would throw it away at each key, and never see an answer.
 const STRETCH: Duration = Duration::from_millis(40);
 
+/// Stretches that nobody waits for end when somebody does, so they are long.
+const IDLE_STRETCH_TOKENS: usize = 128;
+
+/// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick batch too.
+fn stretch(n_left: usize, most: usize, quick_batch: usize) -> usize {
+    match n_left.checked_sub(most) {
+        None | Some(0) => n_left,
+        Some(rest) if rest >= quick_batch => most,
+        // Cut in two, both are quick; else the rest comes along.
+        Some(_) if n_left >= 2 * quick_batch => n_left - quick_batch,
+        Some(_) => n_left,
+    }
+}
+
 /// How fast this model evaluates prompts on this machine.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -72,12 +86,12 @@ pub fn generate(
     let cached_tokens = resident.make_room_for(model, request.prompt.len() - cached_tokens);
     let mut left = &request.prompt[cached_tokens..];
     while !left.is_empty() {
-        let (stretch, rest) = left.split_at(pace.stretch_tokens().min(left.len()));
+        let n = stretch(left.len(), pace.stretch_tokens(), model.quick_batch());
         let began = Instant::now();
-        evaluate(model, resident, stretch, flag)?;
-        pace.note(stretch.len(), began.elapsed());
-        counts.evaluated_tokens.fetch_add(stretch.len() as u64, Ordering::Relaxed);
-        left = rest;
+        evaluate(model, resident, &left[..n], flag)?;
+        pace.note(n, began.elapsed());
+        counts.evaluated_tokens.fetch_add(n as u64, Ordering::Relaxed);
+        left = &left[n..];
     }
     counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
     let prompt_done = Instant::now();
@@ -85,11 +99,13 @@ pub fn generate(
     let mut sampled = Sampled::new(&request.forced);
     let deadline = prompt_done + request.max_generate;
     let min_log_probability = request.min_confidence.ln();
+    let mut draft = Draft::default();
+    let mut n_drafted = 0;
     let finish = loop {
         check(flag)?;
         let mix = request.counts.as_deref_mut();
-        let Some((next, log_probability)) = sampled.next(model.vocabulary(), model.logits(), mix)
-        else {
+        let logits = draft.logits(model);
+        let Some((next, log_probability)) = sampled.next(model.vocabulary(), logits, mix) else {
             break Finish::EndToken;
         };
         counts.generated_tokens.fetch_add(1, Ordering::Relaxed);
@@ -106,17 +122,31 @@ pub fn generate(
             sampled.end = end;
             break Finish::StopRule;
         }
-        let full = resident.tokens().len() + 1 >= model.info().n_context_tokens;
-        if full || sampled.n_tokens >= request.max_tokens || Instant::now() >= deadline {
+        let room = (model.info().n_context_tokens - 1).saturating_sub(resident.tokens().len());
+        if room == 0 || sampled.n_tokens >= request.max_tokens || Instant::now() >= deadline {
             break Finish::Budget;
         }
-        evaluate(model, resident, &[next], flag)?;
+        if draft.says(next) {
+            n_drafted += 1;
+            continue;
+        }
+        resident.take_back(model, draft.left());
+        let most = if resident.can_roll_back() { request.max_draft_tokens } else { 0 };
+        let most = most.min(room - 1).min(request.max_tokens - sampled.n_tokens);
+        draft = Draft::of(&sampled, most, request.counts.as_deref_mut());
+        let tokens = [&[next], draft.tokens.as_slice()].concat();
+        evaluate_each(model, resident, &tokens, flag)?;
+        draft.is_evaluated = true;
     };
+    // What was expected and not said is no part of what the next prompt goes on with.
+    resident.take_back(model, draft.left());
+    counts.drafted_tokens.fetch_add(n_drafted as u64, Ordering::Relaxed);
     Ok(Generation {
         usage: Usage {
             cached_tokens,
             evaluated_tokens: request.prompt.len() - cached_tokens,
             generated_tokens: sampled.n_tokens,
+            drafted_tokens: n_drafted,
         },
         times: Times {
             queue: Duration::ZERO,
@@ -145,10 +175,12 @@ pub fn warm_up(
     check(flag)?;
     let kept = resident.keep_prefix_beside(model, prompt);
     let kept = resident.make_room_for(model, prompt.len() - kept);
-    let left = &prompt[kept..];
-    if !left.is_empty() {
-        evaluate(model, resident, left, flag)?;
-        counts.warmed_tokens.fetch_add(left.len() as u64, Ordering::Relaxed);
+    let mut left = &prompt[kept..];
+    while !left.is_empty() {
+        let n = stretch(left.len(), IDLE_STRETCH_TOKENS, model.quick_batch());
+        evaluate(model, resident, &left[..n], flag)?;
+        counts.warmed_tokens.fetch_add(n as u64, Ordering::Relaxed);
+        left = &left[n..];
     }
     Ok(())
 }
@@ -169,7 +201,19 @@ fn evaluate(
 ) -> Result<(), GenerationError> {
     check(flag)?;
     let position = resident.tokens().len();
-    match model.evaluate(resident.sequence(), tokens, position, flag) {
+    let evaluated = model.evaluate(resident.sequence(), tokens, position, flag);
+    note(model, resident, tokens, flag, evaluated)
+}
+
+/// Keeps the shadow of the context right, however an evaluation has ended.
+fn note(
+    model: &mut dyn Model,
+    resident: &mut Resident,
+    tokens: &[Token],
+    flag: &CancelFlag,
+    evaluated: Result<(), EvaluateError>,
+) -> Result<(), GenerationError> {
+    match evaluated {
         Ok(()) => {
             resident.extend(tokens);
             Ok(())
@@ -184,6 +228,56 @@ fn evaluate(
             resident.clear(model);
             Err(GenerationError::Failed(sentence))
         }
+    }
+}
+
+fn evaluate_each(
+    model: &mut dyn Model,
+    resident: &mut Resident,
+    tokens: &[Token],
+    flag: &CancelFlag,
+) -> Result<(), GenerationError> {
+    check(flag)?;
+    let position = resident.tokens().len();
+    let evaluated = model.evaluate_each(resident.sequence(), tokens, position, flag);
+    note(model, resident, tokens, flag, evaluated)
+}
+
+/// Tokens that are evaluated before the model has said them.
+#[derive(Default)]
+struct Draft {
+    tokens: Vec<Token>,
+    /// How many of them the model has said by now.
+    n_said: usize,
+    /// The scores at hand are those after each token of the draft, and after the one before it.
+    is_evaluated: bool,
+}
+
+impl Draft {
+    fn of(
+        sampled: &Sampled,
+        most: usize,
+        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+    ) -> Self {
+        let counts = counts.filter(|_| most > 0 && sampled.forced.is_empty());
+        let tokens = counts.and_then(|it| sampled.line.draft(it, most)).unwrap_or_default();
+        Self { tokens, ..Self::default() }
+    }
+
+    fn logits<'a>(&self, model: &'a dyn Model) -> &'a [f32] {
+        if self.is_evaluated { model.logits_after(self.n_said) } else { model.logits() }
+    }
+
+    /// Whether the next token of the draft is this one, which is then said.
+    fn says(&mut self, token: Token) -> bool {
+        let says = self.tokens.get(self.n_said) == Some(&token);
+        self.n_said += usize::from(says);
+        says
+    }
+
+    /// How many tokens are evaluated and were not said.
+    fn left(&self) -> usize {
+        self.tokens.len() - self.n_said
     }
 }
 

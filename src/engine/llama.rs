@@ -279,6 +279,47 @@ struct LlamaCpp {
     _model: Arc<LlamaModel>,
 }
 
+impl LlamaCpp {
+    /// One batch; `each` says whether all of its tokens get logits, or the last one.
+    fn decode(
+        &mut self,
+        sequence: usize,
+        tokens: &[Token],
+        position: usize,
+        each: bool,
+        flag: &CancelFlag,
+    ) -> Result<(), EvaluateError> {
+        let failed = |what: String| EvaluateError::Failed(format!("the model failed: {what}"));
+        let sequence = i32::try_from(sequence).unwrap_or_default();
+        let Some(last) = tokens.len().checked_sub(1) else { return Ok(()) };
+        self.batch.clear();
+        for (index, token) in tokens.iter().enumerate() {
+            let at = i32::try_from(position + index).map_err(|it| failed(it.to_string()))?;
+            self.batch
+                .add(LlamaToken(*token), at, &[sequence], each || index == last)
+                .map_err(|it| failed(it.to_string()))?;
+        }
+        forget_errors();
+        self.abort.set(Some(flag.clone()));
+        let decoded = self.context.decode(&mut self.batch);
+        self.abort.set(None);
+        match decoded {
+            Ok(()) => {
+                self.logits_row = i32::try_from(last).unwrap_or_default();
+                Ok(())
+            }
+            // llama_decode answers 2 when the abort callback said so. Finished micro-batches stay.
+            Err(DecodeError::Unknown(2)) => {
+                let n_resident = self.context.kv_cache_seq_pos_max(sequence) + 1;
+                Err(EvaluateError::Stopped {
+                    n_resident: usize::try_from(n_resident).unwrap_or_default(),
+                })
+            }
+            Err(error) => Err(failed(format!("{error} ({})", last_error()))),
+        }
+    }
+}
+
 impl Model for LlamaCpp {
     fn info(&self) -> &Arc<ModelInfo> {
         &self.info
@@ -303,37 +344,26 @@ impl Model for LlamaCpp {
         position: usize,
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError> {
-        let sequence = i32::try_from(sequence).unwrap_or_default();
-        let failed = |what: String| EvaluateError::Failed(format!("the model failed: {what}"));
         let mut position = position;
         for chunk in tokens.chunks(BATCH_TOKENS as usize) {
-            self.batch.clear();
-            let last = chunk.len() - 1;
-            for (index, token) in chunk.iter().enumerate() {
-                let at = i32::try_from(position + index).map_err(|it| failed(it.to_string()))?;
-                self.batch
-                    .add(LlamaToken(*token), at, &[sequence], index == last)
-                    .map_err(|it| failed(it.to_string()))?;
-            }
-            forget_errors();
-            self.abort.set(Some(flag.clone()));
-            let decoded = self.context.decode(&mut self.batch);
-            self.abort.set(None);
-            match decoded {
-                Ok(()) => {}
-                // llama_decode answers 2 when the abort callback said so. Finished micro-batches stay.
-                Err(DecodeError::Unknown(2)) => {
-                    let n_resident = self.context.kv_cache_seq_pos_max(sequence) + 1;
-                    return Err(EvaluateError::Stopped {
-                        n_resident: usize::try_from(n_resident).unwrap_or_default(),
-                    });
-                }
-                Err(error) => return Err(failed(format!("{error} ({})", last_error()))),
-            }
-            self.logits_row = i32::try_from(last).unwrap_or_default();
+            self.decode(sequence, chunk, position, false, flag)?;
             position += chunk.len();
         }
         Ok(())
+    }
+
+    fn evaluate_each(
+        &mut self,
+        sequence: usize,
+        tokens: &[Token],
+        position: usize,
+        flag: &CancelFlag,
+    ) -> Result<(), EvaluateError> {
+        self.decode(sequence, tokens, position, true, flag)
+    }
+
+    fn logits_after(&self, index: usize) -> &[f32] {
+        self.context.get_logits_ith(i32::try_from(index).unwrap_or_default())
     }
 
     fn logits(&self) -> &[f32] {

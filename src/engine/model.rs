@@ -40,8 +40,23 @@ pub trait Model {
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError>;
 
+    /// The same for a few tokens, after which [`Model::logits_after`] belongs to each of them.
+    ///
+    /// # Errors
+    /// Those of [`Model::evaluate`].
+    fn evaluate_each(
+        &mut self,
+        sequence: usize,
+        tokens: &[Token],
+        position: usize,
+        flag: &CancelFlag,
+    ) -> Result<(), EvaluateError>;
+
     /// The scores of the next token, one a token of the vocabulary.
     fn logits(&self) -> &[f32];
+
+    /// The scores of the token after the one of this index of the last [`Model::evaluate_each`].
+    fn logits_after(&self, index: usize) -> &[f32];
 
     /// Drops every token of a sequence from `n_tokens` on. `false` where this kind of model can't drop a part of its
     /// state (recurrent and hybrid models, sliding windows): then it has dropped nothing.

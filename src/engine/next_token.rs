@@ -26,6 +26,11 @@ impl LineSoFar {
         &self.tokens
     }
 
+    /// What counts expect of this line; `None` where its own tokens are not known.
+    pub fn draft(&self, counts: &mut dyn NextTokenCounts, n: usize) -> Option<Vec<Token>> {
+        (!self.unknown).then(|| counts.draft(&self.tokens, !self.after_break, n))
+    }
+
     pub fn push(&mut self, token: Token, piece: &[u8]) {
         if piece.contains(&b'\n') {
             self.tokens.clear();

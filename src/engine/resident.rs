@@ -21,6 +21,8 @@ pub struct Resident {
     /// The logits at hand belong to the last token of the active sequence.
     logits_valid: bool,
     clock: u64,
+    /// The model has dropped a part of a sequence, so it can.
+    has_rolled_back: bool,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +41,11 @@ impl Resident {
     /// The tokens of the active sequence.
     pub fn tokens(&self) -> &[Token] {
         self.sequences.get(self.active).map_or(&[], |it| &it.tokens)
+    }
+
+    /// Whether the model is known to be able to drop the last tokens of a sequence.
+    pub fn can_roll_back(&self) -> bool {
+        self.has_rolled_back
     }
 
     /// Which sequence the next tokens go to.
@@ -78,6 +85,8 @@ impl Resident {
             sequence.tokens.truncate(keep);
             if !model.keep(chosen, keep) {
                 self.forget(model, chosen);
+            } else if keep > 0 {
+                self.has_rolled_back = true;
             }
         }
         self.tokens().len()
@@ -151,6 +160,18 @@ impl Resident {
         let done = n_resident.saturating_sub(self.tokens().len()).min(tokens.len());
         self.extend(&tokens[..done]);
         self.logits_valid = false;
+    }
+
+    /// Drops the last `n` tokens of the active sequence.
+    pub fn take_back(&mut self, model: &mut dyn Model, n: usize) {
+        let keep = self.tokens().len().saturating_sub(n);
+        if n > 0 && !self.sequences.is_empty() {
+            self.sequences[self.active].tokens.truncate(keep);
+            self.logits_valid = false;
+            if !model.keep(self.active, keep) {
+                self.forget(model, self.active);
+            }
+        }
     }
 
     fn forget(&mut self, model: &mut dyn Model, sequence: usize) {

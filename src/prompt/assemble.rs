@@ -41,14 +41,15 @@ pub struct PromptBudget {
 }
 
 impl PromptBudget {
-    /// Shares out a context: a fifth for what follows the caret, an eighth for the caret's line, the
-    /// rest for what comes before.
+    /// Shares out a context: a tenth for what follows the caret, an eighth for the caret's line, the
+    /// rest for what comes before. What follows is evaluated anew with each line that is typed; a fifth of
+    /// the context for it made 0.2% more of the lines right (1,800 of packages for fitting).
     pub fn of_context(n_context_tokens: usize) -> Self {
         // Markers, and the forced bytes of token healing.
         const OVERHEAD: usize = 16;
         let generated = max_generated_tokens(n_context_tokens);
         let usable = n_context_tokens.saturating_sub(generated + PATH_TOKENS + OVERHEAD);
-        let after = usable / 5;
+        let after = usable / 10;
         let caret_line = usable / 8;
         Self { lines_before: usable - after - caret_line, after, caret_line }
     }

@@ -11,7 +11,7 @@ use keyside::config::ModelConfig;
 use keyside::engine::fake::{FakeModel, FakeScript};
 use keyside::engine::model::Model;
 
-use crate::support::{Client, TempFolder, repository};
+use crate::support::{Client, Ghost, TempFolder, inline_params, repository, until};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
 /// Calls that no model has seen.
@@ -197,4 +197,57 @@ fn eval_and_tokenize_say_what_is_wrong_with_what_they_are_given() {
     assert_eq!((code, rows.len(), rows[0].len(), rows[1].len()), (Some(0), 3, 2, 0));
     // A marker that is spelled in a text is text.
     assert!(rows[2].len() > 3, "{rows:?}");
+}
+
+/// What is suggested at places of a file of this repository, with the rest of it as the workspace; and how
+/// many tokens were generated, and of these expected.
+async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
+    let client = Client::with_embedded_model();
+    let root = format!("file://{}", repository("").display());
+    let params = json!({
+        "processId": null,
+        "rootUri": root,
+        "capabilities": {"textDocument": {"inlineCompletion": {}}, "general": {"positionEncodings": ["utf-8"]}},
+        "initializationOptions": {"completion": {"draft_tokens": draft_tokens}},
+    });
+    client.initialize_with(params).await;
+    let uri = format!("{root}/src/lsp/server.rs");
+    let text = std::fs::read_to_string(repository("src/lsp/server.rs")).unwrap();
+    client.open(&uri, &text);
+    client.model_ready().await;
+    client.ghost(&uri, 60, 0).await;
+    let indexed =
+        async || (client.stats().await["workspace"][0]["building"] == false).then_some(());
+    until(indexed).await;
+    let before = client.stats().await["engine"].clone();
+    let mut texts = Vec::new();
+    for (number, line) in text.lines().enumerate().skip(70).take(120) {
+        let Some(indent) = line.find(|it: char| !it.is_whitespace()) else { continue };
+        for column in [indent + 1, indent + (line.len() - indent) / 2] {
+            // Everything is shown of what a person asks for, so that generations are long.
+            let mut params = inline_params(&uri, number, column);
+            params["context"]["triggerKind"] = json!(1);
+            let answer = client.ask("textDocument/inlineCompletion", params).await;
+            texts.push(Ghost::of(&answer).map(|it| it.text));
+        }
+    }
+    let after = client.stats().await["engine"].clone();
+    let grown = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
+    (texts, grown("generated_tokens"), grown("drafted_tokens"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_save_steps_and_change_nothing() {
+    let (plain, n_plain, none) = suggested(0).await;
+    let (drafted, n_generated, n_drafted) = suggested(3).await;
+    assert_eq!(none, 0);
+    // Batches of another size change the last digits of a probability, which two equally likely tokens show.
+    let n_different = plain.iter().zip(&drafted).filter(|(a, b)| a != b).count();
+    assert!(n_different * 100 <= plain.len(), "{n_different} of {}", plain.len());
+    let steps = n_generated - n_drafted;
+    println!(
+        "{n_plain} tokens in {n_plain} steps, {n_generated} in {steps}; {n_different} of {} differ",
+        plain.len()
+    );
+    assert!(steps * 5 < n_plain * 4, "{n_generated} tokens in {steps} steps");
 }
