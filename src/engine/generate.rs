@@ -82,6 +82,7 @@ pub fn generate(
     if request.cold {
         resident.clear(model);
     }
+    let mut said_before = resident.said_after(&request.prompt).to_vec();
     let cached_tokens = resident.keep_prefix_of(model, &request.prompt);
     let cached_tokens = resident.make_room_for(model, request.prompt.len() - cached_tokens);
     let mut left = &request.prompt[cached_tokens..];
@@ -118,6 +119,7 @@ pub fn generate(
             break Finish::Unsure { next: first_char(piece) };
         }
         sampled.push(next, piece, log_probability);
+        said_before = said_before.strip_prefix(&[next]).unwrap_or_default().to_vec();
         if let Some(end) = (request.stop)(sampled.text()) {
             sampled.end = end;
             break Finish::StopRule;
@@ -133,7 +135,7 @@ pub fn generate(
         resident.take_back(model, draft.left());
         let most = if resident.can_roll_back() { request.max_draft_tokens } else { 0 };
         let most = most.min(room - 1).min(request.max_tokens - sampled.n_tokens);
-        draft = Draft::of(&sampled, most, request.counts.as_deref_mut());
+        draft = Draft::of(&sampled, most, &said_before, request.counts.as_deref_mut());
         let tokens = [&[next], draft.tokens.as_slice()].concat();
         evaluate_each(model, resident, &tokens, flag)?;
         draft.is_evaluated = true;
@@ -257,10 +259,17 @@ impl Draft {
     fn of(
         sampled: &Sampled,
         most: usize,
+        said_before: &[Token],
         counts: Option<&mut (dyn NextTokenCounts + 'static)>,
     ) -> Self {
-        let counts = counts.filter(|_| most > 0 && sampled.forced.is_empty());
-        let tokens = counts.and_then(|it| sampled.line.draft(it, most)).unwrap_or_default();
+        let tokens = if most == 0 || !sampled.forced.is_empty() {
+            Vec::new()
+        } else if !said_before.is_empty() {
+            // A key that agrees with what was being generated does not begin all over.
+            said_before[..most.min(said_before.len())].to_vec()
+        } else {
+            counts.and_then(|it| sampled.line.draft(it, most)).unwrap_or_default()
+        };
         Self { tokens, ..Self::default() }
     }
 

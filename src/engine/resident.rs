@@ -43,6 +43,12 @@ impl Resident {
         self.sequences.get(self.active).map_or(&[], |it| &it.tokens)
     }
 
+    /// What was generated after this very prompt and is resident still, if anything.
+    pub fn said_after(&self, prompt: &[Token]) -> &[Token] {
+        let said = self.sequences.iter().find_map(|it| it.tokens.strip_prefix(prompt));
+        said.unwrap_or_default()
+    }
+
     /// Whether the model is known to be able to drop the last tokens of a sequence.
     pub fn can_roll_back(&self) -> bool {
         self.has_rolled_back

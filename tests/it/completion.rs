@@ -1,5 +1,6 @@
 //! Ghost text as a client gets it.
 
+use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Ghost, inline_params, saying, until};
@@ -248,6 +249,29 @@ async fn the_next_line_is_evaluated_before_it_is_asked_for() {
     client.ghost(URI, 1, 14).await;
     let last = client.stats().await["last"].clone();
     assert!(last["evaluated_tokens"].as_u64().unwrap() <= 5, "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_agrees_with_what_is_being_generated_goes_on_with_it() {
+    let time_per_token = std::time::Duration::from_millis(15);
+    let client = Client::with_fake(FakeScript { time_per_token, ..saying(" abcdefghijklmnop;") });
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "fn f() {\n    let x =\n}\n");
+    // Once to its end, so that the model has shown that it can take tokens back.
+    client.ghost(URI, 1, 11).await;
+    client.type_at(URI, 2, 1, 11, " ");
+    client.type_at(URI, 3, 0, 0, "// \n");
+    let (_, first) = client.inline_completion(URI, 2, 12);
+    let generated = async || client.stats().await["engine"]["generated_tokens"].as_u64();
+    let before = generated().await;
+    until(async || generated().await.filter(|it| Some(*it) > before.map(|it| it + 8))).await;
+    // A person types on before the answer is there.
+    client.type_at(URI, 4, 2, 12, "a");
+    let ghost = client.ghost(URI, 2, 13).await.expect("ghost text");
+    assert_eq!(ghost.text, "abcdefghijklmnop;");
+    assert_eq!(Ghost::of(&first.await.unwrap()), None);
+    let last = client.stats().await["last"].clone();
+    assert!(last["drafted_tokens"].as_u64().unwrap() >= 4, "{last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
