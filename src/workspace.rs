@@ -14,17 +14,28 @@ use crate::generation::ModelInfo;
 pub use collect::Skipped;
 use collect::{Indexed, family_of};
 
-/// After files have changed, the index is made anew no sooner than this after the last time.
-const REST_AFTER_CHANGE: Duration = Duration::from_secs(20);
+/// After files have changed, the index is made anew no sooner than this after the last time, and than so many
+/// times what the last time took.
+const REST_AFTER_CHANGE: Rest = (Duration::from_secs(20), 20);
 /// Files also change behind the editor's back, when a branch is checked out.
-const REST: Duration = Duration::from_secs(300);
+const REST: Rest = (Duration::from_secs(300), 100);
 /// Languages whose indices are kept: of more, the one that was not asked for longest goes.
 const MAX_INDICES: usize = 3;
 
 /// The folders, and an index for each family of languages that was asked for.
-#[derive(Default)]
 pub struct Workspace {
     shared: Arc<Mutex<Shared>>,
+    rest: Rest,
+    rest_after_change: Rest,
+}
+
+/// A time, and so many times what an index has taken: the longer of both.
+type Rest = (Duration, u32);
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self { shared: Arc::default(), rest: REST, rest_after_change: REST_AFTER_CHANGE }
+    }
 }
 
 /// Locked for moments: to hand out an index, and to put a new one in its place.
@@ -113,7 +124,10 @@ impl Workspace {
         };
         let age = kept.begun.elapsed();
         let changed = shared.changed.is_some_and(|it| it > kept.begun);
-        let stale = at.is_none() || age > REST || (changed && age > REST_AFTER_CHANGE);
+        let took = kept.indexed.took;
+        let rested = |(least, times): Rest| age > least.max(took * times);
+        let stale =
+            at.is_none() || rested(self.rest) || (changed && rested(self.rest_after_change));
         if stale && !kept.building {
             kept.begun = Instant::now();
             kept.building = true;
@@ -184,5 +198,56 @@ fn lower_priority() {
         let thread = rustix::thread::gettid();
         // Refused or not, the work is the same.
         let _ = rustix::process::setpriority_process(Some(thread), 10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::{FakeModel, FakeScript};
+    use crate::engine::model::Model;
+
+    /// What follows `history` in the files of `folder`, once what is being built is built.
+    fn known(workspace: &Workspace, folder: &Path, history: &str) -> String {
+        let model = FakeModel::new(FakeScript::saying(""));
+        let view = || workspace.view(&folder.join("open.rs"), &[], model.info(), 1_000);
+        view();
+        while workspace.report().iter().any(|it| it.building) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let history: Vec<i32> = history.bytes().map(i32::from).collect();
+        let [longest, _] = view().longest_matches(&history, None);
+        let next = longest.into_iter().flat_map(|it| it.next);
+        next.filter_map(|it| char::from_u32(it.0 as u32)).collect()
+    }
+
+    #[test]
+    fn files_that_change_are_read_again_and_others_are_not() {
+        let folder = std::env::temp_dir().join(format!("keyside-index-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).expect("a file");
+        };
+        write("a.rs", "abc");
+        write("b.rs", "xyz");
+        let mut workspace = Workspace::default();
+        workspace.set_folders(vec![folder.clone()]);
+        assert_eq!(known(&workspace, &folder, "ab"), "c");
+        write("a.rs", "abdd");
+        workspace.changed();
+        // It rests.
+        assert_eq!(known(&workspace, &folder, "ab"), "c");
+        workspace.rest_after_change = (Duration::ZERO, 0);
+        assert_eq!(known(&workspace, &folder, "ab"), "d");
+        assert_eq!(known(&workspace, &folder, "xy"), "z");
+        std::fs::remove_file(folder.join("b.rs")).expect("it was there");
+        workspace.changed();
+        assert_eq!(known(&workspace, &folder, "xy"), "");
+        // Nothing has changed, so the index is the same one.
+        let index = Arc::clone(&workspace.shared().indices[0].indexed.index);
+        workspace.rest = (Duration::ZERO, 0);
+        assert_eq!(known(&workspace, &folder, "ab"), "d");
+        assert!(Arc::ptr_eq(&index, &workspace.shared().indices[0].indexed.index));
+        let _ = std::fs::remove_dir_all(&folder);
     }
 }

@@ -1,6 +1,7 @@
 //! Which files of a workspace are read, and why the others are not.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -55,12 +56,14 @@ pub struct Skipped {
 }
 
 /// An index and which files it is of.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Indexed {
     pub index: Arc<TextIndex>,
     numbers: HashMap<PathBuf, usize>,
     /// What each file was when it was read.
     stamps: Vec<Stamp>,
+    /// Of all files that were found, read or not, and what they were to fill.
+    found: u64,
     pub took: Duration,
     pub skipped: Skipped,
 }
@@ -86,6 +89,13 @@ impl Indexed {
         let began = Instant::now();
         let mut skipped = Skipped::default();
         let found = walk(folders, recursive, family, &mut skipped);
+        let mut hasher = DefaultHasher::new();
+        max_tokens.hash(&mut hasher);
+        found.iter().for_each(|it| (&it.path, it.stamp).hash(&mut hasher));
+        let fingerprint = hasher.finish();
+        if fingerprint == before.found {
+            return Self { took: began.elapsed(), ..before.clone() };
+        }
         let reading = Instant::now();
         let (mut texts, mut numbers, mut stamps) = (Vec::new(), HashMap::new(), Vec::new());
         let mut n_tokens = 0;
@@ -106,7 +116,7 @@ impl Indexed {
             texts.push(tokens);
         }
         let index = Arc::new(TextIndex::new(&texts));
-        Self { index, numbers, stamps, took: began.elapsed(), skipped }
+        Self { index, numbers, stamps, found: fingerprint, took: began.elapsed(), skipped }
     }
 
     /// Which of the index's files it is.
