@@ -18,5 +18,6 @@ pub mod llama;
 pub mod model;
 pub mod next_token;
 pub mod resident;
+pub mod sampled;
 
 pub use actor::{Engine, EngineCounts, EngineState};

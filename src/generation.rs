@@ -105,6 +105,8 @@ pub struct CompletionRequest {
     /// Of what the counts expect, as many tokens are evaluated together with the one before them; where the
     /// model then says the same it has been asked once for all of them. 0: none.
     pub max_draft_tokens: usize,
+    /// How many other texts are wanted.
+    pub n_alternatives: usize,
     /// Stop before the text's probability of being right falls below this; 0 never stops.
     pub min_confidence: f32,
     /// How long to generate; evaluating the prompt does not count, it is never wasted.
@@ -134,15 +136,23 @@ pub enum Finish {
     Unsure { next: Option<char> },
 }
 
-/// A finished generation.
-#[derive(Debug, Clone)]
-pub struct Generation {
-    /// The text after the forced bytes, whole characters only.
+/// A text that was generated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// After the forced bytes, whole characters only.
     pub text: String,
     pub finish: Finish,
     /// The probability, 0 to 1, that the text is right in all its parts, as the model sees it: the
     /// product of its tokens' probabilities.
     pub confidence: f32,
+}
+
+/// A finished generation.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    pub said: Said,
+    /// Texts that begin with another token, likelier ones first.
+    pub alternatives: Vec<Said>,
     pub usage: Usage,
     pub times: Times,
 }

@@ -29,10 +29,10 @@ impl NextLine {
 
     fn prompt(mut self, generation: &Generation) -> Option<Vec<Token>> {
         // How a line ends that the model is not sure of is not known.
-        let ends = matches!(generation.finish, Finish::EndToken | Finish::StopRule);
+        let ends = matches!(generation.said.finish, Finish::EndToken | Finish::StopRule);
         let mut assembling = self.assembling.lock().unwrap_or_else(PoisonError::into_inner);
         let assembling = assembling.as_mut().filter(|_| ends)?;
-        let line_end = format!("{}\n", generation.text.trim_end());
+        let line_end = format!("{}\n", generation.said.text.trim_end());
         self.rope.insert(self.caret, &line_end);
         let caret = self.caret + line_end.chars().count();
         let excerpt = Excerpt::around(&self.rope, caret);

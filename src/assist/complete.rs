@@ -13,7 +13,7 @@ use crate::assist::ahead::NextLine;
 use crate::assist::reuse::Question;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{CompletionRequest, GenerationError, NextTokenCounts, Times, Usage};
+use crate::generation::{CompletionRequest, GenerationError, NextTokenCounts, Said, Times, Usage};
 use crate::prompt::assemble::max_generated_tokens;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Suggestion, finish};
@@ -84,6 +84,8 @@ pub struct Completion {
     pub crlf: bool,
     /// How many characters after the caret it replaces.
     pub replaced_after: usize,
+    /// What else could be shown there.
+    pub alternatives: Vec<Suggestion>,
     /// Where the identifier or word that it completes begins, as a character index; the caret where it
     /// completes none.
     pub word_start: usize,
@@ -106,6 +108,7 @@ impl Completion {
             text: String::new(),
             crlf: false,
             replaced_after: 0,
+            alternatives: Vec::new(),
             word_start: caret,
             id: next_id(),
             confidence: 0.0,
@@ -123,6 +126,17 @@ impl Completion {
         self.replaced_after = suggestion.replaced_after;
         self.crlf = excerpt.crlf;
         self.word_start = word_start(ask, excerpt);
+    }
+
+    /// Offers those that differ from what is shown and from each other.
+    fn offer(&mut self, excerpt: &Excerpt, others: &[Said]) {
+        for said in others {
+            let Ok(other) = finish(excerpt, &said.text, said.finish) else { continue };
+            let is_known = |it: &Suggestion| it.text.trim() == other.text.trim();
+            if self.text.trim() != other.text.trim() && !self.alternatives.iter().any(is_known) {
+                self.alternatives.push(other);
+            }
+        }
     }
 
     /// The text with the document's own line breaks.
@@ -201,6 +215,7 @@ pub async fn complete(
         forced: forced.as_bytes().to_vec(),
         stop: Box::new(move |text| stop_at(extent, text)),
         max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
+        n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
         max_draft_tokens: settings.draft_tokens,
         min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
         max_generate: Duration::from_millis(settings.generate_ms),
@@ -216,12 +231,16 @@ pub async fn complete(
     }
 
     let mut completion = Completion::nothing(ask.caret, None);
-    match finish(&excerpt, &generation.text, generation.finish) {
+    let said = &generation.said;
+    match finish(&excerpt, &said.text, said.finish) {
         Err(dropped) => completion.dropped = Some(dropped.name()),
         Ok(it) if !ask.explicit && is_too_short(&it) => completion.dropped = Some(TOO_SHORT),
-        Ok(suggestion) => completion.show(&ask, &excerpt, suggestion),
+        Ok(suggestion) => {
+            completion.show(&ask, &excerpt, suggestion);
+            completion.offer(&excerpt, &generation.alternatives);
+        }
     }
-    completion.confidence = generation.confidence;
+    completion.confidence = said.confidence;
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;
@@ -239,7 +258,7 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
     let excerpt = ask.excerpt();
     let mut completion = Completion::nothing(ask.caret, None);
     let is_same = known.n_typed == 0;
-    match finish(&excerpt, &known.text, known.finish) {
+    match finish(&excerpt, &known.said.text, known.said.finish) {
         Err(dropped) if is_same => completion.dropped = Some(dropped.name()),
         Ok(it) if is_same && !ask.explicit && is_too_short(&it) => {
             completion.dropped = Some(TOO_SHORT);
@@ -247,14 +266,19 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
         // What was typed along ends where it made sense as a whole; the model knows how it goes on.
         Err(_) => return None,
         // However short the rest has become: it is on the screen already.
-        Ok(suggestion) => completion.show(ask, &excerpt, suggestion),
+        Ok(suggestion) => {
+            completion.show(ask, &excerpt, suggestion);
+            completion.offer(&excerpt, &known.alternatives);
+        }
     }
-    completion.confidence = known.confidence;
+    completion.confidence = known.said.confidence;
     completion.source = if is_same { "same question" } else { "typed along" };
     Some(completion)
 }
 
 const TOO_SHORT: &str = "too short";
+/// On explicit request, beside what is shown.
+const MAX_ALTERNATIVES: usize = 2;
 
 /// One character costs more attention than its key.
 fn is_too_short(suggestion: &Suggestion) -> bool {

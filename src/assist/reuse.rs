@@ -12,7 +12,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use ropey::Rope;
 
-use crate::generation::{Finish, Generation};
+use crate::generation::{Generation, Said};
 
 /// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -74,19 +74,33 @@ impl Question {
 /// What is known of a question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// Generated text that is still to come: what was typed meanwhile is not part of it.
-    pub text: String,
-    pub finish: Finish,
-    pub confidence: f32,
+    /// Generated text that is still to come, and other texts that could: what was typed meanwhile is not
+    /// part of them.
+    pub said: Said,
+    pub alternatives: Vec<Said>,
     /// How many characters were typed along; 0: it is the same question.
     pub n_typed: usize,
 }
 
 struct Given {
     question: Question,
-    text: String,
-    finish: Finish,
-    confidence: f32,
+    said: Said,
+    alternatives: Vec<Said>,
+}
+
+impl Given {
+    /// What is left of it after `typed`.
+    fn after(&self, typed: &str) -> Option<Known> {
+        let left = |said: &Said| {
+            let text = said.text.strip_prefix(typed)?.to_owned();
+            Some(Said { text, ..*said })
+        };
+        Some(Known {
+            said: left(&self.said)?,
+            alternatives: self.alternatives.iter().filter_map(left).collect(),
+            n_typed: typed.chars().count(),
+        })
+    }
 }
 
 /// The latest answers.
@@ -101,44 +115,35 @@ impl Default for Answers {
 impl Answers {
     /// Keeps what the model said to a question.
     pub fn keep(&mut self, question: Question, generation: &Generation) {
-        let given = Given {
-            text: generation.text.clone(),
-            finish: generation.finish,
-            confidence: generation.confidence,
-            question,
-        };
+        let Generation { said, alternatives, .. } = generation.clone();
+        let given = Given { question, said, alternatives };
         self.0.put(given.question.key(), given);
     }
 
     /// The answer to the same question, or else the latest one whose text was typed since as far as the
     /// caret has come, so that what is on the screen stays there.
     pub fn find(&mut self, question: &Question) -> Option<Known> {
-        let known = |given: &Given, typed: &str| {
-            let text = given.text.strip_prefix(typed)?.to_owned();
-            let Given { finish, confidence, .. } = *given;
-            Some(Known { text, finish, confidence, n_typed: typed.chars().count() })
-        };
         if let Some(given) = self.0.get(&question.key())
             && question.typed_since(&given.question).is_some_and(|it| it.is_empty())
         {
-            return known(given, "");
+            return given.after("");
         }
         let (key, found) = self.0.iter().find_map(|(key, given)| {
             // Two numbers and a few characters tell nearly always; texts are compared last.
             let n_typed = question.caret.checked_sub(given.question.caret)?;
             let can_follow = (1..=MAX_TYPED).contains(&n_typed)
                 && given.question.explicit >= question.explicit
-                && given.text.chars().nth(n_typed).is_some()
-                && question
-                    .rope
-                    .slice(given.question.caret..question.caret)
+                && given.said.text.chars().nth(n_typed).is_some()
+                && question.rope.slice(given.question.caret..question.caret).chars().eq(given
+                    .said
+                    .text
                     .chars()
-                    .eq(given.text.chars().take(n_typed));
+                    .take(n_typed));
             if !can_follow {
                 return None;
             }
             let typed = question.typed_since(&given.question)?;
-            Some((*key, known(given, &typed)?))
+            Some((*key, given.after(&typed)?))
         })?;
         self.0.promote(&key);
         Some(found)
@@ -153,7 +158,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Times, Usage};
+    use crate::generation::{Finish, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {
@@ -177,16 +182,15 @@ mod tests {
 
     fn said(text: &str) -> Generation {
         Generation {
-            text: (*text).to_owned(),
-            finish: Finish::EndToken,
-            confidence: 0.5,
+            said: Said { text: text.to_owned(), finish: Finish::EndToken, confidence: 0.5 },
+            alternatives: vec![],
             usage: Usage::default(),
             times: Times::default(),
         }
     }
 
     fn found(answers: &mut Answers, marked: &str) -> Option<String> {
-        answers.find(&question(marked)).map(|it| it.text)
+        answers.find(&question(marked)).map(|it| it.said.text)
     }
 
     #[test]

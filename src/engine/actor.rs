@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::generate::{Pace, generate, warm_up};
+use crate::engine::generate::{Machine, Pace};
 use crate::engine::model::Model;
 use crate::engine::resident::Resident;
 use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo};
@@ -315,16 +315,13 @@ where
         let result = match &mut model {
             Err(sentence) => Err(GenerationError::Failed(sentence.clone())),
             Ok(model) => {
-                let outcome = fenced(|| {
-                    generate(
-                        model.as_mut(),
-                        &mut resident,
-                        &mut pace,
-                        &mut request,
-                        &flag,
-                        &shared.counts,
-                    )
-                });
+                let mut machine = Machine {
+                    model: model.as_mut(),
+                    resident: &mut resident,
+                    pace: &mut pace,
+                    counts: &shared.counts,
+                };
+                let outcome = fenced(|| machine.generate(&mut request, &flag));
                 outcome.unwrap_or_else(|| {
                     // What the context holds after a panic is anybody's guess.
                     resident.clear(model.as_mut());
@@ -347,7 +344,13 @@ where
         if let Some(flag) = shared.begin_idle_work() {
             let work = || {
                 let prompt = next(&generation).unwrap_or_default();
-                warm_up(model.as_mut(), &mut resident, &prompt, &flag, &shared.counts)
+                let mut machine = Machine {
+                    model: model.as_mut(),
+                    resident: &mut resident,
+                    pace: &mut pace,
+                    counts: &shared.counts,
+                };
+                machine.warm_up(&prompt, &flag)
             };
             // What was evaluated when something else was asked is kept; a failure is told to nobody,
             // since nobody asked.

@@ -229,6 +229,19 @@ impl<'a> NextToken<'a> {
         Some(best)
     }
 
+    /// The likeliest tokens with their probabilities, likeliest first, at most `n`.
+    pub fn likeliest_ones(&self, n: usize) -> Vec<(Token, f32)> {
+        let mut tokens = self.top_by_model(n);
+        tokens.extend(self.mixture.counted.iter().map(|it| it.0));
+        tokens.sort_unstable();
+        tokens.dedup();
+        let mut likeliest: Vec<(Token, f32)> =
+            tokens.into_iter().map(|it| (it, self.probability(it))).collect();
+        likeliest.sort_by(|a, b| b.1.total_cmp(&a.1));
+        likeliest.truncate(n);
+        likeliest
+    }
+
     /// Whether the text may go on with this token.
     pub fn is_allowed(&self, token: Token) -> bool {
         match &self.forced {

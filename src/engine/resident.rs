@@ -21,8 +21,8 @@ pub struct Resident {
     /// The logits at hand belong to the last token of the active sequence.
     logits_valid: bool,
     clock: u64,
-    /// The model has dropped a part of a sequence, so it can.
-    has_rolled_back: bool,
+    /// Whether the model could drop a part of a sequence when it was to.
+    can_roll_back: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -49,9 +49,22 @@ impl Resident {
         said.unwrap_or_default()
     }
 
-    /// Whether the model is known to be able to drop the last tokens of a sequence.
-    pub fn can_roll_back(&self) -> bool {
-        self.has_rolled_back
+    /// Whether the model can drop the last tokens of a sequence, as soon as that is known.
+    pub fn can_roll_back(&self) -> Option<bool> {
+        self.can_roll_back
+    }
+
+    /// Makes the context as long as the shadow has become. Where that can't be, both are empty.
+    fn cut(&mut self, model: &mut dyn Model, sequence: usize, keep: usize) {
+        let has_cut = model.keep(sequence, keep);
+        if keep > 0 {
+            self.can_roll_back = Some(has_cut);
+        }
+        if !has_cut {
+            self.sequences[sequence].tokens.clear();
+            self.logits_valid = false;
+            model.forget(sequence);
+        }
     }
 
     /// Which sequence the next tokens go to.
@@ -89,11 +102,7 @@ impl Resident {
         let keep = common.min(prompt.len().saturating_sub(1));
         if keep < sequence.tokens.len() {
             sequence.tokens.truncate(keep);
-            if !model.keep(chosen, keep) {
-                self.forget(model, chosen);
-            } else if keep > 0 {
-                self.has_rolled_back = true;
-            }
+            self.cut(model, chosen, keep);
         }
         self.tokens().len()
     }
@@ -144,11 +153,8 @@ impl Resident {
         let batch = model.quick_batch();
         let n_tokens = self.tokens().len();
         let worth_it = 5 * n_left > 3 * batch && n_left < batch;
-        if let Some(keep) = n_tokens.checked_sub(batch - n_left.min(batch)).filter(|_| worth_it)
-            && model.keep(self.active, keep)
-        {
-            self.sequences[self.active].tokens.truncate(keep);
-            self.logits_valid = false;
+        if worth_it && self.can_roll_back == Some(true) {
+            self.take_back(model, (batch - n_left).min(n_tokens));
         }
         self.tokens().len()
     }
@@ -174,16 +180,8 @@ impl Resident {
         if n > 0 && !self.sequences.is_empty() {
             self.sequences[self.active].tokens.truncate(keep);
             self.logits_valid = false;
-            if !model.keep(self.active, keep) {
-                self.forget(model, self.active);
-            }
+            self.cut(model, self.active, keep);
         }
-    }
-
-    fn forget(&mut self, model: &mut dyn Model, sequence: usize) {
-        self.sequences[sequence].tokens.clear();
-        self.logits_valid = false;
-        model.forget(sequence);
     }
 
     /// Empties the context.

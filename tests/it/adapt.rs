@@ -208,7 +208,8 @@ async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
         "processId": null,
         "rootUri": root,
         "capabilities": {"textDocument": {"inlineCompletion": {}}, "general": {"positionEncodings": ["utf-8"]}},
-        "initializationOptions": {"completion": {"draft_tokens": draft_tokens}},
+        // Unsure as well, so that generations are long.
+        "initializationOptions": {"completion": {"draft_tokens": draft_tokens, "min_confidence": 0.01}},
     });
     client.initialize_with(params).await;
     let uri = format!("{root}/src/lsp/server.rs");
@@ -224,9 +225,7 @@ async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
     for (number, line) in text.lines().enumerate().skip(70).take(120) {
         let Some(indent) = line.find(|it: char| !it.is_whitespace()) else { continue };
         for column in [indent + 1, indent + (line.len() - indent) / 2] {
-            // Everything is shown of what a person asks for, so that generations are long.
-            let mut params = inline_params(&uri, number, column);
-            params["context"]["triggerKind"] = json!(1);
+            let params = inline_params(&uri, number, column);
             let answer = client.ask("textDocument/inlineCompletion", params).await;
             texts.push(Ghost::of(&answer).map(|it| it.text));
         }

@@ -275,6 +275,42 @@ async fn a_key_that_agrees_with_what_is_being_generated_goes_on_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_asks_gets_alternatives_that_differ() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    let text = "fn a(map: &Map) {\n    let first = map.get(1);\n    let second = map.insert(2);\n    \
+                let third = map.\n}\n";
+    client.open(URI, text);
+    let texts = async |kind: u32, column: usize| {
+        let mut params = inline_params(URI, 3, column);
+        params["context"]["triggerKind"] = json!(kind);
+        let answer = client.ask("textDocument/inlineCompletion", params).await;
+        let items = answer["result"]["items"].as_array().unwrap().clone();
+        items.iter().map(|it| it["insertText"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let asked = texts(1, 20).await;
+    assert!((2..=3).contains(&asked.len()), "{asked:?}");
+    let mut different = asked.clone();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), asked.len(), "{asked:?}");
+    assert!(asked.iter().any(|it| it.starts_with("get(")), "{asked:?}");
+    // The same again, and no model for it; and after a letter those that begin with it.
+    let steps = async || client.stats().await["engine"]["generated_tokens"].clone();
+    let before = steps().await;
+    assert_eq!(texts(1, 20).await, asked);
+    assert_eq!(steps().await, before);
+    let letter = &asked[0][..1];
+    client.type_at(URI, 2, 3, 20, letter);
+    let along = texts(1, 21).await;
+    let expected: Vec<_> = asked.iter().filter(|it| it.starts_with(letter)).cloned().collect();
+    assert_eq!(along, expected);
+    client.type_at(URI, 3, 0, 0, "// ");
+    assert!(texts(2, 21).await.len() <= 1);
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_settings_are_another_question() {
     let client = Client::with_fake(saying("one();\n    two();"));
     client.initialize(&["utf-8"]).await;

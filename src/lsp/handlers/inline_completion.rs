@@ -9,7 +9,8 @@ use crate::lsp::proto::{self, accepted_command, from_range, to_range};
 use crate::lsp::server::Server;
 use crate::text::position::place;
 
-/// At most one item: from the start of the word at the caret, with the word's typed part in its text.
+/// One item, or a few that differ where a person asked: from the start of the word at the caret, with the
+/// word's typed part in their texts.
 /// An empty list, never null: Neovim keeps the old ghost on null.
 pub async fn answer(
     server: &Server,
@@ -43,32 +44,36 @@ pub async fn answer(
         return Ok(lsp::InlineCompletionList { items: Vec::new() });
     };
     // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a `\r`.
-    let (range, text) = match selected {
-        Some((_, _, range, selected_text)) => {
-            // The range can't grow, so what stands after the caret can't be replaced: the text ends before it.
-            let after: String =
-                document.rope.chars_at(caret).take(completion.replaced_after).collect();
-            let end = match completion.replaced_after {
-                0 => completion.text.len(),
-                _ => completion.text.find(&after).unwrap_or_default(),
-            };
-            if end == 0 {
-                return Ok(lsp::InlineCompletionList { items: Vec::new() });
+    let shown = (&completion.text, completion.replaced_after);
+    let others = completion.alternatives.iter().map(|it| (&it.text, it.replaced_after));
+    let items = std::iter::once(shown).chain(others).filter_map(|(text, replaced_after)| {
+        let (range, text) = match &selected {
+            Some((_, _, range, selected_text)) => {
+                // The range can't grow, so what stands after the caret can't be replaced: the text ends
+                // before it.
+                let after: String = document.rope.chars_at(caret).take(replaced_after).collect();
+                let end = match replaced_after {
+                    0 => text.len(),
+                    _ => text.find(&after).unwrap_or_default(),
+                };
+                if end == 0 {
+                    return None;
+                }
+                (*range, format!("{selected_text}{}", &text[..end]))
             }
-            (range, selected_text + &completion.text[..end])
-        }
-        None => {
-            let typed = document.rope.slice(completion.word_start..caret).to_string();
-            let end = caret + completion.replaced_after;
-            let range = to_range(&document, completion.word_start, end, world.encoding);
-            (range, typed + &completion.text)
-        }
-    };
-    let item = lsp::InlineCompletionItem {
-        command: Some(accepted_command(&completion)),
-        insert_text: lsp::InsertText::String(text),
-        filter_text: None,
-        range: Some(range),
-    };
-    Ok(lsp::InlineCompletionList { items: vec![item] })
+            None => {
+                let typed = document.rope.slice(completion.word_start..caret);
+                let end = caret + replaced_after;
+                let range = to_range(&document, completion.word_start, end, world.encoding);
+                (range, format!("{typed}{text}"))
+            }
+        };
+        Some(lsp::InlineCompletionItem {
+            command: Some(accepted_command(&completion)),
+            insert_text: lsp::InsertText::String(text),
+            filter_text: None,
+            range: Some(range),
+        })
+    });
+    Ok(lsp::InlineCompletionList { items: items.collect() })
 }

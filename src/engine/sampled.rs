@@ -1,0 +1,133 @@
+//! The text sampled so far, and tokens that are evaluated before the model has said them.
+
+use crate::engine::model::{Model, TokenKind, Vocabulary};
+use crate::engine::next_token::{LineSoFar, NextToken};
+use crate::generation::{NextTokenCounts, Token};
+
+/// An alternative begins with a token that has at least this probability.
+const LEAST_PROBABILITY_OF_OTHERS: f32 = 0.02;
+
+/// Tokens that are evaluated before the model has said them.
+#[derive(Default)]
+pub struct Draft {
+    pub tokens: Vec<Token>,
+    /// How many of them the model has said by now.
+    n_said: usize,
+    /// The scores at hand are those after each token of the draft, and after the one before it.
+    pub is_evaluated: bool,
+}
+
+impl Draft {
+    pub fn of(
+        sampled: &Sampled,
+        most: usize,
+        said_before: &[Token],
+        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+    ) -> Self {
+        let tokens = if most == 0 || !sampled.forced.is_empty() {
+            Vec::new()
+        } else if !said_before.is_empty() {
+            // A key that agrees with what was being generated does not begin all over.
+            said_before[..most.min(said_before.len())].to_vec()
+        } else {
+            counts.and_then(|it| sampled.line.draft(it, most)).unwrap_or_default()
+        };
+        Self { tokens, ..Self::default() }
+    }
+
+    pub fn logits<'a>(&self, model: &'a dyn Model) -> &'a [f32] {
+        if self.is_evaluated { model.logits_after(self.n_said) } else { model.logits() }
+    }
+
+    /// Whether the next token of the draft is this one, which is then said.
+    pub fn says(&mut self, token: Token) -> bool {
+        let says = self.tokens.get(self.n_said) == Some(&token);
+        self.n_said += usize::from(says);
+        says
+    }
+
+    /// How many tokens are evaluated and were not said.
+    pub fn left(&self) -> usize {
+        self.tokens.len() - self.n_said
+    }
+}
+
+/// The text sampled so far.
+pub struct Sampled<'a> {
+    /// What is still forced.
+    forced: &'a [u8],
+    bytes: Vec<u8>,
+    /// How much of `bytes` is whole characters.
+    valid: usize,
+    pub end: usize,
+    pub n_tokens: usize,
+    pub log_probability: f32,
+    line: LineSoFar,
+}
+
+impl<'a> Sampled<'a> {
+    pub fn new(forced: &'a [u8]) -> Self {
+        Self {
+            forced,
+            bytes: Vec::new(),
+            valid: 0,
+            end: usize::MAX,
+            n_tokens: 0,
+            log_probability: 0.0,
+            line: LineSoFar::default(),
+        }
+    }
+
+    /// The likeliest token that is allowed and the logarithm of its probability among those that are,
+    /// or `None` where nothing can spell what is forced.
+    pub fn next(
+        &self,
+        vocabulary: &Vocabulary,
+        logits: &[f32],
+        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+    ) -> Option<(Token, f32)> {
+        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, counts);
+        let best = next.likeliest()?;
+        Some((best, next.probability(best).max(f32::MIN_POSITIVE).ln()))
+    }
+
+    /// The likeliest tokens but the first one, at most `n`, that are not out of the question.
+    pub fn others(
+        &self,
+        vocabulary: &Vocabulary,
+        logits: &[f32],
+        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+        n: usize,
+    ) -> Vec<(Token, f32)> {
+        if n == 0 {
+            return Vec::new();
+        }
+        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, counts);
+        let likeliest = next.likeliest_ones(n + 1).into_iter().skip(1);
+        let likeliest = likeliest.filter(|it| vocabulary.kind(it.0) == TokenKind::Text);
+        let likeliest = likeliest.filter(|it| it.1 >= LEAST_PROBABILITY_OF_OTHERS);
+        likeliest.map(|(token, probability)| (token, probability.ln())).collect()
+    }
+
+    pub fn push(&mut self, token: Token, piece: &[u8], log_probability: f32) {
+        self.line.push(token, piece);
+        let forced = piece.len().min(self.forced.len());
+        self.forced = &self.forced[forced..];
+        self.bytes.extend_from_slice(&piece[forced..]);
+        // A character can span two tokens; the text ends before a character that is not whole yet.
+        self.valid += match std::str::from_utf8(&self.bytes[self.valid..]) {
+            Ok(rest) => rest.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        self.log_probability += log_probability;
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.valid]).unwrap_or_default()
+    }
+
+    pub fn into_text(mut self) -> String {
+        self.bytes.truncate(self.end.min(self.valid));
+        String::from_utf8(self.bytes).unwrap_or_default()
+    }
+}
