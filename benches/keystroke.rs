@@ -76,7 +76,7 @@ async fn measure(model: &str) {
         "  a key: {:.1} prompt tokens evaluated, {:.1} before anybody asked, {:.1} generated, {:.1} ms of \
          processor time",
         sum(|it| it.evaluated),
-        end["engine"]["warmed_tokens"].as_f64().unwrap_or_default() / keys.len() as f64,
+        end["engine"]["ahead_evaluated_tokens"].as_f64().unwrap_or_default() / keys.len() as f64,
         sum(|it| it.generated),
         cpu * 1e3 / keys.len() as f64
     );

@@ -5,6 +5,7 @@
 
 pub mod ahead;
 pub mod complete;
+pub mod request;
 pub mod reuse;
 pub mod session;
 pub mod stats;

@@ -42,6 +42,9 @@ pub struct CompletionConfig {
     pub max_tokens: usize,
     /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
     pub max_lines: usize,
+    /// Work out what is likely to be asked next while nobody types: what follows a suggestion that is taken,
+    /// and the next line. It costs processor time.
+    pub ahead: bool,
     /// How many tokens that the document or the workspace leaves little doubt of are evaluated at once with
     /// the one before them (0 to 16); what is suggested is the same.
     pub draft_tokens: usize,
@@ -65,6 +68,7 @@ impl Default for CompletionConfig {
             disabled_languages: Vec::new(),
             max_tokens: 64,
             max_lines: 8,
+            ahead: true,
             draft_tokens: 3,
             generate_ms: 500,
             min_confidence: 0.45,

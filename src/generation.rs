@@ -115,12 +115,19 @@ pub struct CompletionRequest {
     pub cold: bool,
     /// Counts to mix into the model's distribution; `None`: the model alone.
     pub counts: Option<Box<dyn NextTokenCounts>>,
-    /// What will be asked next, most likely; evaluated while nobody asks anything.
-    pub next_prompt: Option<NextPrompt>,
+    /// What will be asked next, most likely; worked out while nobody asks anything.
+    pub ahead: Option<Ahead>,
 }
 
-/// From an answer to the prompt that is likely to follow it, where one is.
-pub type NextPrompt = Box<dyn FnOnce(&Generation) -> Option<Vec<Token>> + Send>;
+/// From an answer to the request that is likely to follow it, where one is.
+pub type Ahead = Box<dyn FnOnce(&Generation) -> Option<AheadRequest> + Send>;
+
+/// A request that nobody has made yet.
+pub struct AheadRequest {
+    pub request: CompletionRequest,
+    /// Takes its answer.
+    pub done: Box<dyn FnOnce(&Generation) + Send>,
+}
 
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,42 +1,133 @@
-//! What a person is likely to ask next: the line after this one.
+//! What a person is likely to ask next, worked out while nobody asks anything: the place after ghost text
+//! that is taken, and the line after this one.
 //!
 //! A key in a line changes only the prompt's last tokens. A new line changes it before the text after the
-//! caret, which is the dearest thing that a key can do; so that prompt is evaluated while nobody waits, in
-//! a sequence of its own, once the model has said how the present line ends.
+//! caret, which is the dearest thing that a key can do; so it is done in a sequence of its own, once the
+//! model has said how the present line ends. The answer is kept like any other. Where the guess of the new
+//! line's indentation is wrong the answer is of no use, but the prompt is: it ends before it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ropey::Rope;
-
-use crate::assist::session::Assembling;
-use crate::generation::{Finish, Generation, NextPrompt, Token};
+use crate::assist::complete::{CompletionAsk, is_shown};
+use crate::assist::request::RequestMaker;
+use crate::assist::reuse::Answers;
+use crate::generation::{Ahead, AheadRequest, Finish, Generation};
 use crate::prompt::excerpt::Excerpt;
+use crate::prompt::finish::finish;
 
-/// Where the next line's prompt is made from.
-pub struct NextLine {
-    pub assembling: Arc<Mutex<Option<Assembling>>>,
-    pub uri: Arc<str>,
-    pub path: String,
-    pub rope: Rope,
-    pub caret: usize,
+/// How far ahead: what is shown is taken, and then a line begun.
+const MAX_STEPS: usize = 2;
+
+/// From an answer to the next place.
+#[derive(Clone)]
+pub struct AheadOf {
+    pub ask: CompletionAsk,
+    pub maker: RequestMaker,
+    pub answers: Arc<Mutex<Answers>>,
+    /// Of the answers when the place was asked about.
+    pub epoch: u64,
+    n_steps: usize,
 }
 
-impl NextLine {
-    /// For the engine, which calls it when it has nothing else to do.
-    pub fn into_prompt(self) -> NextPrompt {
-        Box::new(move |generation| self.prompt(generation))
+impl AheadOf {
+    pub fn new(
+        ask: CompletionAsk,
+        maker: RequestMaker,
+        answers: Arc<Mutex<Answers>>,
+        epoch: u64,
+    ) -> Self {
+        Self { ask, maker, answers, epoch, n_steps: 0 }
     }
 
-    fn prompt(mut self, generation: &Generation) -> Option<Vec<Token>> {
-        // How a line ends that the model is not sure of is not known.
-        let ends = matches!(generation.said.finish, Finish::EndToken | Finish::StopRule);
-        let mut assembling = self.assembling.lock().unwrap_or_else(PoisonError::into_inner);
-        let assembling = assembling.as_mut().filter(|_| ends)?;
-        let line_end = format!("{}\n", generation.said.text.trim_end());
-        self.rope.insert(self.caret, &line_end);
-        let caret = self.caret + line_end.chars().count();
-        let excerpt = Excerpt::around(&self.rope, caret);
-        // Whatever the new line's indentation is, it is healed: the prompt ends before it.
-        Some(assembling.assembler.assemble(&self.uri, &self.path, &excerpt, ""))
+    /// For the engine, which calls it when it has nothing else to do.
+    pub fn boxed(self) -> Ahead {
+        Box::new(move |generation| self.next(generation))
+    }
+
+    fn next(mut self, generation: &Generation) -> Option<AheadRequest> {
+        let typed = typed_next(&self.ask.excerpt(), generation)?;
+        self.ask.rope.insert(self.ask.caret, &typed);
+        self.ask.caret += typed.chars().count();
+        self.n_steps += 1;
+        let question = self.ask.question();
+        if self.n_steps > MAX_STEPS || self.lock().has(&question) {
+            return None;
+        }
+        let mut request = self.maker.make(&self.ask, &self.ask.excerpt());
+        request.ahead = Some(self.clone().boxed());
+        let done = move |generation: &Generation| {
+            self.lock().keep(self.epoch, question, generation);
+        };
+        Some(AheadRequest { request, done: Box::new(done) })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is typed next, most likely: the text that is shown; or where none is, and the line is done, its end
+/// and the indentation of the next one.
+fn typed_next(excerpt: &Excerpt, generation: &Generation) -> Option<String> {
+    let said = &generation.said;
+    let in_document =
+        |text: &str| if excerpt.crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+    if let Ok(it) = finish(excerpt, &said.text, said.finish)
+        && is_shown(&it, false)
+    {
+        // What replaces text after the caret leaves another text than it.
+        return (it.replaced_after == 0).then(|| in_document(&it.text));
+    }
+    // How a line ends that the model is not sure of is not known.
+    let ends = matches!(said.finish, Finish::EndToken | Finish::StopRule);
+    let text = said.text.trim_end();
+    if !ends || !excerpt.line_after.trim().is_empty() || text.contains('\n') {
+        return None;
+    }
+    let line = format!("{}{text}", excerpt.line_before);
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let deeper = if line.ends_with(['{', '(', '[', ':']) { indent_unit(excerpt) } else { "" };
+    Some(in_document(&format!("{text}\n{indent}{deeper}")))
+}
+
+/// By how much the lines above are indented for a block.
+fn indent_unit(excerpt: &Excerpt) -> &'static str {
+    let blanks = |it: &String| it.len() - it.trim_start_matches(' ').len();
+    let least = excerpt.lines_before.iter().map(blanks).filter(|it| *it > 1).min();
+    match least {
+        _ if excerpt.lines_before.iter().any(|it| it.starts_with('\t')) => "\t",
+        Some(2 | 3) => "  ",
+        _ => "    ",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generation::{Said, Times, Usage};
+    use crate::prompt::excerpt;
+
+    fn next(marked: &str, text: &str, finish: Finish) -> Option<String> {
+        let said = Said { text: text.to_owned(), finish, confidence: 1.0 };
+        let (usage, times) = (Usage::default(), Times::default());
+        let mut excerpt = excerpt::at(marked);
+        excerpt.crlf = marked.contains('\r');
+        typed_next(&excerpt, &Generation { said, alternatives: vec![], usage, times })
+    }
+
+    #[test]
+    fn what_is_shown_is_taken_and_a_line_that_is_done_is_ended() {
+        let end = Finish::EndToken;
+        assert_eq!(next("    x =$0\n", " call();", end).as_deref(), Some(" call();"));
+        assert_eq!(next("    x = 1;$0\n", "", end).as_deref(), Some("\n    "));
+        // One character is not shown.
+        assert_eq!(next("    x = 1$0\n", ";", end).as_deref(), Some(";\n    "));
+        assert_eq!(next("  f() {\n  if x {$0\n", "", end).as_deref(), Some("\n    "));
+        assert_eq!(next("\tf() {$0\n", "", end).as_deref(), Some("\n\t    "));
+        assert_eq!(next("\tf();\n\tg() {$0\n", "", end).as_deref(), Some("\n\t\t"));
+        assert_eq!(next("a\r\n  b;$0\r\n", "", end).as_deref(), Some("\r\n  "));
+        assert_eq!(next("    x = $0\n", "", Finish::Unsure { next: None }), None);
+        assert_eq!(next("    f($0)\n", "", end), None);
+        assert_eq!(next("    f($0)\n", "a, b);", end), None);
     }
 }

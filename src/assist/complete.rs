@@ -8,17 +8,13 @@ use std::time::{Duration, Instant};
 use ropey::Rope;
 
 use crate::adapt::index::IndexView;
-use crate::adapt::mixture::{Mixture, OtherTexts};
-use crate::assist::ahead::NextLine;
+use crate::assist::ahead::AheadOf;
 use crate::assist::reuse::Question;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{CompletionRequest, GenerationError, NextTokenCounts, Said, Times, Usage};
-use crate::prompt::assemble::max_generated_tokens;
+use crate::generation::{GenerationError, Said, Times, Usage};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Suggestion, finish};
-use crate::prompt::healing;
-use crate::prompt::stop::{Extent, extent, stop_at};
 use crate::stdx::cancel::Ticket;
 use crate::text::Document;
 
@@ -45,13 +41,13 @@ pub struct CompletionAsk {
 }
 
 impl CompletionAsk {
-    fn excerpt(&self) -> Excerpt {
+    pub(crate) fn excerpt(&self) -> Excerpt {
         let mut excerpt = Excerpt::around(&self.rope, self.caret);
         excerpt.is_rust = *self.language_id == *"rust" || self.path.ends_with(".rs");
         excerpt
     }
 
-    fn question(&self) -> Question {
+    pub(crate) fn question(&self) -> Question {
         let mut others = DefaultHasher::new();
         self.others.iter().for_each(|it| (&it.uri, it.version).hash(&mut others));
         Question {
@@ -155,6 +151,7 @@ pub async fn complete(
 ) -> Result<Completion, GenerationError> {
     let started = Instant::now();
     Stats::count(&session.stats.requested);
+    let epoch = session.answers().epoch();
     let config = session.config();
     let settings = &config.completion;
     let off =
@@ -174,67 +171,27 @@ pub async fn complete(
     let model_ready = Instant::now();
 
     let excerpt = ask.excerpt();
-    let extent = extent(&excerpt, settings.max_lines);
-    let (kept, forced) = healing::split(&excerpt.line_before);
-    let gate = session.gate();
-    let files = match &ask.files {
-        OtherFiles::None => IndexView::default(),
-        OtherFiles::Given(files) => files.clone(),
-        OtherFiles::Workspace { .. } if gate.is_none() => IndexView::default(),
-        OtherFiles::Workspace { file, open } => {
-            session.workspace.view(file, open, &model, settings.workspace_tokens)
-        }
-    };
-    let (prompt, counts) = session.with_assembling(&model, |assembling| {
-        let prompt = assembling.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept);
-        let counts = gate.map(|gate| {
-            let tokenizer = model.tokenizer.as_ref();
-            let open = assembling.others.tokens(&ask.others, model.end, tokenizer);
-            let others = OtherTexts { open, files };
-            let file = (&ask.uri, &*ask.language_id, &*ask.path);
-            let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);
-            let one_line = extent == Extent::Line;
-            Box::new(Mixture { history, gate, one_line }) as Box<dyn NextTokenCounts>
-        });
-        (prompt, counts)
-    });
+    let maker = session.request_maker(&config, &model, &ask.files);
+    let mut request = maker.make(&ask, &excerpt);
     let assemble = model_ready.elapsed();
-
-    let at_line_end = excerpt.line_after.trim().is_empty() && !ask.cold;
-    let next_line = at_line_end.then(|| NextLine {
-        assembling: session.assembling(),
-        uri: Arc::clone(&ask.uri),
-        path: ask.path.clone(),
-        rope: ask.rope.clone(),
-        caret: question.caret,
-    });
+    // A person who asks does not type on.
+    if settings.ahead && !ask.cold && !ask.explicit {
+        request.ahead =
+            Some(AheadOf::new(ask.clone(), maker, session.all_answers(), epoch).boxed());
+    }
     let ticket = Ticket::default();
-    let request = CompletionRequest {
-        arrival: ask.arrival,
-        prompt,
-        forced: forced.as_bytes().to_vec(),
-        stop: Box::new(move |text| stop_at(extent, text)),
-        max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
-        n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
-        max_draft_tokens: settings.draft_tokens,
-        min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
-        max_generate: Duration::from_millis(settings.generate_ms),
-        cold: ask.cold,
-        counts,
-        next_prompt: next_line.map(NextLine::into_prompt),
-    };
     let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
         Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
     })?;
     if !ask.cold {
-        session.keep_answer(&config, question, &generation);
+        session.answers().keep(epoch, question, &generation);
     }
 
     let mut completion = Completion::nothing(ask.caret, None);
     let said = &generation.said;
     match finish(&excerpt, &said.text, said.finish) {
         Err(dropped) => completion.dropped = Some(dropped.name()),
-        Ok(it) if !ask.explicit && is_too_short(&it) => completion.dropped = Some(TOO_SHORT),
+        Ok(it) if !is_shown(&it, ask.explicit) => completion.dropped = Some(TOO_SHORT),
         Ok(suggestion) => {
             completion.show(&ask, &excerpt, suggestion);
             completion.offer(&excerpt, &generation.alternatives);
@@ -260,7 +217,7 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
     let is_same = known.n_typed == 0;
     match finish(&excerpt, &known.said.text, known.said.finish) {
         Err(dropped) if is_same => completion.dropped = Some(dropped.name()),
-        Ok(it) if is_same && !ask.explicit && is_too_short(&it) => {
+        Ok(it) if is_same && !is_shown(&it, ask.explicit) => {
             completion.dropped = Some(TOO_SHORT);
         }
         // What was typed along ends where it made sense as a whole; the model knows how it goes on.
@@ -277,12 +234,10 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
 }
 
 const TOO_SHORT: &str = "too short";
-/// On explicit request, beside what is shown.
-const MAX_ALTERNATIVES: usize = 2;
 
-/// One character costs more attention than its key.
-fn is_too_short(suggestion: &Suggestion) -> bool {
-    suggestion.text.trim().chars().nth(1).is_none()
+/// One character costs more attention than its key, unless somebody has asked for it.
+pub(crate) fn is_shown(suggestion: &Suggestion, explicit: bool) -> bool {
+    explicit || suggestion.text.trim().chars().nth(1).is_some()
 }
 
 fn recorded(session: &Session, mut completion: Completion, started: Instant) -> Completion {

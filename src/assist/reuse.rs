@@ -104,31 +104,49 @@ impl Given {
 }
 
 /// The latest answers.
-pub struct Answers(LruCache<u64, Given>);
+pub struct Answers {
+    given: LruCache<u64, Given>,
+    epoch: u64,
+}
 
 impl Default for Answers {
     fn default() -> Self {
-        Self(LruCache::new(KEPT_ANSWERS))
+        Self { given: LruCache::new(KEPT_ANSWERS), epoch: 0 }
     }
 }
 
 impl Answers {
-    /// Keeps what the model said to a question.
-    pub fn keep(&mut self, question: Question, generation: &Generation) {
+    /// Rises whenever everything is forgotten. Taken before the settings are read that a question is asked
+    /// with.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether the very same question has an answer.
+    pub fn has(&self, question: &Question) -> bool {
+        let given = self.given.peek(&question.key());
+        given.is_some_and(|it| question.typed_since(&it.question).is_some_and(|it| it.is_empty()))
+    }
+
+    /// Keeps what the model said to a question of this epoch, unless that is over.
+    pub fn keep(&mut self, epoch: u64, question: Question, generation: &Generation) {
+        if epoch != self.epoch {
+            return;
+        }
         let Generation { said, alternatives, .. } = generation.clone();
         let given = Given { question, said, alternatives };
-        self.0.put(given.question.key(), given);
+        self.given.put(given.question.key(), given);
     }
 
     /// The answer to the same question, or else the latest one whose text was typed since as far as the
     /// caret has come, so that what is on the screen stays there.
     pub fn find(&mut self, question: &Question) -> Option<Known> {
-        if let Some(given) = self.0.get(&question.key())
+        if let Some(given) = self.given.get(&question.key())
             && question.typed_since(&given.question).is_some_and(|it| it.is_empty())
         {
             return given.after("");
         }
-        let (key, found) = self.0.iter().find_map(|(key, given)| {
+        let (key, found) = self.given.iter().find_map(|(key, given)| {
             // Two numbers and a few characters tell nearly always; texts are compared last.
             let n_typed = question.caret.checked_sub(given.question.caret)?;
             let can_follow = (1..=MAX_TYPED).contains(&n_typed)
@@ -145,13 +163,14 @@ impl Answers {
             let typed = question.typed_since(&given.question)?;
             Some((*key, given.after(&typed)?))
         })?;
-        self.0.promote(&key);
+        self.given.promote(&key);
         Some(found)
     }
 
     /// Forgets everything: the model or a setting has changed.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.given.clear();
+        self.epoch += 1;
     }
 }
 
@@ -175,7 +194,7 @@ mod tests {
     fn answers(given: &[(&str, &str)]) -> Answers {
         let mut answers = Answers::default();
         for (marked, text) in given {
-            answers.keep(question(marked), &said(text));
+            answers.keep(0, question(marked), &said(text));
         }
         answers
     }
@@ -208,6 +227,9 @@ mod tests {
         let explicit = Question { explicit: true, ..question("let x = $0;") };
         assert_eq!(answers.find(&explicit), None);
         answers.clear();
+        assert_eq!(found(&mut answers, "let x = $0;"), None);
+        // An answer to a question of before.
+        answers.keep(0, question("let x = $0;"), &said("1"));
         assert_eq!(found(&mut answers, "let x = $0;"), None);
     }
 

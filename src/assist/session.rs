@@ -9,17 +9,20 @@ use tokio::sync::watch;
 
 use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::gate::Gate;
+use crate::adapt::index::IndexView;
 use crate::adapt::mixture::{LineHistory, OtherTexts};
 use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
-use crate::assist::reuse::{Answers, Question};
+use crate::assist::complete::OtherFiles;
+use crate::assist::request::RequestMaker;
+use crate::assist::reuse::Answers;
 use crate::assist::stats::Stats;
 use crate::config::folders::Folders;
 use crate::config::{Config, ModelConfig};
 use crate::engine::llama::LoadOptions;
 use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
-use crate::generation::{Generation, GenerationError, ModelInfo};
+use crate::generation::{GenerationError, ModelInfo};
 use crate::prompt::assemble::{Assembler, PromptBudget};
 use crate::workspace::Workspace;
 
@@ -35,7 +38,7 @@ pub struct Session {
     assembler: Arc<Mutex<Option<Assembling>>>,
     gate: Option<Arc<Gate>>,
     /// Locked for the microseconds of a look.
-    answers: Mutex<Answers>,
+    answers: Arc<Mutex<Answers>>,
     pub stats: Stats,
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
@@ -62,7 +65,7 @@ impl Session {
             engine: RwLock::new(Arc::new(engine)),
             assembler: Arc::default(),
             gate: Gate::embedded().map(Arc::new),
-            answers: Mutex::default(),
+            answers: Arc::default(),
             stats: Stats::default(),
             workspace: Workspace::default(),
             newest_arrival: watch::Sender::new(0),
@@ -100,20 +103,6 @@ impl Session {
     pub(crate) fn answered(&self, engine: &Engine, arrival: u64) {
         self.note_arrival(arrival);
         engine.give_way(arrival);
-    }
-
-    /// Keeps what the model said under these settings, unless others hold by now.
-    pub(crate) fn keep_answer(
-        &self,
-        config: &Arc<Config>,
-        question: Question,
-        generation: &Generation,
-    ) {
-        // Settings are replaced before the answers are cleared, so either this is cleared or it is seen here.
-        let mut answers = self.answers();
-        if Arc::ptr_eq(config, &self.config()) {
-            answers.keep(question, generation);
-        }
     }
 
     /// The latest answers.
@@ -154,27 +143,46 @@ impl Session {
         Ok(replace)
     }
 
-    /// Lends what prompts are made with for `model`, made anew where the model has changed.
-    pub(crate) fn with_assembling<T>(
+    /// What requests to this model are made with.
+    pub(crate) fn request_maker(
         &self,
+        config: &Arc<Config>,
         model: &Arc<ModelInfo>,
-        work: impl FnOnce(&mut Assembling) -> T,
-    ) -> T {
-        let mut slot = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *slot {
-            Some(made) if Arc::ptr_eq(&made.model, model) => work(made),
-            slot => work(slot.insert(Assembling::new(model))),
+        files: &OtherFiles,
+    ) -> RequestMaker {
+        let gate = config.completion.adapt.then(|| self.gate.clone()).flatten();
+        let files = match files {
+            OtherFiles::Given(files) => files.clone(),
+            OtherFiles::Workspace { file, open } if gate.is_some() => {
+                self.workspace.view(file, open, model, config.completion.workspace_tokens)
+            }
+            OtherFiles::Workspace { .. } | OtherFiles::None => IndexView::default(),
+        };
+        RequestMaker {
+            assembling: Arc::clone(&self.assembler),
+            gate,
+            config: Arc::clone(config),
+            model: Arc::clone(model),
+            files,
         }
     }
 
-    /// What prompts are made with, for making one later.
-    pub(crate) fn assembling(&self) -> Arc<Mutex<Option<Assembling>>> {
-        Arc::clone(&self.assembler)
+    /// The latest answers, for keeping one later.
+    pub(crate) fn all_answers(&self) -> Arc<Mutex<Answers>> {
+        Arc::clone(&self.answers)
     }
+}
 
-    /// The weights by which counts are mixed in; `None` where they are switched off.
-    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
-        self.config().completion.adapt.then(|| self.gate.clone()).flatten()
+/// Lends what prompts are made with for `model`, made anew where the model has changed.
+pub(crate) fn with_assembling<T>(
+    slot: &Mutex<Option<Assembling>>,
+    model: &Arc<ModelInfo>,
+    work: impl FnOnce(&mut Assembling) -> T,
+) -> T {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *slot {
+        Some(made) if Arc::ptr_eq(&made.model, model) => work(made),
+        slot => work(slot.insert(Assembling::new(model))),
     }
 }
 

@@ -41,8 +41,9 @@ pub struct EngineCounts {
     pub generated_tokens: AtomicU64,
     /// Of the generated ones, those that counts had expected.
     pub drafted_tokens: AtomicU64,
-    /// Of prompts that nobody had asked yet.
-    pub warmed_tokens: AtomicU64,
+    /// Of prompts that nobody had asked yet, and of answers to them.
+    pub ahead_evaluated_tokens: AtomicU64,
+    pub ahead_generated_tokens: AtomicU64,
     /// A generation is running right now.
     pub busy: AtomicBool,
 }
@@ -320,6 +321,7 @@ where
                     resident: &mut resident,
                     pace: &mut pace,
                     counts: &shared.counts,
+                    is_idle: false,
                 };
                 let outcome = fenced(|| machine.generate(&mut request, &flag));
                 outcome.unwrap_or_else(|| {
@@ -338,25 +340,31 @@ where
         });
         shared.mailbox().running = None;
         shared.counts.busy.store(false, Ordering::Relaxed);
-        let next = result.as_ref().ok().cloned().zip(request.next_prompt.take());
+        let mut next = request.ahead.take().zip(result.as_ref().ok().cloned());
         shared.answer(&flag, reply, result);
-        let (Some((generation, next)), Ok(model)) = (next, &mut model) else { continue };
-        if let Some(flag) = shared.begin_idle_work() {
-            let work = || {
-                let prompt = next(&generation).unwrap_or_default();
-                let mut machine = Machine {
-                    model: model.as_mut(),
-                    resident: &mut resident,
-                    pace: &mut pace,
-                    counts: &shared.counts,
-                };
-                machine.warm_up(&prompt, &flag)
+        while let (Some((ahead, generation)), Ok(model)) = (next.take(), &mut model) {
+            // With room for one prompt, that of the next key stays.
+            let has_room = model.n_sequences() > 1;
+            let Some(flag) = has_room.then(|| shared.begin_idle_work()).flatten() else { break };
+            let mut machine = Machine {
+                model: model.as_mut(),
+                resident: &mut resident,
+                pace: &mut pace,
+                counts: &shared.counts,
+                is_idle: true,
             };
-            // What was evaluated when something else was asked is kept; a failure is told to nobody,
-            // since nobody asked.
-            if fenced(work).is_none() {
+            let done = fenced(|| {
+                let mut ahead = ahead(&generation)?;
+                // A failure is told to nobody, since nobody asked. What was evaluated when something else
+                // was asked is kept.
+                let generation = machine.generate(&mut ahead.request, &flag).ok()?;
+                (ahead.done)(&generation);
+                Some((ahead.request.ahead.take()?, generation))
+            });
+            if done.is_none() {
                 resident.clear(model.as_mut());
             }
+            next = done.flatten();
             shared.mailbox().running = None;
         }
     }

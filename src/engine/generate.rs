@@ -18,7 +18,7 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 const STRETCH: Duration = Duration::from_millis(40);
 
 /// Stretches that nobody waits for end when somebody does, so they are long.
-const IDLE_STRETCH_TOKENS: usize = 128;
+const IDLE_STRETCH: usize = 128;
 
 /// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick batch too.
 fn stretch(n_left: usize, most: usize, quick_batch: usize) -> usize {
@@ -62,6 +62,9 @@ pub struct Machine<'a> {
     pub resident: &'a mut Resident,
     pub pace: &'a mut Pace,
     pub counts: &'a EngineCounts,
+    /// Nobody waits for what is generated: it leaves alone what is resident for the next key, and is stopped
+    /// in the middle of a stretch when that comes.
+    pub is_idle: bool,
 }
 
 impl Machine<'_> {
@@ -99,7 +102,9 @@ impl Machine<'_> {
                 _ => drop(self.evaluate_prompt(&request.prompt, flag)?),
             }
         }
-        self.counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
+        if !self.is_idle {
+            self.counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
+        }
         let prompt_done = Instant::now();
 
         let forced = std::mem::take(&mut request.forced);
@@ -140,15 +145,25 @@ impl Machine<'_> {
         prompt: &[Token],
         flag: &CancelFlag,
     ) -> Result<usize, GenerationError> {
-        let kept = self.resident.keep_prefix_of(self.model, prompt);
+        let kept = match self.is_idle {
+            false => self.resident.keep_prefix_of(self.model, prompt),
+            true => self.resident.keep_prefix_beside(self.model, prompt),
+        };
         let kept = self.resident.make_room_for(self.model, prompt.len() - kept);
         let mut left = &prompt[kept..];
         while !left.is_empty() {
-            let n = stretch(left.len(), self.pace.stretch_tokens(), self.model.quick_batch());
+            let most = if self.is_idle { IDLE_STRETCH } else { self.pace.stretch_tokens() };
+            let n = stretch(left.len(), most, self.model.quick_batch());
             let began = Instant::now();
             self.evaluate(&left[..n], false, flag)?;
             self.pace.note(n, began.elapsed());
-            self.counts.evaluated_tokens.fetch_add(n as u64, Ordering::Relaxed);
+            let counts = self.counts;
+            let counter = if self.is_idle {
+                &counts.ahead_evaluated_tokens
+            } else {
+                &counts.evaluated_tokens
+            };
+            counter.fetch_add(n as u64, Ordering::Relaxed);
             left = &left[n..];
         }
         Ok(kept)
@@ -180,7 +195,13 @@ impl Machine<'_> {
             let counts = request.counts.as_deref_mut();
             let next = given.or_else(|| sampled.next(vocabulary, logits, counts));
             let Some((next, log_probability)) = next else { break Finish::EndToken };
-            self.counts.generated_tokens.fetch_add(1, Ordering::Relaxed);
+            let counts = self.counts;
+            let counter = if self.is_idle {
+                &counts.ahead_generated_tokens
+            } else {
+                &counts.generated_tokens
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
             sampled.n_tokens += 1;
             if vocabulary.kind(next) == TokenKind::End {
                 break Finish::EndToken;
@@ -213,34 +234,13 @@ impl Machine<'_> {
         };
         // What was expected and not said is no part of what the next prompt goes on with.
         self.resident.take_back(self.model, draft.left());
-        self.counts.drafted_tokens.fetch_add(n_drafted as u64, Ordering::Relaxed);
+        if !self.is_idle {
+            self.counts.drafted_tokens.fetch_add(n_drafted as u64, Ordering::Relaxed);
+        }
         let n_generated = sampled.n_tokens;
         let confidence = sampled.log_probability.exp();
         let said = Said { text: sampled.into_text(), finish, confidence };
         Ok(Decoded { said, n_generated, n_drafted, others })
-    }
-
-    /// Evaluates a prompt that nobody has asked yet, until something else is asked. What of a micro-batch
-    /// is done by then is lost, which is what being there at once costs.
-    ///
-    /// # Errors
-    /// As soon as something else is asked.
-    pub fn warm_up(&mut self, prompt: &[Token], flag: &CancelFlag) -> Result<(), GenerationError> {
-        let fits = prompt.len() < self.model.info().n_context_tokens;
-        if prompt.is_empty() || !fits || self.model.n_sequences() < 2 {
-            return Ok(());
-        }
-        check(flag)?;
-        let kept = self.resident.keep_prefix_beside(self.model, prompt);
-        let kept = self.resident.make_room_for(self.model, prompt.len() - kept);
-        let mut left = &prompt[kept..];
-        while !left.is_empty() {
-            let n = stretch(left.len(), IDLE_STRETCH_TOKENS, self.model.quick_batch());
-            self.evaluate(&left[..n], false, flag)?;
-            self.counts.warmed_tokens.fetch_add(n as u64, Ordering::Relaxed);
-            left = &left[n..];
-        }
-        Ok(())
     }
 
     /// Evaluates tokens after those that are resident, and keeps the shadow right however that ends. `each`:

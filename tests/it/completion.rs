@@ -227,28 +227,51 @@ async fn what_is_typed_along_ghost_text_asks_no_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_line_is_evaluated_before_it_is_asked_for() {
+async fn what_is_likely_to_come_next_is_ready_before_it_is_asked_for() {
     let client = Client::with_fake(saying(";;"));
     client.initialize(&["utf-8"]).await;
     let after = "    let more = 1;\n".repeat(20);
     client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
     assert_eq!(client.ghost(URI, 1, 13).await.expect("ghost text").text, "1;;");
     let whole_prompt = client.stats().await["last"]["evaluated_tokens"].as_u64().unwrap();
-    assert!(whole_prompt > 300);
-    let warmed = async || client.stats().await["engine"]["warmed_tokens"].as_u64();
-    // All but the lines above, which are the same.
-    until(async || warmed().await.filter(|it| *it > whole_prompt - 30)).await;
-    client.type_at(URI, 2, 1, 13, ";;\n    ");
+    assert!(whole_prompt > 150);
+    // The place after the ghost text, and the line after that.
+    let ahead = async || client.stats().await["engine"]["ahead_generated_tokens"].as_u64();
+    until(async || ahead().await.filter(|it| *it >= 6)).await;
+    client.type_at(URI, 2, 1, 13, ";;");
+    client.ghost(URI, 1, 15).await;
+    let stats = client.stats().await;
+    assert_eq!(stats["last"]["source"], "same question");
+    assert_eq!(stats["engine"]["generations"], 1);
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_line_is_ready_before_it_is_asked_for() {
+    // One character is not shown, so the line is ended after it.
+    let client = Client::with_fake(saying(";"));
+    client.initialize(&["utf-8"]).await;
+    let after = "    let more = 1;\n".repeat(20);
+    client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
+    assert!(client.ghost(URI, 1, 13).await.is_none());
+    let ahead = async || client.stats().await["engine"]["ahead_generated_tokens"].as_u64();
+    until(async || ahead().await.filter(|it| *it >= 4)).await;
+    client.type_at(URI, 2, 1, 13, ";\n    ");
     client.ghost(URI, 2, 4).await;
+    assert_eq!(client.stats().await["last"]["source"], "same question");
+    // Another indentation is another question, whose prompt is resident but for a few tokens.
+    client.type_at(URI, 3, 2, 4, "    ");
+    client.ghost(URI, 2, 8).await;
     let last = client.stats().await["last"].clone();
     assert_eq!(last["source"], "model");
-    assert!(last["evaluated_tokens"].as_u64().unwrap() <= 5, "{last}");
+    assert!(last["evaluated_tokens"].as_u64().unwrap() <= 8, "{last}");
     // The line above is as it was, beside it.
-    let range = json!({"start": {"line": 1, "character": 13}, "end": {"line": 2, "character": 4}});
-    client.change(URI, 3, json!([{"range": range, "text": "2"}]));
+    let range = json!({"start": {"line": 1, "character": 13}, "end": {"line": 2, "character": 8}});
+    client.change(URI, 4, json!([{"range": range, "text": "2"}]));
     client.ghost(URI, 1, 14).await;
     let last = client.stats().await["last"].clone();
     assert!(last["evaluated_tokens"].as_u64().unwrap() <= 5, "{last}");
+    client.assert_no_faults();
 }
 
 #[tokio::test(flavor = "multi_thread")]
