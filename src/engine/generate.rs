@@ -17,8 +17,8 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 /// stretch is evaluated would throw it away at each key, and never see an answer.
 const STRETCH: Duration = Duration::from_millis(40);
 
-/// Stretches that nobody waits for end when somebody does, so they are long.
-const IDLE_STRETCH: usize = 128;
+/// A stretch that nobody waits for is lost when somebody does, so it is as short as is quick.
+const IDLE_STRETCH: usize = 64;
 
 /// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick batch too.
 fn stretch(n_left: usize, most: usize, quick_batch: usize) -> usize {
@@ -40,10 +40,10 @@ pub struct Pace {
 
 impl Pace {
     /// How many tokens make a stretch: a power of two, because llama.cpp builds its graph anew for each
-    /// other length.
+    /// other length, and no fewer than make a quick batch, however slow the model is.
     fn stretch_tokens(&self) -> usize {
         let tokens = self.tokens_per_second.unwrap_or(0.0) * STRETCH.as_secs_f64();
-        [128, 64].into_iter().find(|n| *n as f64 <= tokens).unwrap_or(32)
+        if tokens >= 128.0 { 128 } else { 64 }
     }
 
     fn note(&mut self, n_tokens: usize, took: Duration) {
