@@ -88,7 +88,7 @@ async fn typing() {
         if column > 0 {
             warm.push(elapsed);
             evaluated.push(last["evaluated_tokens"].as_f64().expect("a number"));
-            n_prefills += usize::from(last["cached_tokens"] == 0);
+            n_prefills += usize::from(last["source"] == "model" && last["cached_tokens"] == 0);
         }
     }
     let warm = show("  key to answer", warm);
