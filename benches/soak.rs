@@ -1,6 +1,6 @@
 //! Hours of typing: `cargo bench --bench soak [-- MINUTES]`, an hour without a number.
 //!
-//! Stretches of 50 files are typed one after the other, again and again, into the real program. At the end
+//! Stretches of up to 50 files are typed one after the other, again and again, into the real program. At the end
 //! each request must have had one answer, the program must answer at once, with as many threads as after
 //! the first minutes, and its memory must not have grown since then.
 
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use replay::{files, typed};
 use support::Client;
 
+/// As many as are long enough, where there are fewer.
 const FILES: usize = 50;
 const LINES: usize = 2;
 /// Between two keys: faster than anybody types.
