@@ -4,7 +4,7 @@
 //! Made by model/pipeline/counts.py, whose head tells the format. A context is known by a hash, so that
 //! in a few of 10,000 lookups one is taken for another.
 
-use crate::adapt::matches::Match;
+use crate::adapt::matches::{Match, longest_two};
 use crate::generation::{HalfTyped, ModelInfo, Token};
 
 static EMBEDDED: &[u8] = include_bytes!("../../model/keyside-counts.bin");
@@ -92,9 +92,7 @@ impl CorpusCounts {
                 found.push(followers);
             }
         }
-        let Some(longest) = found.pop() else { return [None, None] };
-        let shorter = found.into_iter().rfind(|it| it.total >= 2 * longest.total);
-        [Some(longest), shorter]
+        longest_two(found)
     }
 
     fn followers(&self, hash: u64, order: usize) -> Option<Match> {

@@ -74,6 +74,13 @@ pub fn longest_matches(
     [counted(by_order.len() - 1 + first_order, longest), shorter]
 }
 
+/// Of matches in ascending order, the longest, and the longest shorter one with at least twice its evidence.
+pub(super) fn longest_two(mut found: Vec<Match>) -> [Option<Match>; 2] {
+    let Some(longest) = found.pop() else { return [None, None] };
+    let shorter = found.into_iter().rfind(|it| it.total >= 2 * longest.total);
+    [Some(longest), shorter]
+}
+
 /// Counts what followed a match; each stands for `times` places. `None` where nothing did.
 pub(super) fn counted(mut followers: Vec<Token>, order: usize, times: usize) -> Option<Match> {
     followers.sort_unstable();

@@ -6,7 +6,7 @@ use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::document::DocumentText;
 use crate::adapt::gate::{Gate, N_SOURCES};
 use crate::adapt::index::IndexView;
-use crate::adapt::matches::{MAX_ORDER, Match, longest_matches};
+use crate::adapt::matches::{MAX_ORDER, Match, longest_matches, longest_two};
 use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
 
 /// Of what followed in a source, the most frequent ones are looked at.
@@ -37,9 +37,7 @@ impl OtherTexts {
             }
         }
         all.sort_by_key(|it| it.order);
-        let Some(longest) = all.pop() else { return [None, None] };
-        let shorter = all.into_iter().rfind(|it| it.total >= 2 * longest.total);
-        [Some(longest), shorter]
+        longest_two(all)
     }
 }
 
@@ -76,21 +74,34 @@ impl LineHistory {
         continues_caret_line: bool,
         half_typed: Option<&dyn HalfTyped>,
     ) -> [Option<Match>; N_SOURCES] {
-        let history = if continues_caret_line {
+        let history = self.history(line, continues_caret_line);
+        let [long, short] = self.in_document(&history, half_typed);
+        let [other_long, other_short] = self.others.longest_matches(&history, half_typed);
+        let [corpus_long, corpus_short] = match &self.corpus {
+            Some((counts, group)) => counts.longest_matches(*group, &history, half_typed),
+            None => [None, None],
+        };
+        [long, short, other_long, other_short, corpus_long, corpus_short]
+    }
+
+    /// The last tokens before the next one, as many as a match can have.
+    fn history(&self, line: &[Token], continues_caret_line: bool) -> Vec<Token> {
+        let mut history = if continues_caret_line {
             [&self.before, line].concat()
         } else {
             [&[self.end], line].concat()
         };
-        let history = &history[history.len().saturating_sub(MAX_ORDER)..];
+        history.drain(..history.len().saturating_sub(MAX_ORDER));
+        history
+    }
+
+    fn in_document(
+        &self,
+        history: &[Token],
+        half_typed: Option<&dyn HalfTyped>,
+    ) -> [Option<Match>; 2] {
         let border = self.document.n_before.checked_sub(1);
-        let [long, short] =
-            longest_matches(&self.document.tokens, border.as_slice(), history, half_typed);
-        let [other_long, other_short] = self.others.longest_matches(history, half_typed);
-        let [corpus_long, corpus_short] = match &self.corpus {
-            Some((counts, group)) => counts.longest_matches(*group, history, half_typed),
-            None => [None, None],
-        };
-        [long, short, other_long, other_short, corpus_long, corpus_short]
+        longest_matches(&self.document.tokens, border.as_slice(), history, half_typed)
     }
 }
 
@@ -141,7 +152,10 @@ impl NextTokenCounts for Mixture {
         let mut line = line.to_vec();
         let n_known = line.len();
         while line.len() < n_known + n {
-            let [document, _, others, ..] = self.history.look(&line, continues_caret_line, None);
+            // The corpus knows no names of this project, so it is not asked.
+            let history = self.history.history(&line, continues_caret_line);
+            let [document, _] = self.history.in_document(&history, None);
+            let [others, _] = self.history.others.longest_matches(&history, None);
             let longest = [document, others].into_iter().flatten().max_by_key(|it| it.order);
             let Some(found) = longest.filter(|it| it.order >= DRAFT_ORDER) else { break };
             let Some((token, times)) = found.next.first() else { break };
