@@ -10,6 +10,8 @@ pub mod reuse;
 pub mod session;
 pub mod stats;
 pub mod typist;
+pub mod warm;
 
 pub use complete::{Completion, CompletionAsk, OtherFiles, complete};
 pub use session::Session;
+pub use warm::warm;

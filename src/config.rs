@@ -42,8 +42,9 @@ pub struct CompletionConfig {
     pub max_tokens: usize,
     /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
     pub max_lines: usize,
-    /// Work out what is likely to be asked next while nobody types: what follows a suggestion that is taken,
-    /// and the next line. It costs processor time.
+    /// Work while nobody types: work out what is likely to be asked next (what follows a suggestion that is taken,
+    /// the next line, the place where the caret rests), and answer the first key in a file from less text, so that
+    /// the rest of it is evaluated afterwards. It costs processor time.
     pub ahead: bool,
     /// How many tokens that the document or the workspace leaves little doubt of are evaluated at once with
     /// the one before them (0 to 16); what is suggested is the same.
@@ -53,6 +54,9 @@ pub struct CompletionConfig {
     /// Suggest only as much text as has at least this probability of being right in all its parts, as
     /// the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
+    /// Where the document's own text and the workspace leave so little doubt of how the line goes on, it is suggested
+    /// without asking the model, 0.5 to 1; 1 always asks. Only with `adapt`.
+    pub min_counts_confidence: f64,
     /// Mix what the document's own text, other open documents in its language, and the workspace's files
     /// say of how its lines go on into the model's opinion.
     pub adapt: bool,
@@ -72,9 +76,17 @@ impl Default for CompletionConfig {
             draft_tokens: 3,
             generate_ms: 500,
             min_confidence: 0.45,
+            min_counts_confidence: 0.6,
             adapt: true,
             workspace_tokens: 2_000_000,
         }
+    }
+}
+
+impl CompletionConfig {
+    /// Whether anything is suggested in a language.
+    pub fn suggests_in(&self, language_id: &str) -> bool {
+        self.enabled && !self.disabled_languages.iter().any(|it| it == language_id)
     }
 }
 
@@ -96,6 +108,9 @@ impl Config {
         }
         if !(0.0..=1.0).contains(&completion.min_confidence) {
             return Some(("completion.min_confidence", "from 0 to 1"));
+        }
+        if !(0.5..=1.0).contains(&completion.min_counts_confidence) {
+            return Some(("completion.min_counts_confidence", "from 0.5 to 1"));
         }
         if completion.workspace_tokens > 16_000_000 {
             return Some(("completion.workspace_tokens", "at most 16000000"));

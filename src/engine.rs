@@ -1,9 +1,9 @@
 //! The local model: one thread owns it, everybody else talks to that thread through [`Engine`].
 //!
 //! The model and its context live on a thread of their own, because a decode must block neither the
-//! reader of the editor's messages nor be blocked by it. One prompt stays resident; a request evaluates
-//! only what differs from it (`resident`). The newest request wins: it replaces the one that waits and
-//! stops the one that runs (`mailbox`), which costs the loser at most one token, or one node of the
+//! reader of the editor's messages nor be blocked by it. Prompts stay resident; a request evaluates only
+//! what differs from them (`resident`). The newest request wins: it replaces the one that waits and
+//! stops the one that runs (`actor`), which costs the loser at most one token, or one node of the
 //! compute graph while it evaluates its prompt.
 //!
 //! `llama` is the only file that names llama.cpp; the rest sees the trait [`model::Model`], which a
@@ -17,7 +17,9 @@ pub mod generate;
 pub mod llama;
 pub mod model;
 pub mod next_token;
+pub mod pace;
 pub mod resident;
 pub mod sampled;
+pub mod thread;
 
 pub use actor::{Engine, EngineCounts, EngineState};

@@ -61,6 +61,11 @@ pub trait NextTokenCounts: Send {
         model: ModelOpinion,
     ) -> NextTokenMixture;
 
+    /// The likeliest next token and its probability as far as that can be told before the model is asked; `line` are
+    /// the tokens since the prompt's end. `None` where it can't.
+    fn alone(&mut self, line: &[Token], half_typed: Option<&dyn HalfTyped>)
+    -> Option<(Token, f32)>;
+
     /// How the line goes on, at most `n` tokens of it, as far as what is counted leaves little doubt.
     fn draft(&mut self, line: &[Token], continues_caret_line: bool, n: usize) -> Vec<Token>;
 }
@@ -97,6 +102,8 @@ pub struct CompletionRequest {
     /// Of two requests the one with the higher number is the newer. Tasks may hand them in out of order.
     pub arrival: u64,
     pub prompt: Vec<Token>,
+    /// Makes a prompt of less text, for when too little of the whole one is resident to be waited for.
+    pub short_prompt: Option<ShortPrompt>,
     /// The generation must begin with these bytes, which are not part of the answer: what the user has
     /// typed of a token that the prompt leaves out (token healing, guidance-ai/guidance).
     pub forced: Vec<u8>,
@@ -109,6 +116,8 @@ pub struct CompletionRequest {
     pub n_alternatives: usize,
     /// Stop before the text's probability of being right falls below this; 0 never stops.
     pub min_confidence: f32,
+    /// Where counts alone are so sure of all the text, the model is not asked.
+    pub min_counts_confidence: Option<f32>,
     /// How long to generate; evaluating the prompt does not count, it is never wasted.
     pub max_generate: Duration,
     /// Forget what is resident first. The baseline of every cache measurement.
@@ -118,6 +127,9 @@ pub struct CompletionRequest {
     /// What will be asked next, most likely; worked out while nobody asks anything.
     pub ahead: Option<Ahead>,
 }
+
+/// From how many tokens a second can be evaluated to a prompt.
+pub type ShortPrompt = Box<dyn FnOnce(u64) -> Vec<Token> + Send>;
 
 /// From an answer to the request that is likely to follow it, where one is.
 pub type Ahead = Box<dyn FnOnce(&Generation) -> Option<AheadRequest> + Send>;
@@ -154,6 +166,28 @@ pub struct Said {
     pub confidence: f32,
 }
 
+/// What answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The model, to the whole prompt.
+    WholePrompt,
+    /// The model, to the short one, so that it answered sooner.
+    ShortPrompt,
+    /// Counts, and the model was not asked.
+    Counts,
+}
+
+impl Source {
+    /// As statistics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WholePrompt => "model",
+            Self::ShortPrompt => "model, short prompt",
+            Self::Counts => "counts",
+        }
+    }
+}
+
 /// A finished generation.
 #[derive(Debug, Clone)]
 pub struct Generation {
@@ -161,6 +195,7 @@ pub struct Generation {
     /// Texts that begin with another token, likelier ones first.
     pub alternatives: Vec<Said>,
     pub usage: Usage,
+    pub source: Source,
     pub times: Times,
 }
 

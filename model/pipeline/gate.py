@@ -4,6 +4,9 @@
 
 One hidden layer over features of the evidence (src/adapt/gate.rs), shares by softmax over the sources that have something. Fitted on the
 half of the held-out packages marked `fit`; the table printed is of the other half, each source switched off in turn (fitted anew).
+
+A second gate of the same shape is for counts that answer before the model is asked: it sees nothing of the model's, and what would be the
+model's share is that nobody knows.
 """
 
 import argparse
@@ -19,6 +22,8 @@ EPOCHS, BATCH, RATE, DECAY = 12, 256, 4e-3, 1e-4
 # While fitting, both matches of a source are hidden together this often: a file that stands alone has no workspace, and the corpus
 # has nothing of most languages.
 WORKSPACE_HIDDEN, CORPUS_HIDDEN = 0.3, 0.15
+# What a token gets of the share that nobody knows.
+UNKNOWN = 1e-3
 VARIANTS = {
     "model alone": {0},
     "+ document": {0, 1, 2},
@@ -129,13 +134,43 @@ def main() -> None:
         print(f"| {name} | {measured(fit_gate(fit, sources), test, sources, 'boundary')} |", flush=True)
     ships = VARIANTS["everything"] - {s for w in arguments.without for s in {"document": (1, 2), "workspace": (3, 4), "corpus": (5, 6)}[w]}
     gate = fit_gate(fit, ships)
+    fit, test = without_model(fit), without_model(test)
+    counts_alone = fit_gate(fit, ships | {0})
+    print("| counts alone, before the model is asked: probability at least | lines | right | of lines |\n|---|---|---|---|")
+    for row in sure_lines(counts_alone, test, "boundary"):
+        print(f"| {row} |", flush=True)
     with torch.no_grad():  # what was not fitted gets no share, whatever it will say one day
         for source in set(range(1 + N_SOURCES)) - ships:
-            gate[2].bias[source] = -1e4
+            gate[2].bias[source] = counts_alone[2].bias[source] = -1e4
     layer = lambda m: [[round(x, 5) for x in [*w, b]] for w, b in zip(m.weight.tolist(), m.bias.tolist())]  # noqa: E731
     with open(arguments.out, "w") as file:
-        json.dump({"hidden": layer(gate[0]), "output": layer(gate[2])}, file)
+        weights = lambda it: {"hidden": layer(it[0]), "output": layer(it[2])}  # noqa: E731
+        json.dump({"with_model": weights(gate), "counts_alone": weights(counts_alone)}, file)
         file.write("\n")
+
+
+def without_model(part):
+    """The positions as they are before the model is asked."""
+    part = part | {"opinions": part["opinions"].clone(), "features": part["features"].clone()}
+    part["opinions"][:, 0] = UNKNOWN
+    part["features"][:, :2] = 0
+    return part
+
+
+@torch.no_grad()
+def sure_lines(gate, part, kind):
+    """How many lines counts are sure of, and how many of these are right: a row a threshold."""
+    p = mixed(gate, part, torch.arange(len(part["target"])), VARIANTS["everything"])
+    top, best = p.max(1)
+    right, sure = collections.defaultdict(lambda: True), collections.defaultdict(lambda: 1.0)
+    for case, hit, t in zip(part["cases"], (best == part["target"]).tolist(), top.tolist()):
+        if case[1] == kind:
+            right[case] &= hit
+            sure[case] *= t
+    for least in (0.5, 0.6, 0.7, 0.8, 0.9):
+        cases = [c for c in right if sure[c] >= least]
+        share = 100 * sum(right[c] for c in cases) / max(1, len(cases))
+        yield f"{least} | {100 * len(cases) / max(1, len(right)):.1f}% | {share:.1f}% | {len(right)}"
 
 
 def pad(tensor, parts, side, key):

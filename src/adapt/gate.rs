@@ -18,6 +18,28 @@ pub const N_FEATURES: usize = 3 + 5 * N_SOURCES;
 /// The fitted weights that ship with the model.
 static EMBEDDED: &str = include_str!("../../model/keyside-gate.json");
 
+/// The gates that ship with the model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gates {
+    /// Weighs counts and the model.
+    pub with_model: Gate,
+    /// Weighs counts before the model is asked: what would be the model's share is that nobody knows.
+    pub counts_alone: Gate,
+}
+
+impl Gates {
+    /// Those in this program, or `None` where they are none, which a test rules out.
+    pub fn embedded() -> Option<Self> {
+        Self::parse(EMBEDDED)
+    }
+
+    fn parse(json: &str) -> Option<Self> {
+        let gates: Self = serde_json::from_str(json).ok()?;
+        (gates.with_model.is_whole() && gates.counts_alone.is_whole()).then_some(gates)
+    }
+}
+
 /// One hidden layer of tanh, then shares by softmax over what there is: the model, then each source.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,18 +51,11 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// The gate that ships with the model, or `None` where it is not one, which a test rules out.
-    pub fn embedded() -> Option<Self> {
-        Self::parse(EMBEDDED)
-    }
-
-    fn parse(json: &str) -> Option<Self> {
-        let gate: Self = serde_json::from_str(json).ok()?;
-        let n_hidden = gate.hidden.len();
-        let whole = gate.output.len() == 1 + N_SOURCES
-            && gate.hidden.iter().all(|it| it.len() == N_FEATURES + 1)
-            && gate.output.iter().all(|it| it.len() == n_hidden + 1);
-        whole.then_some(gate)
+    fn is_whole(&self) -> bool {
+        let n_hidden = self.hidden.len();
+        self.output.len() == 1 + N_SOURCES
+            && self.hidden.iter().all(|it| it.len() == N_FEATURES + 1)
+            && self.output.iter().all(|it| it.len() == n_hidden + 1)
     }
 
     /// The shares of the model and of each source; 0 for a source that has nothing. They add up to 1.
@@ -104,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_embedded_gate_is_one_and_shares_add_up() {
-        let gate = Gate::embedded().expect("it parses");
+        let gate = Gates::embedded().expect("they parse").with_model;
         let found = Match { order: 5, next: vec![(1, 3), (2, 1)], total: 4 };
         let none: [Option<Match>; N_SOURCES] = std::array::from_fn(|_| None);
         assert_eq!(gate.shares(OPINION, false, &none)[0], 1.0);
@@ -117,7 +132,10 @@ mod tests {
 
     #[test]
     fn a_gate_of_other_sizes_is_none() {
-        assert!(Gate::parse(r#"{"hidden": [[1.0]], "output": [[1.0]]}"#).is_none());
-        assert!(Gate::parse("{}").is_none());
+        let small = r#"{"hidden": [[1.0]], "output": [[1.0]]}"#;
+        let both = format!(r#"{{"with_model": {small}, "counts_alone": {small}}}"#);
+        assert!(serde_json::from_str::<Gates>(&both).is_ok());
+        assert!(Gates::parse(&both).is_none());
+        assert!(Gates::parse("{}").is_none());
     }
 }

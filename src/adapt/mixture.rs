@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::document::DocumentText;
-use crate::adapt::gate::{Gate, N_SOURCES};
+use crate::adapt::gate::{Gates, N_SOURCES};
 use crate::adapt::index::IndexView;
 use crate::adapt::matches::{MAX_ORDER, Match, longest_matches, longest_two};
 use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
@@ -110,13 +110,35 @@ impl LineHistory {
 const DRAFT_ORDER: usize = 3;
 const DRAFT_SHARE: f32 = 0.8;
 
-/// Counts and the gate that weighs them.
+/// Before the model is asked there is no opinion of it.
+const NO_OPINION: ModelOpinion = ModelOpinion { entropy: 0.0, top: 0.0 };
+
+/// Counts and the gates that weigh them.
 pub struct Mixture {
     pub history: LineHistory,
-    pub gate: Arc<Gate>,
+    pub gates: Arc<Gates>,
     /// Only the rest of a line is generated. Where lines follow, a counted end is left to the model: its
     /// vocabulary merges line breaks into what stands before them, in more ways than counts know.
     pub one_line: bool,
+}
+
+/// Each token that followed, with its part of the shares.
+fn counted(
+    sources: &[Option<Match>; N_SOURCES],
+    shares: &[f32; 1 + N_SOURCES],
+) -> Vec<(Token, f32)> {
+    let mut counted: Vec<(Token, f32)> = Vec::new();
+    for (source, share) in sources.iter().zip(&shares[1..]) {
+        let Some(found) = source else { continue };
+        for (token, n) in found.next.iter().take(MAX_NEXT) {
+            let p = share * *n as f32 / found.total.max(1) as f32;
+            match counted.iter_mut().find(|it| it.0 == *token) {
+                Some(there) => there.1 += p,
+                None => counted.push((*token, p)),
+            }
+        }
+    }
+    counted
 }
 
 impl NextTokenCounts for Mixture {
@@ -128,24 +150,27 @@ impl NextTokenCounts for Mixture {
         model: ModelOpinion,
     ) -> NextTokenMixture {
         let sources = self.history.look(line, continues_caret_line, half_typed);
-        let shares = self.gate.shares(model, half_typed.is_some(), &sources);
+        let shares = self.gates.with_model.shares(model, half_typed.is_some(), &sources);
         let mut model_weight = shares[0];
-        let mut counted: Vec<(Token, f32)> = Vec::new();
-        for (source, share) in sources.iter().zip(&shares[1..]) {
-            let Some(found) = source else { continue };
-            for (token, n) in found.next.iter().take(MAX_NEXT) {
-                let p = share * *n as f32 / found.total.max(1) as f32;
-                if *token == self.history.end && !self.one_line {
-                    model_weight += p;
-                    continue;
-                }
-                match counted.iter_mut().find(|it| it.0 == *token) {
-                    Some(there) => there.1 += p,
-                    None => counted.push((*token, p)),
-                }
-            }
+        let mut counted = counted(&sources, &shares);
+        if !self.one_line {
+            let end = counted.extract_if(.., |it| it.0 == self.history.end);
+            model_weight += end.map(|it| it.1).sum::<f32>();
         }
         NextTokenMixture { model_weight, counted }
+    }
+
+    fn alone(
+        &mut self,
+        line: &[Token],
+        half_typed: Option<&dyn HalfTyped>,
+    ) -> Option<(Token, f32)> {
+        if !self.one_line {
+            return None;
+        }
+        let sources = self.history.look(line, true, half_typed);
+        let shares = self.gates.counts_alone.shares(NO_OPINION, half_typed.is_some(), &sources);
+        counted(&sources, &shares).into_iter().max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     fn draft(&mut self, line: &[Token], continues_caret_line: bool, n: usize) -> Vec<Token> {

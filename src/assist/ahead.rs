@@ -104,7 +104,7 @@ fn indent_unit(excerpt: &Excerpt) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Said, Times, Usage};
+    use crate::generation::{Said, Source, Times, Usage};
     use crate::prompt::excerpt;
 
     fn next(marked: &str, text: &str, finish: Finish) -> Option<String> {
@@ -112,7 +112,9 @@ mod tests {
         let (usage, times) = (Usage::default(), Times::default());
         let mut excerpt = excerpt::at(marked);
         excerpt.crlf = marked.contains('\r');
-        typed_next(&excerpt, &Generation { said, alternatives: vec![], usage, times })
+        let source = Source::WholePrompt;
+        let generation = Generation { said, alternatives: vec![], usage, source, times };
+        typed_next(&excerpt, &generation)
     }
 
     #[test]

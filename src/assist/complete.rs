@@ -38,6 +38,8 @@ pub struct CompletionAsk {
     pub files: OtherFiles,
     /// Forget the resident prompt first: the baseline of measurements.
     pub cold: bool,
+    /// Nobody is typing: the model sees all it can, however long that takes.
+    pub patient: bool,
 }
 
 impl CompletionAsk {
@@ -92,7 +94,7 @@ pub struct Completion {
     pub times: Times,
     pub assemble: Duration,
     pub total: Duration,
-    /// Where it comes from: the model, or an earlier answer.
+    /// Where it comes from: the model, counts, or an earlier answer.
     pub source: &'static str,
     /// Why nothing is shown, where nothing is.
     pub dropped: Option<&'static str>,
@@ -154,9 +156,7 @@ pub async fn complete(
     let epoch = session.answers().epoch();
     let config = session.config();
     let settings = &config.completion;
-    let off =
-        !settings.enabled || settings.disabled_languages.iter().any(|it| **it == *ask.language_id);
-    if off {
+    if !settings.suggests_in(&ask.language_id) {
         let completion = Completion::nothing(ask.caret, Some("switched off"));
         return Ok(recorded(session, completion, started));
     }
@@ -171,7 +171,7 @@ pub async fn complete(
     let model_ready = Instant::now();
 
     let excerpt = ask.excerpt();
-    let maker = session.request_maker(&config, &model, &ask.files);
+    let maker = session.request_maker(&config, &engine, &model, &ask.files);
     let mut request = maker.make(&ask, &excerpt);
     let assemble = model_ready.elapsed();
     // A person who asks does not type on.
@@ -201,7 +201,7 @@ pub async fn complete(
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;
-    completion.source = "model";
+    completion.source = generation.source.name();
     Ok(recorded(session, completion, started))
 }
 

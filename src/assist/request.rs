@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::adapt::gate::Gate;
+use crate::adapt::gate::Gates;
 use crate::adapt::index::IndexView;
 use crate::adapt::mixture::{Mixture, OtherTexts};
 use crate::assist::complete::CompletionAsk;
 use crate::assist::session::{Assembling, with_assembling};
 use crate::config::Config;
-use crate::generation::{CompletionRequest, ModelInfo, NextTokenCounts};
-use crate::prompt::assemble::max_generated_tokens;
+use crate::generation::{CompletionRequest, ModelInfo, NextTokenCounts, ShortPrompt, Token};
+use crate::prompt::assemble::{PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, extent, stop_at};
@@ -23,10 +23,12 @@ const MAX_ALTERNATIVES: usize = 2;
 pub struct RequestMaker {
     pub assembling: Arc<Mutex<Option<Assembling>>>,
     /// `None`: the model alone.
-    pub gate: Option<Arc<Gate>>,
+    pub gates: Option<Arc<Gates>>,
     pub config: Arc<Config>,
     pub model: Arc<ModelInfo>,
     pub files: IndexView,
+    /// How fast prompts are evaluated, roughly.
+    pub tokens_per_second: u64,
 }
 
 impl RequestMaker {
@@ -37,31 +39,64 @@ impl RequestMaker {
         let extent = extent(excerpt, settings.max_lines);
         let (kept, forced) = healing::split(&excerpt.line_before);
         let (prompt, counts) = with_assembling(&self.assembling, model, |assembling| {
-            let prompt = assembling.assembler.assemble(&ask.uri, &ask.path, excerpt, kept);
-            let counts = self.gate.clone().map(|gate| {
+            let assembler = &mut assembling.assembler;
+            let prompt = assembler.assemble(&ask.uri, &ask.path, excerpt, kept, self.size(ask));
+            let counts = self.gates.clone().map(|gates| {
                 let tokenizer = model.tokenizer.as_ref();
                 let open = assembling.others.tokens(&ask.others, model.end, tokenizer);
                 let others = OtherTexts { open, files: self.files.clone() };
                 let file = (&ask.uri, &*ask.language_id, &*ask.path);
                 let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);
                 let one_line = extent == Extent::Line;
-                Box::new(Mixture { history, gate, one_line }) as Box<dyn NextTokenCounts>
+                Box::new(Mixture { history, gates, one_line }) as Box<dyn NextTokenCounts>
             });
             (prompt, counts)
         });
         CompletionRequest {
             arrival: ask.arrival,
             prompt,
+            // The rest of the whole prompt is evaluated when nobody asks anything.
+            short_prompt: (settings.ahead && !ask.patient).then(|| self.short_prompt(ask, excerpt)),
             forced: forced.as_bytes().to_vec(),
             stop: Box::new(move |text| stop_at(extent, text)),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
             n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
             max_draft_tokens: settings.draft_tokens,
             min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
+            min_counts_confidence: (!ask.explicit && settings.min_counts_confidence < 1.0)
+                .then(|| settings.min_counts_confidence.max(settings.min_confidence) as f32),
             max_generate: Duration::from_millis(settings.generate_ms),
             cold: ask.cold,
             counts,
             ahead: None,
         }
+    }
+
+    /// The prompt at a place, for when something is asked there.
+    pub fn prompt(&self, ask: &CompletionAsk) -> Vec<Token> {
+        let excerpt = ask.excerpt();
+        let (kept, _) = healing::split(&excerpt.line_before);
+        with_assembling(&self.assembling, &self.model, |it| {
+            it.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept, self.size(ask))
+        })
+    }
+
+    fn size(&self, ask: &CompletionAsk) -> PromptSize {
+        match ask.patient {
+            true => PromptSize::Full,
+            false => PromptSize::Whole { tokens_per_second: self.tokens_per_second },
+        }
+    }
+
+    fn short_prompt(&self, ask: &CompletionAsk, excerpt: &Excerpt) -> ShortPrompt {
+        let (assembling, model) = (Arc::clone(&self.assembling), Arc::clone(&self.model));
+        let (uri, path, excerpt) = (Arc::clone(&ask.uri), ask.path.clone(), excerpt.clone());
+        Box::new(move |tokens_per_second| {
+            let (kept, _) = healing::split(&excerpt.line_before);
+            let size = PromptSize::Short { tokens_per_second };
+            with_assembling(&assembling, &model, |it| {
+                it.assembler.assemble(&uri, &path, &excerpt, kept, size)
+            })
+        })
     }
 }

@@ -177,7 +177,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Finish, Times, Usage};
+    use crate::generation::{Finish, Source, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {
@@ -204,6 +204,7 @@ mod tests {
             said: Said { text: text.to_owned(), finish: Finish::EndToken, confidence: 0.5 },
             alternatives: vec![],
             usage: Usage::default(),
+            source: Source::WholePrompt,
             times: Times::default(),
         }
     }

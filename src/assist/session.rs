@@ -1,6 +1,7 @@
 //! What lives as long as the program: settings, the engine, counts.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use ropey::Rope;
 use tokio::sync::watch;
 
 use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
-use crate::adapt::gate::Gate;
+use crate::adapt::gate::Gates;
 use crate::adapt::index::IndexView;
 use crate::adapt::mixture::{LineHistory, OtherTexts};
 use crate::adapt::others::OtherDocuments;
@@ -36,7 +37,7 @@ pub struct Session {
     /// Builds prompts for the model it was made for. Locked while one prompt is assembled, which is
     /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
     assembler: Arc<Mutex<Option<Assembling>>>,
-    gate: Option<Arc<Gate>>,
+    gates: Option<Arc<Gates>>,
     /// Locked for the microseconds of a look.
     answers: Arc<Mutex<Answers>>,
     pub stats: Stats,
@@ -64,7 +65,7 @@ impl Session {
             config: RwLock::new(Arc::new(config)),
             engine: RwLock::new(Arc::new(engine)),
             assembler: Arc::default(),
-            gate: Gate::embedded().map(Arc::new),
+            gates: Gates::embedded().map(Arc::new),
             answers: Arc::default(),
             stats: Stats::default(),
             workspace: Workspace::default(),
@@ -147,23 +148,26 @@ impl Session {
     pub(crate) fn request_maker(
         &self,
         config: &Arc<Config>,
+        engine: &Engine,
         model: &Arc<ModelInfo>,
         files: &OtherFiles,
     ) -> RequestMaker {
-        let gate = config.completion.adapt.then(|| self.gate.clone()).flatten();
+        let pace = &engine.counts().prompt_tokens_per_second;
+        let gates = config.completion.adapt.then(|| self.gates.clone()).flatten();
         let files = match files {
             OtherFiles::Given(files) => files.clone(),
-            OtherFiles::Workspace { file, open } if gate.is_some() => {
+            OtherFiles::Workspace { file, open } if gates.is_some() => {
                 self.workspace.view(file, open, model, config.completion.workspace_tokens)
             }
             OtherFiles::Workspace { .. } | OtherFiles::None => IndexView::default(),
         };
         RequestMaker {
             assembling: Arc::clone(&self.assembler),
-            gate,
+            gates,
             config: Arc::clone(config),
             model: Arc::clone(model),
             files,
+            tokens_per_second: pace.load(Ordering::Relaxed),
         }
     }
 

@@ -116,6 +116,8 @@ impl<'a> Typist<'a> {
             others: Vec::new(),
             files: self.files.clone(),
             cold,
+            // It types without the pauses that a person makes.
+            patient: true,
         };
         complete(self.session, ask).await
     }

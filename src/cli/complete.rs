@@ -79,6 +79,7 @@ fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String>
         others: Vec::new(),
         files: OtherFiles::None,
         cold: false,
+        patient: true,
     })
 }
 
@@ -155,6 +156,7 @@ fn batch(
                     others: Vec::new(),
                     files: OtherFiles::None,
                     cold: false,
+                    patient: true,
                 };
                 match runtime.block_on(complete(session, ask)) {
                     Ok(completion) => to_json(Some(line.id), &completion),

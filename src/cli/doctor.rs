@@ -164,6 +164,7 @@ fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
         others: Vec::new(),
         files: OtherFiles::None,
         cold: false,
+        patient: true,
     };
     Ok(match runtime.block_on(complete(&session, ask)) {
         Ok(completion) => good(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::adapt::gate::Gate;
+use crate::adapt::gate::Gates;
 use crate::assist::Session;
 use crate::assist::session::load_model;
 use crate::cli::setup;
@@ -54,6 +54,9 @@ pub struct EvalArguments {
     /// Hold back what is less sure than this, while typing; the setting of the same name.
     #[arg(long)]
     pub min_confidence: Option<f64>,
+    /// Ask the model unless counts are so sure, while typing; the setting of the same name.
+    #[arg(long)]
+    pub min_counts_confidence: Option<f64>,
     /// The longest suggestion in lines, while typing; the setting of the same name.
     #[arg(long)]
     pub max_lines: Option<usize>,
@@ -89,10 +92,13 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     if let Some(least) = arguments.min_confidence {
         config.completion.min_confidence = least;
     }
+    if let Some(least) = arguments.min_counts_confidence {
+        config.completion.min_counts_confidence = least;
+    }
     if let Some(most) = arguments.max_lines {
         config.completion.max_lines = most;
     }
-    let gate = Gate::embedded().map(Arc::new).ok_or("the gate in this program is not one")?;
+    let gates = Gates::embedded().map(Arc::new).ok_or("the gates in this program are none")?;
     let mut held_out = HeldOut::read_folder(&arguments.text)?;
     held_out
         .retain(|it| arguments.language.is_empty() || arguments.language.contains(&it.language));
@@ -118,7 +124,7 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
 
     let model = load_model(&config.model, &folders.cache)?;
     let info = Arc::clone(model.info());
-    let mut scorer = Scorer::new(model, gate, !arguments.alone);
+    let mut scorer = Scorer::new(model, gates, !arguments.alone);
     if arguments.no_corpus {
         scorer.forget_corpus();
     }

@@ -1,4 +1,4 @@
-//! The engine's thread, its mailbox and its handle.
+//! The engine's handle and its mailbox; its thread is in `thread`.
 //!
 //! The mailbox holds one completion at most: a newer one takes its place and the older is answered
 //! [`GenerationError::Superseded`] at once, so memory stays flat however fast a person types.
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::generate::{Machine, Pace};
 use crate::engine::model::Model;
-use crate::engine::resident::Resident;
-use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo};
+use crate::engine::pace::Pace;
+use crate::engine::thread::run;
+use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo, Token};
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// So long after an answer a person who types fast has typed the next key.
@@ -44,8 +44,19 @@ pub struct EngineCounts {
     /// Of prompts that nobody had asked yet, and of answers to them.
     pub ahead_evaluated_tokens: AtomicU64,
     pub ahead_generated_tokens: AtomicU64,
+    /// Answers that were given from a short prompt, and by counts alone.
+    pub short_prompts: AtomicU64,
+    pub by_counts: AtomicU64,
+    /// Roughly how fast prompts are evaluated; 0 until that is known.
+    pub prompt_tokens_per_second: AtomicU64,
     /// A generation is running right now.
     pub busy: AtomicBool,
+}
+
+impl EngineCounts {
+    pub fn note_pace(&self, pace: &Pace) {
+        self.prompt_tokens_per_second.store(pace.steady_tokens_per_second(), Ordering::Relaxed);
+    }
 }
 
 /// The handle. Dropping it tells the thread to end.
@@ -55,10 +66,20 @@ pub struct Engine {
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+/// What the handle and the thread share.
+pub struct Shared {
     mailbox: Mutex<Mailbox>,
     arrived: Condvar,
-    counts: EngineCounts,
+    pub counts: EngineCounts,
+}
+
+/// Makes a prompt that nobody has asked about yet.
+pub type WarmPrompt = Box<dyn FnOnce() -> Vec<Token> + Send>;
+
+/// What the thread does next.
+pub enum Work {
+    Complete(Job),
+    Warm(WarmPrompt, CancelFlag),
 }
 
 /// Locked for a few lines at a time, by the thread that takes in a request and by the engine's; a std
@@ -66,6 +87,8 @@ struct Shared {
 #[derive(Default)]
 struct Mailbox {
     waiting: Option<Job>,
+    /// To make resident when there is nothing else to do.
+    warm: Option<WarmPrompt>,
     running: Option<CancelFlag>,
     /// Nobody waits for what runs.
     idle_work: bool,
@@ -75,6 +98,13 @@ struct Mailbox {
 }
 
 impl Mailbox {
+    fn begin_idle_work(&mut self) -> CancelFlag {
+        let flag = CancelFlag::default();
+        self.running = Some(flag.clone());
+        self.idle_work = true;
+        flag
+    }
+
     fn supersede_running(&self) {
         match &self.running {
             // Ends in the middle of a stretch, since nothing of it is waited for.
@@ -85,11 +115,12 @@ impl Mailbox {
     }
 }
 
-struct Job {
-    request: CompletionRequest,
-    flag: CancelFlag,
-    submitted: Instant,
-    reply: oneshot::Sender<Result<Generation, GenerationError>>,
+/// A completion that somebody waits for.
+pub struct Job {
+    pub request: CompletionRequest,
+    pub flag: CancelFlag,
+    pub submitted: Instant,
+    pub reply: oneshot::Sender<Result<Generation, GenerationError>>,
 }
 
 impl Engine {
@@ -130,6 +161,8 @@ impl Engine {
         } else {
             mailbox.newest_arrival = job.request.arrival;
             mailbox.supersede_running();
+            // It was about an earlier place.
+            mailbox.warm = None;
             mailbox.waiting.replace(job)
         };
         drop(mailbox);
@@ -140,6 +173,22 @@ impl Engine {
             self.shared.answer(&replaced.flag, replaced.reply, superseded);
         }
         answer
+    }
+
+    /// Hands in a prompt to make resident when nobody asks anything, in the place of an earlier one. Not if a
+    /// completion has come that is newer than `arrival`.
+    pub fn warm(&self, arrival: u64, prompt: WarmPrompt) {
+        let mut mailbox = self.shared.mailbox();
+        if mailbox.closed || arrival < mailbox.newest_arrival {
+            return;
+        }
+        mailbox.warm = Some(prompt);
+        // What else is done while nobody asks is about an earlier place too.
+        if let Some(running) = mailbox.running.as_ref().filter(|_| mailbox.idle_work) {
+            running.close();
+        }
+        drop(mailbox);
+        self.shared.arrived.notify_one();
     }
 
     /// Stops what runs and answers what waits, if it is older than this arrival.
@@ -202,6 +251,7 @@ impl Engine {
         let mut mailbox = self.shared.mailbox();
         mailbox.closed = true;
         mailbox.waiting = None;
+        mailbox.warm = None;
         if let Some(running) = &mailbox.running {
             running.close();
         }
@@ -231,21 +281,21 @@ impl Shared {
     }
 
     /// A flag for work that nobody waits for, when nobody has asked anything for a moment.
-    fn begin_idle_work(&self) -> Option<CancelFlag> {
-        let is_idle = |it: &mut Mailbox| it.waiting.is_none() && !it.closed;
+    pub fn begin_idle_work(&self) -> Option<CancelFlag> {
+        let is_idle = |it: &mut Mailbox| it.waiting.is_none() && it.warm.is_none() && !it.closed;
         let waited = self.arrived.wait_timeout_while(self.mailbox(), IDLE_AFTER, is_idle);
         let (mut mailbox, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if !is_idle(&mut mailbox) {
-            return None;
-        }
-        let flag = CancelFlag::default();
-        mailbox.running = Some(flag.clone());
-        mailbox.idle_work = true;
-        Some(flag)
+        is_idle(&mut mailbox).then(|| mailbox.begin_idle_work())
     }
 
-    /// The next job that somebody still waits for, or `None` when it is time to end.
-    fn next_job(&self) -> Option<Job> {
+    /// What ran is done.
+    pub fn ended(&self) {
+        self.mailbox().running = None;
+        self.counts.busy.store(false, Ordering::Relaxed);
+    }
+
+    /// The next thing to do, or `None` when it is time to end.
+    pub fn next_work(&self) -> Option<Work> {
         let mut mailbox = self.mailbox();
         loop {
             if mailbox.closed {
@@ -255,13 +305,16 @@ impl Shared {
                 mailbox.running = Some(job.flag.clone());
                 mailbox.idle_work = false;
                 self.counts.busy.store(true, Ordering::Relaxed);
-                return Some(job);
+                return Some(Work::Complete(job));
+            }
+            if let Some(prompt) = mailbox.warm.take() {
+                return Some(Work::Warm(prompt, mailbox.begin_idle_work()));
             }
             mailbox = self.arrived.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn answer(
+    pub fn answer(
         &self,
         flag: &CancelFlag,
         reply: oneshot::Sender<Result<Generation, GenerationError>>,
@@ -285,92 +338,4 @@ impl Shared {
         // Nobody may be there any more, which is what a cancelled request looks like.
         let _ = reply.send(result);
     }
-}
-
-fn run<L>(shared: &Shared, state: &watch::Sender<EngineState>, load: L)
-where
-    L: FnOnce() -> Result<Box<dyn Model>, String>,
-{
-    let loaded = fenced(load).unwrap_or_else(|| {
-        Err("the model can't be loaded, its contents are not what they should be; get the file again, or \
-             set model.path to another"
-            .to_owned())
-    });
-    let mut model = match loaded {
-        Ok(model) => {
-            state.send_replace(EngineState::Ready(Arc::clone(model.info())));
-            Ok(model)
-        }
-        Err(sentence) => {
-            // Whoever asked is told; the log only keeps it.
-            tracing::info!("{sentence}");
-            state.send_replace(EngineState::Failed(sentence.clone()));
-            Err(sentence)
-        }
-    };
-    let mut resident = Resident::default();
-    let mut pace = Pace::default();
-    while let Some(job) = shared.next_job() {
-        let Job { mut request, flag, submitted, reply } = job;
-        let queue = submitted.elapsed();
-        let result = match &mut model {
-            Err(sentence) => Err(GenerationError::Failed(sentence.clone())),
-            Ok(model) => {
-                let mut machine = Machine {
-                    model: model.as_mut(),
-                    resident: &mut resident,
-                    pace: &mut pace,
-                    counts: &shared.counts,
-                    is_idle: false,
-                };
-                let outcome = fenced(|| machine.generate(&mut request, &flag));
-                outcome.unwrap_or_else(|| {
-                    // What the context holds after a panic is anybody's guess.
-                    resident.clear(model.as_mut());
-                    Err(GenerationError::Failed(
-                        "a part of the engine failed; the log says where, and the next request works"
-                            .to_owned(),
-                    ))
-                })
-            }
-        };
-        let result = result.map(|mut generation| {
-            generation.times.queue = queue;
-            generation
-        });
-        shared.mailbox().running = None;
-        shared.counts.busy.store(false, Ordering::Relaxed);
-        let mut next = request.ahead.take().zip(result.as_ref().ok().cloned());
-        shared.answer(&flag, reply, result);
-        while let (Some((ahead, generation)), Ok(model)) = (next.take(), &mut model) {
-            // With room for one prompt, that of the next key stays.
-            let has_room = model.n_sequences() > 1;
-            let Some(flag) = has_room.then(|| shared.begin_idle_work()).flatten() else { break };
-            let mut machine = Machine {
-                model: model.as_mut(),
-                resident: &mut resident,
-                pace: &mut pace,
-                counts: &shared.counts,
-                is_idle: true,
-            };
-            let done = fenced(|| {
-                let mut ahead = ahead(&generation)?;
-                // A failure is told to nobody, since nobody asked. What was evaluated when something else
-                // was asked is kept.
-                let generation = machine.generate(&mut ahead.request, &flag).ok()?;
-                (ahead.done)(&generation);
-                Some((ahead.request.ahead.take()?, generation))
-            });
-            if done.is_none() {
-                resident.clear(model.as_mut());
-            }
-            next = done.flatten();
-            shared.mailbox().running = None;
-        }
-    }
-}
-
-/// Runs `work`; a panic costs this one result, and is logged by its hook.
-fn fenced<T>(work: impl FnOnce() -> T) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }

@@ -25,6 +25,8 @@ pub struct FakeScript {
     /// Can't drop a part of its state, as recurrent and hybrid models can't.
     pub all_or_nothing: bool,
     pub n_sequences: usize,
+    /// From which its speed is guessed until it is known.
+    pub n_parameters: u64,
 }
 
 impl FakeScript {
@@ -36,6 +38,7 @@ impl FakeScript {
             panic_on: None,
             all_or_nothing: false,
             n_sequences: 4,
+            n_parameters: 1,
         }
     }
 }
@@ -79,7 +82,7 @@ impl FakeModel {
             Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
         let info = Arc::new(ModelInfo {
             name: "fake".to_owned(),
-            n_params: 0,
+            n_params: script.n_parameters,
             n_vocab: 260,
             vocabulary_hash: vocabulary.hash(),
             n_context_tokens: 4_096,

@@ -5,56 +5,20 @@ use std::time::{Duration, Instant};
 
 use crate::engine::actor::EngineCounts;
 use crate::engine::model::{EvaluateError, Model, TokenKind};
+use crate::engine::pace::{Pace, stretch};
 use crate::engine::resident::Resident;
-use crate::engine::sampled::{Draft, Sampled};
+use crate::engine::sampled::{Draft, Sampled, said_by_counts};
 use crate::generation::{
-    CompletionRequest, Finish, Generation, GenerationError, Said, Times, Token, Usage,
+    CompletionRequest, Finish, Generation, GenerationError, Said, Source, Times, Token, Usage,
 };
 use crate::stdx::cancel::{CancelFlag, StopReason};
-
-/// How long a stretch of a prompt may take between two looks at the flag. A stretch that has begun is
-/// finished and kept even if its request is superseded: otherwise a person who types faster than one
-/// stretch is evaluated would throw it away at each key, and never see an answer.
-const STRETCH: Duration = Duration::from_millis(40);
 
 /// A stretch that nobody waits for is lost when somebody does, so it is as short as is quick.
 const IDLE_STRETCH: usize = 64;
 
-/// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick batch too.
-fn stretch(n_left: usize, most: usize, quick_batch: usize) -> usize {
-    match n_left.checked_sub(most) {
-        None | Some(0) => n_left,
-        Some(rest) if rest >= quick_batch => most,
-        // Cut in two, both are quick; else the rest comes along.
-        Some(_) if n_left >= 2 * quick_batch => n_left - quick_batch,
-        Some(_) => n_left,
-    }
-}
-
-/// How fast this model evaluates prompts on this machine.
-#[derive(Debug, Default)]
-pub struct Pace {
-    /// `None` until the first stretch, which is short.
-    tokens_per_second: Option<f64>,
-}
-
-impl Pace {
-    /// How many tokens make a stretch: a power of two, because llama.cpp builds its graph anew for each
-    /// other length, and no fewer than make a quick batch, however slow the model is.
-    fn stretch_tokens(&self) -> usize {
-        let tokens = self.tokens_per_second.unwrap_or(0.0) * STRETCH.as_secs_f64();
-        if tokens >= 128.0 { 128 } else { 64 }
-    }
-
-    fn note(&mut self, n_tokens: usize, took: Duration) {
-        // Short ones measure the overhead.
-        if n_tokens >= 8 && !took.is_zero() {
-            let seen = n_tokens as f64 / took.as_secs_f64();
-            let before = self.tokens_per_second.unwrap_or(seen);
-            self.tokens_per_second = Some(0.7 * before + 0.3 * seen);
-        }
-    }
-}
+/// So many keys in a row are answered from a short prompt; if nothing could be done between them by then, one pays
+/// for the whole one.
+const MAX_SHORT_PROMPTS: usize = 24;
 
 /// What a request runs on.
 pub struct Machine<'a> {
@@ -78,28 +42,29 @@ impl Machine<'_> {
         flag: &CancelFlag,
     ) -> Result<Generation, GenerationError> {
         let started = Instant::now();
-        let n_prompt = request.prompt.len();
-        let n_context = self.model.info().n_context_tokens;
-        if n_prompt == 0 || n_prompt >= n_context {
-            let sentence = format!(
-                "a prompt of {n_prompt} tokens does not fit the context of {n_context}; raise \
-                 model.context_tokens",
-            );
-            return Err(GenerationError::Failed(sentence));
-        }
+        self.check_length(&request.prompt)?;
         // Before the context is touched: a request that nobody waits for must not cost the next its cache.
         check(flag)?;
         if request.cold {
             self.resident.clear(self.model);
         }
-        let said_before = self.resident.said_after(&request.prompt).to_vec();
-        let cached_tokens = self.evaluate_prompt(&request.prompt, flag)?;
+        let is_asked = !self.is_idle && !request.cold;
+        if is_asked && let Some(said) = said_by_counts(self.model.vocabulary(), request) {
+            let times = Times { generate: started.elapsed(), ..Times::default() };
+            let (usage, source) = (Usage::default(), Source::Counts);
+            return Ok(Generation { said, alternatives: Vec::new(), usage, source, times });
+        }
+        let short = self.short_prompt(request);
+        let prompt = short.as_ref().unwrap_or(&request.prompt);
+        let n_prompt = prompt.len();
+        let said_before = self.resident.said_after(prompt).to_vec();
+        let cached_tokens = self.evaluate_prompt(prompt, self.is_idle, flag)?;
         if self.resident.can_roll_back().is_none() {
-            let last = &request.prompt[n_prompt - 1..];
+            let last = &prompt[n_prompt - 1..];
             self.resident.take_back(self.model, 1);
             match self.resident.can_roll_back() {
                 Some(true) => self.evaluate(last, false, flag)?,
-                _ => drop(self.evaluate_prompt(&request.prompt, flag)?),
+                _ => drop(self.evaluate_prompt(prompt, self.is_idle, flag)?),
             }
         }
         if !self.is_idle {
@@ -131,6 +96,7 @@ impl Machine<'_> {
             said: first.said,
             alternatives,
             usage,
+            source: if short.is_some() { Source::ShortPrompt } else { Source::WholePrompt },
             times: Times {
                 queue: Duration::ZERO,
                 prompt: prompt_done - started,
@@ -139,13 +105,57 @@ impl Machine<'_> {
         })
     }
 
-    /// Makes the prompt resident, the scores after it at hand. Returns how much of it was resident already.
+    /// Makes a prompt resident that nobody has asked about yet; what is done of it when somebody asks is kept.
+    pub fn warm(&mut self, prompt: &[Token], flag: &CancelFlag) -> Result<(), GenerationError> {
+        self.check_length(prompt)?;
+        if self.resident.n_resident_of(prompt) + 1 < prompt.len() {
+            self.evaluate_prompt(prompt, false, flag)?;
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, prompt: &[Token]) -> Result<(), GenerationError> {
+        let (n_prompt, n_context) = (prompt.len(), self.model.info().n_context_tokens);
+        if n_prompt == 0 || n_prompt >= n_context {
+            let sentence = format!(
+                "a prompt of {n_prompt} tokens does not fit the context of {n_context}; raise \
+                 model.context_tokens",
+            );
+            return Err(GenerationError::Failed(sentence));
+        }
+        Ok(())
+    }
+
+    /// A prompt of less text, where too little of the whole one is resident for a person who types to wait for
+    /// the rest, and much less of the short one is missing.
+    fn short_prompt(&mut self, request: &mut CompletionRequest) -> Option<Vec<Token>> {
+        let make = request.short_prompt.take()?;
+        let n_missing =
+            |it: &Self, prompt: &[Token]| prompt.len() - it.resident.n_resident_of(prompt);
+        let n_whole = n_missing(self, &request.prompt);
+        let is_worth_it = !self.is_idle
+            && self.model.n_sequences() > 1
+            && n_whole > self.pace.patience_tokens()
+            && self.pace.n_short_prompts < MAX_SHORT_PROMPTS;
+        if !is_worth_it {
+            self.pace.n_short_prompts = 0;
+            return None;
+        }
+        self.pace.n_short_prompts += 1;
+        let short = make(self.pace.steady_tokens_per_second());
+        self.check_length(&short).ok()?;
+        (2 * n_missing(self, &short) <= n_whole).then_some(short)
+    }
+
+    /// Makes the prompt resident, the scores after it at hand; `beside` what is typed, if the next key goes on with
+    /// that. Returns how much of it was resident already.
     fn evaluate_prompt(
         &mut self,
         prompt: &[Token],
+        beside: bool,
         flag: &CancelFlag,
     ) -> Result<usize, GenerationError> {
-        let kept = match self.is_idle {
+        let kept = match beside {
             false => self.resident.keep_prefix_of(self.model, prompt),
             true => self.resident.keep_prefix_beside(self.model, prompt),
         };
@@ -158,6 +168,7 @@ impl Machine<'_> {
             self.evaluate(&left[..n], false, flag)?;
             self.pace.note(n, began.elapsed());
             let counts = self.counts;
+            counts.note_pace(self.pace);
             let counter = if self.is_idle {
                 &counts.ahead_evaluated_tokens
             } else {

@@ -117,6 +117,12 @@ impl Vocabulary {
         this
     }
 
+    /// How many tokens there are, of all kinds.
+    #[expect(clippy::len_without_is_empty, reason = "there is no empty one")]
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
     pub fn bytes_of(&self, token: Token) -> &[u8] {
         let index = token as usize;
         &self.bytes[self.starts[index] as usize..self.starts[index + 1] as usize]

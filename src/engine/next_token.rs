@@ -42,6 +42,22 @@ impl LineSoFar {
     }
 }
 
+/// The likeliest token by counts alone, of those that spell `forced`, and its probability.
+pub fn by_counts(
+    vocabulary: &Vocabulary,
+    forced: &[u8],
+    line: &LineSoFar,
+    counts: &mut dyn NextTokenCounts,
+) -> Option<(Token, f32)> {
+    let forced = (!forced.is_empty()).then(|| Forced::new(vocabulary, forced, vocabulary.len()));
+    let found = counts.alone(&line.tokens, forced.as_ref().map(|it| it as _))?;
+    let is_allowed = match &forced {
+        Some(forced) => forced.may_come(found.0),
+        None => vocabulary.kind(found.0) != TokenKind::Never,
+    };
+    is_allowed.then_some(found)
+}
+
 /// Bytes that the text has to go on with, and the tokens that can spell them or a beginning of them.
 struct Forced<'a> {
     vocabulary: &'a Vocabulary,
@@ -51,7 +67,15 @@ struct Forced<'a> {
     may_come: Vec<bool>,
 }
 
-impl Forced<'_> {
+impl<'a> Forced<'a> {
+    fn new(vocabulary: &'a Vocabulary, bytes: &'a [u8], n_vocabulary: usize) -> Self {
+        let known = |it: &Token| (*it as usize) < n_vocabulary;
+        let tokens: Vec<Token> = vocabulary.tokens_for(bytes).filter(known).collect();
+        let mut may_come = vec![false; n_vocabulary];
+        tokens.iter().for_each(|it| may_come[*it as usize] = true);
+        Self { vocabulary, bytes, tokens, may_come }
+    }
+
     fn may_come(&self, token: Token) -> bool {
         self.may_come.get(token as usize).is_some_and(|it| *it)
     }
@@ -105,13 +129,7 @@ impl<'a> NextToken<'a> {
         line: &LineSoFar,
         counts: Option<&mut (dyn NextTokenCounts + 'static)>,
     ) -> Self {
-        let forced = (!forced.is_empty()).then(|| {
-            let known = |it: &Token| (*it as usize) < logits.len();
-            let tokens: Vec<Token> = vocabulary.tokens_for(forced).filter(known).collect();
-            let mut may_come = vec![false; logits.len()];
-            tokens.iter().for_each(|it| may_come[*it as usize] = true);
-            Forced { vocabulary, bytes: forced, tokens, may_come }
-        });
+        let forced = (!forced.is_empty()).then(|| Forced::new(vocabulary, forced, logits.len()));
         let by_score = |a: &Token, b: &Token| {
             score(logits, forced.as_ref(), *a).total_cmp(&score(logits, forced.as_ref(), *b))
         };

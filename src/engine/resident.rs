@@ -49,6 +49,11 @@ impl Resident {
         said.unwrap_or_default()
     }
 
+    /// How many of a prompt's first tokens some sequence has.
+    pub fn n_resident_of(&self, prompt: &[Token]) -> usize {
+        self.sequences.iter().map(|it| it.n_common(prompt)).max().unwrap_or_default()
+    }
+
     /// Whether the model can drop the last tokens of a sequence, as soon as that is known.
     pub fn can_roll_back(&self) -> Option<bool> {
         self.can_roll_back

@@ -1,8 +1,8 @@
 //! The text sampled so far, and tokens that are evaluated before the model has said them.
 
 use crate::engine::model::{Model, TokenKind, Vocabulary};
-use crate::engine::next_token::{LineSoFar, NextToken};
-use crate::generation::{NextTokenCounts, Token};
+use crate::engine::next_token::{LineSoFar, NextToken, by_counts};
+use crate::generation::{CompletionRequest, Finish, NextTokenCounts, Said, Token};
 
 /// An alternative begins with a token that has at least this probability.
 const LEAST_PROBABILITY_OF_OTHERS: f32 = 0.02;
@@ -50,6 +50,34 @@ impl Draft {
     pub fn left(&self) -> usize {
         self.tokens.len() - self.n_said
     }
+}
+
+/// What counts alone say, where they are sure of all of it.
+pub fn said_by_counts(vocabulary: &Vocabulary, request: &mut CompletionRequest) -> Option<Said> {
+    let least = request.min_counts_confidence?.ln();
+    let counts = request.counts.as_deref_mut()?;
+    let mut sampled = Sampled::new(&request.forced);
+    let finish = loop {
+        let (next, probability) = by_counts(vocabulary, sampled.forced, &sampled.line, counts)?;
+        let log_probability = probability.max(f32::MIN_POSITIVE).ln();
+        sampled.n_tokens += 1;
+        let is_sure = sampled.log_probability + log_probability >= least;
+        if !is_sure || sampled.n_tokens > request.max_tokens {
+            return None;
+        }
+        if vocabulary.kind(next) == TokenKind::End {
+            break Finish::EndToken;
+        }
+        sampled.push(next, vocabulary.bytes_of(next), log_probability);
+        if let Some(end) = (request.stop)(sampled.text()) {
+            sampled.end = end;
+            break Finish::StopRule;
+        }
+    };
+    let confidence = sampled.log_probability.exp();
+    // What is forced must have been spelled: nothing else is an answer.
+    let is_spelled = sampled.forced.is_empty();
+    is_spelled.then(|| Said { text: sampled.into_text(), finish, confidence })
 }
 
 /// The text sampled so far.

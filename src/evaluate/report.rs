@@ -207,6 +207,7 @@ fn block_figures(
             others: Vec::new(),
             files: OtherFiles::None,
             cold: false,
+            patient: true,
         };
         let completion = runtime.block_on(complete(session, ask)).map_err(|it| it.to_string())?;
         let (suggested, right) = (completion.text.trim_end(), site.block.trim_end());

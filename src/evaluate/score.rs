@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::adapt::gate::Gate;
+use crate::adapt::gate::Gates;
 use crate::adapt::index::IndexView;
 use crate::adapt::mixture::{LineHistory, Mixture, OtherTexts};
 use crate::assist::session::Assembling;
@@ -12,6 +12,7 @@ use crate::engine::model::{EvaluateError, Model, TokenKind};
 use crate::engine::next_token::{LineSoFar, NextToken};
 use crate::engine::resident::Resident;
 use crate::generation::Token;
+use crate::prompt::assemble::PromptSize;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::healing;
 use crate::stdx::cancel::Ticket;
@@ -63,15 +64,15 @@ pub struct Scorer {
     model: Box<dyn Model>,
     resident: Resident,
     assembling: Assembling,
-    gate: Arc<Gate>,
+    gates: Arc<Gates>,
     adapt: bool,
 }
 
 impl Scorer {
     /// Without `adapt` the model is asked alone.
-    pub fn new(model: Box<dyn Model>, gate: Arc<Gate>, adapt: bool) -> Self {
+    pub fn new(model: Box<dyn Model>, gates: Arc<Gates>, adapt: bool) -> Self {
         let assembling = Assembling::new(model.info());
-        Self { model, resident: Resident::default(), assembling, gate, adapt }
+        Self { model, resident: Resident::default(), assembling, gates, adapt }
     }
 
     /// Leaves out the counts of the corpus.
@@ -108,12 +109,13 @@ impl Scorer {
             info.tokenizer.tokenize(text, &mut tokens);
             tokens
         };
-        let prompt = self.assembling.assembler.assemble(&case.uri, case.path, &excerpt, kept);
+        let assembler = &mut self.assembling.assembler;
+        let prompt = assembler.assemble(&case.uri, case.path, &excerpt, kept, PromptSize::Full);
         let others = OtherTexts { open: Arc::default(), files: case.files.clone() };
         let history =
             self.assembling.history((&case.uri, "", case.path), (&rope, caret), kept, others);
-        let gate = Arc::clone(&self.gate);
-        let mut mixture = Mixture { history, gate, one_line: true };
+        let gates = Arc::clone(&self.gates);
+        let mut mixture = Mixture { history, gates, one_line: true };
         let adapt = self.adapt;
 
         let mut right = tokenize(&format!("{forced}{}", case.rest));

@@ -1,7 +1,9 @@
 //! keyside's own messages, beside the protocol's.
 
 use serde::{Deserialize, Serialize};
-use tower_lsp::gen_lsp_types::{LspNotificationMethod, MessageDirection, Notification};
+use tower_lsp::gen_lsp_types::{
+    self as lsp, LspNotificationMethod, MessageDirection, Notification,
+};
 
 /// `keyside/status`, server to client: whether ghost text can be had.
 #[derive(Debug)]
@@ -20,6 +22,15 @@ pub struct Status {
     pub state: String,
     /// One sentence for a person.
     pub message: String,
+}
+
+/// The parameters of `keyside/didMoveCaret`, client to server: where the caret rests. Clients that know send it
+/// when the caret has not moved for a moment and nothing is being typed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MoveCaretParams {
+    pub text_document: lsp::TextDocumentIdentifier,
+    pub position: lsp::Position,
 }
 
 /// The parameters of `keyside/document`.

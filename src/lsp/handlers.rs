@@ -4,6 +4,7 @@ pub mod completion;
 pub mod document;
 pub mod execute_command;
 pub mod inline_completion;
+pub mod move_caret;
 pub mod stats;
 
 use std::sync::Arc;
@@ -18,20 +19,16 @@ use crate::lsp::client::file_path;
 use crate::lsp::server::Server;
 use crate::text::{Document, World};
 
-/// Completes at a caret of a document of the request's world. `None`: nothing to show.
-async fn complete_at(
+/// What is asked at a caret of a document of the request's world.
+fn ask_at(
     server: &Server,
     world: &World,
     document: &Arc<Document>,
     rope: ropey::Rope,
     caret: usize,
     explicit: bool,
-) -> Result<Option<Completion>> {
-    if document.lost {
-        // The client was told when it happened; suggestions about a text that is not there help nobody.
-        return Ok(None);
-    }
-    let ask = CompletionAsk {
+) -> CompletionAsk {
+    CompletionAsk {
         uri: Arc::clone(&document.uri),
         language_id: Arc::clone(&document.language_id),
         path: server.profile().path_of(&document.uri),
@@ -47,7 +44,24 @@ async fn complete_at(
             None => OtherFiles::None,
         },
         cold: false,
-    };
+        patient: false,
+    }
+}
+
+/// Completes at a caret of a document of the request's world. `None`: nothing to show.
+async fn complete_at(
+    server: &Server,
+    world: &World,
+    document: &Arc<Document>,
+    rope: ropey::Rope,
+    caret: usize,
+    explicit: bool,
+) -> Result<Option<Completion>> {
+    if document.lost {
+        // The client was told when it happened; suggestions about a text that is not there help nobody.
+        return Ok(None);
+    }
+    let ask = ask_at(server, world, document, rope, caret, explicit);
     match assist::complete(&server.session, ask).await {
         Ok(completion) if completion.text.is_empty() => Ok(None),
         Ok(completion) => Ok(Some(completion)),

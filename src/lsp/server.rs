@@ -14,7 +14,9 @@ use crate::assist::Session;
 use crate::config::layers::{self, Layer};
 use crate::engine::EngineState;
 use crate::lsp::client::{ClientProfile, file_path};
-use crate::lsp::ext::{DocumentAnswer, DocumentParams, Status, StatusNotification};
+use crate::lsp::ext::{
+    DocumentAnswer, DocumentParams, MoveCaretParams, Status, StatusNotification,
+};
 use crate::lsp::handlers;
 use crate::lsp::proto::to_encoding;
 
@@ -52,6 +54,7 @@ impl Server {
         // On every keystroke.
         .custom_method("textDocument/inlineCompletion", Self::inline_completion)
         .custom_method("textDocument/completion", Self::completion)
+        .custom_method("keyside/didMoveCaret", Self::caret_moved)
         // When a person does something.
         .custom_method("workspace/executeCommand", Self::execute_command)
         // For tests, bug reports and status lines.
@@ -89,6 +92,10 @@ impl Server {
 
     async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
         handlers::execute_command::answer(self, &params)
+    }
+
+    async fn caret_moved(&self, params: MoveCaretParams) {
+        handlers::move_caret::notice(self, params).await;
     }
 
     async fn stats(&self) -> Result<Value> {

@@ -53,6 +53,38 @@ impl PromptBudget {
         let caret_line = usable / 8;
         Self { lines_before: usable - after - caret_line, after, caret_line }
     }
+
+    /// No more than a machine evaluates in a bearable time: what follows the caret at each line break, what comes
+    /// before it in each new document.
+    fn within(self, tokens_per_second: u64) -> Self {
+        let in_seconds = |seconds: f64| (tokens_per_second as f64 * seconds) as usize;
+        Self {
+            after: self.after.min(in_seconds(0.25).max(24)),
+            lines_before: self.lines_before.min(in_seconds(4.0).max(192)),
+            ..self
+        }
+    }
+
+    /// For an answer before the rest of the text is evaluated.
+    fn short(self, tokens_per_second: u64) -> Self {
+        let n_tokens = ((tokens_per_second as f64 * 0.06) as usize).clamp(96, 256);
+        Self {
+            lines_before: self.lines_before.min(n_tokens / 2),
+            after: self.after.min(n_tokens / 6),
+            caret_line: self.caret_line.min(n_tokens / 3),
+        }
+    }
+}
+
+/// How much of the text around a caret a prompt holds. `tokens_per_second` is how fast it can be evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptSize {
+    /// As much as the context takes.
+    Full,
+    /// As much as can be evaluated while a person waits now and then.
+    Whole { tokens_per_second: u64 },
+    /// As little as can be answered from at once.
+    Short { tokens_per_second: u64 },
 }
 
 /// The most tokens that can be generated in a context of this size, whatever is asked for.
@@ -66,8 +98,8 @@ pub struct Assembler {
     template: FimTemplate,
     budget: PromptBudget,
     blocks: LruCache<Box<str>, Arc<[Token]>>,
-    /// The first line of each document's window.
-    windows: LruCache<Box<str>, usize>,
+    /// The first line of each document's window, in prompts that are not short and in those that are.
+    windows: [LruCache<Box<str>, usize>; 2],
 }
 
 impl Assembler {
@@ -77,7 +109,7 @@ impl Assembler {
             template,
             budget,
             blocks: LruCache::new(CACHED_BLOCKS),
-            windows: LruCache::new(REMEMBERED_WINDOWS),
+            windows: [LruCache::new(REMEMBERED_WINDOWS), LruCache::new(REMEMBERED_WINDOWS)],
         }
     }
 
@@ -89,12 +121,18 @@ impl Assembler {
         path: &str,
         excerpt: &Excerpt,
         caret_line: &str,
+        size: PromptSize,
     ) -> Vec<Token> {
-        let before = self.lines_before(uri, excerpt);
-        let after = self.after(excerpt);
+        let (budget, window) = match size {
+            PromptSize::Full => (self.budget, 0),
+            PromptSize::Whole { tokens_per_second } => (self.budget.within(tokens_per_second), 0),
+            PromptSize::Short { tokens_per_second } => (self.budget.short(tokens_per_second), 1),
+        };
+        let before = self.lines_before((uri, window), excerpt, budget.lines_before);
+        let after = self.after(excerpt, budget.after);
         let mut line = Vec::new();
         self.tokenizer.tokenize(caret_line, &mut line);
-        let line = &line[tail(line.len(), self.budget.caret_line)];
+        let line = &line[tail(line.len(), budget.caret_line)];
         let mut path_line = Vec::new();
         if self.template.header != FileHeader::None {
             self.tokenizer.tokenize(&format!("{}\n", path_tail(path)), &mut path_line);
@@ -137,7 +175,12 @@ impl Assembler {
         prompt
     }
 
-    fn lines_before(&mut self, uri: &str, excerpt: &Excerpt) -> Vec<Token> {
+    fn lines_before(
+        &mut self,
+        (uri, window): (&str, usize),
+        excerpt: &Excerpt,
+        budget: usize,
+    ) -> Vec<Token> {
         let blocks = blocks_of(&excerpt.lines_before, self.tokenizer.splits_at_lines());
         let tokens: Vec<Arc<[Token]>> =
             blocks.iter().map(|it| self.tokens_of(&excerpt.lines_before[it.clone()])).collect();
@@ -151,20 +194,20 @@ impl Assembler {
                     .starts_with(|c: char| !c.is_whitespace() && c != '}' && c != ')'),
             })
             .collect();
-        let remembered = self.windows.get(uri).copied();
-        let (first, line) = window_start(&starts, remembered, self.budget.lines_before);
-        self.windows.put(uri.into(), line);
+        let windows = &mut self.windows[window];
+        let (first, line) = window_start(&starts, windows.get(uri).copied(), budget);
+        windows.put(uri.into(), line);
         let mut out: Vec<Token> = Vec::new();
         for tokens in &tokens[first..] {
             out.extend(tokens.iter());
         }
         // One block alone can be over the budget: a model without line borders, or a very long line.
-        let keep = tail(out.len(), self.budget.lines_before);
+        let keep = tail(out.len(), budget);
         out.drain(..keep.start);
         out
     }
 
-    fn after(&mut self, excerpt: &Excerpt) -> Vec<Token> {
+    fn after(&mut self, excerpt: &Excerpt, budget: usize) -> Vec<Token> {
         let mut lines = Vec::with_capacity(1 + excerpt.lines_after.len());
         let line_break = if excerpt.lines_after.is_empty() { "" } else { "\n" };
         lines.push(format!("{}{line_break}", excerpt.line_after));
@@ -172,12 +215,12 @@ impl Assembler {
         let mut out: Vec<Token> = Vec::new();
         for block in blocks_of(&lines, self.tokenizer.splits_at_lines()) {
             let tokens = self.tokens_of(&lines[block]);
-            if !out.is_empty() && out.len() + tokens.len() > self.budget.after {
+            if !out.is_empty() && out.len() + tokens.len() > budget {
                 break;
             }
             out.extend(tokens.iter());
         }
-        out.truncate(self.budget.after);
+        out.truncate(budget);
         out
     }
 
@@ -261,7 +304,7 @@ mod tests {
         let excerpt = excerpt::at(marked);
         let mut assembler = Assembler::new(Arc::new(Characters), template(order, header), budget);
         let line = excerpt.line_before.clone();
-        let prompt = assembler.assemble("file:///a", "src/a.rs", &excerpt, &line);
+        let prompt = assembler.assemble("file:///a", "src/a.rs", &excerpt, &line, PromptSize::Full);
         show(&prompt)
     }
 
@@ -321,7 +364,7 @@ mod tests {
             text.push_str(&format!("line {n}\n"));
             let rope = ropey::Rope::from_str(&text);
             let excerpt = Excerpt::around(&rope, rope.len_chars());
-            let prompt = show(&assembler.assemble("file:///a", "", &excerpt, ""));
+            let prompt = show(&assembler.assemble("file:///a", "", &excerpt, "", PromptSize::Full));
             let window = prompt.lines().next().unwrap_or_default().to_owned();
             assert!(prompt.len() <= 200 + "<P><S><M>".len());
             moves += usize::from(window != first);
@@ -329,6 +372,19 @@ mod tests {
         }
         // 300 lines of 8 or 9 characters are 2,600 tokens; each move drops a quarter to a half of 200.
         assert!((10..60).contains(&moves), "{moves} moves");
+    }
+
+    #[test]
+    fn a_slow_machine_gets_a_shorter_prompt_and_a_short_one_is_shorter_still() {
+        let whole = PromptBudget::of_context(2_048);
+        assert_eq!(whole, PromptBudget { lines_before: 1_340, after: 172, caret_line: 216 });
+        assert_eq!(whole.within(4_096), whole);
+        let slow = PromptBudget { lines_before: 512, after: 32, caret_line: 216 };
+        assert_eq!(whole.within(128), slow);
+        assert_eq!(whole.within(1).after, 24);
+        let short = PromptBudget { lines_before: 48, after: 16, caret_line: 32 };
+        assert_eq!(whole.short(128), short);
+        assert_eq!(whole.short(1_000_000).lines_before, 128);
     }
 
     #[test]

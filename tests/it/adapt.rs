@@ -209,7 +209,12 @@ async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
         "rootUri": root,
         "capabilities": {"textDocument": {"inlineCompletion": {}}, "general": {"positionEncodings": ["utf-8"]}},
         // Unsure as well, so that generations are long.
-        "initializationOptions": {"completion": {"draft_tokens": draft_tokens, "min_confidence": 0.01}},
+        "initializationOptions": {"completion": {
+            "draft_tokens": draft_tokens,
+            "min_confidence": 0.01,
+            // What is ready when a key comes would depend on the time.
+            "ahead": false,
+        }},
     });
     client.initialize_with(params).await;
     let uri = format!("{root}/src/lsp/server.rs");
@@ -249,4 +254,39 @@ async fn drafts_save_steps_and_change_nothing() {
         plain.len()
     );
     assert!(steps * 5 < n_plain * 4, "{n_generated} tokens in {steps} steps");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_text_leaves_no_doubt_of_is_answered_without_the_model() {
+    let home = TempFolder::new();
+    std::fs::write(home.0.join("config.toml"), "").unwrap();
+    let client = Client::real_process_in(home);
+    client.initialize(&["utf-8"]).await;
+    client.model_ready().await;
+    let line = |n: usize| {
+        format!(
+            "    let name_{n} = {n};\n    registry.register(handler, Priority::from_level(level));\n"
+        )
+    };
+    let lines: String = (0..9).map(line).collect();
+    let text = format!("fn all() {{\n{lines}    let last = 7;\n    registry.reg\n}}\n");
+    let uri = "file:///home/me/project/src/a.rs";
+    client.open(uri, &text);
+    let ghost = client.ghost(uri, 20, 16).await.expect("a ghost");
+    assert_eq!(ghost.text, "register(handler, Priority::from_level(level));");
+    let stats = client.stats().await;
+    assert_eq!(stats["last"]["source"], "counts", "{stats}");
+    assert_eq!(stats["engine"]["by_counts"], 1);
+    assert_eq!(stats["engine"]["evaluated_tokens"], 0, "the model was not asked");
+
+    // Somebody who asks gets the model's opinion too.
+    let mut params = inline_params(uri, 20, 16);
+    params["context"]["triggerKind"] = json!(1);
+    client.ask("textDocument/inlineCompletion", params).await;
+    assert_ne!(client.stats().await["last"]["source"], "counts");
+    // Nothing of the kind stands in the text.
+    client.type_at(uri, 2, 20, 16, "ret(7, ");
+    client.ghost(uri, 20, 23).await;
+    assert_ne!(client.stats().await["last"]["source"], "counts");
+    client.assert_no_faults();
 }

@@ -189,7 +189,7 @@ async fn typing_three_hundred_characters_evaluates_only_what_is_new() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_along_ghost_text_asks_no_model() {
     let client = Client::with_fake(saying("call(1, 2);"));
-    client.initialize(&["utf-8"]).await;
+    initialize_asking_the_model(&client).await;
     client.open(URI, "let x = \nlet y;\n");
     let typed_here = "call(1, 2);";
     let mut shown = Vec::new();
@@ -223,54 +223,6 @@ async fn what_is_typed_along_ghost_text_asks_no_model() {
     client.type_at(URI, 100, 1, 0, "// ");
     client.ghost(URI, 0, 8).await;
     assert_eq!(client.stats().await["last"]["source"], "model");
-    client.assert_no_faults();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_likely_to_come_next_is_ready_before_it_is_asked_for() {
-    let client = Client::with_fake(saying(";;"));
-    client.initialize(&["utf-8"]).await;
-    let after = "    let more = 1;\n".repeat(20);
-    client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
-    assert_eq!(client.ghost(URI, 1, 13).await.expect("ghost text").text, "1;;");
-    let whole_prompt = client.stats().await["last"]["evaluated_tokens"].as_u64().unwrap();
-    assert!(whole_prompt > 150);
-    // The place after the ghost text, and the line after that.
-    let ahead = async || client.stats().await["engine"]["ahead_generated_tokens"].as_u64();
-    until(async || ahead().await.filter(|it| *it >= 6)).await;
-    client.type_at(URI, 2, 1, 13, ";;");
-    client.ghost(URI, 1, 15).await;
-    let stats = client.stats().await;
-    assert_eq!(stats["last"]["source"], "same question");
-    assert_eq!(stats["engine"]["generations"], 1);
-    client.assert_no_faults();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_next_line_is_ready_before_it_is_asked_for() {
-    // One character is not shown, so the line is ended after it.
-    let client = Client::with_fake(saying(";"));
-    client.initialize(&["utf-8"]).await;
-    let after = "    let more = 1;\n".repeat(20);
-    client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
-    assert!(client.ghost(URI, 1, 13).await.is_none());
-    let ahead = async || client.stats().await["engine"]["ahead_generated_tokens"].as_u64();
-    until(async || ahead().await.filter(|it| *it >= 4)).await;
-    client.type_at(URI, 2, 1, 13, ";\n    ");
-    client.ghost(URI, 2, 4).await;
-    assert_eq!(client.stats().await["last"]["source"], "same question");
-    // Another indentation is another question, whose prompt is resident but for a few tokens.
-    client.type_at(URI, 3, 2, 4, "    ");
-    client.ghost(URI, 2, 8).await;
-    let last = client.stats().await["last"].clone();
-    assert_eq!(last["source"], "model");
-    assert!(last["evaluated_tokens"].as_u64().unwrap() <= 8, "{last}");
-    // The line above is as it was, beside it.
-    let range = json!({"start": {"line": 1, "character": 13}, "end": {"line": 2, "character": 8}});
-    client.change(URI, 4, json!([{"range": range, "text": "2"}]));
-    client.ghost(URI, 1, 14).await;
-    let last = client.stats().await["last"].clone();
-    assert!(last["evaluated_tokens"].as_u64().unwrap() <= 5, "{last}");
     client.assert_no_faults();
 }
 
@@ -357,10 +309,21 @@ async fn a_caret_inside_an_identifier_completes_it() {
     assert!(ghost.text.starts_with("result"), "{ghost:?}");
 }
 
+/// With settings by which the model is asked wherever nothing else was said, with its whole prompt.
+async fn initialize_asking_the_model(client: &Client) {
+    let completion = json!({"min_counts_confidence": 1.0, "ahead": false});
+    let encodings = json!({"positionEncodings": ["utf-8"]});
+    let params = json!({
+        "capabilities": {"general": encodings},
+        "initializationOptions": {"completion": completion},
+    });
+    client.initialize_with(params).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_generated_is_kept_when_it_is_accepted() {
     let client = Client::with_embedded_model();
-    client.initialize(&["utf-8"]).await;
+    initialize_asking_the_model(&client).await;
     let text = "fn a() {\n    let first = map.get(key).unwrap();\n    let second = \
                 map.get(key).unwrap();\n    let third = map.get(\n}\n";
     client.open(URI, text);

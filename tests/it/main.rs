@@ -18,4 +18,5 @@ mod nvim;
 mod support;
 mod sync;
 mod tidy;
+mod warm;
 mod workspace;

@@ -88,7 +88,7 @@ impl Client {
     pub fn with_embedded_model() -> Self {
         let home = TempFolder::new();
         let session = Session::start(Config::default(), home.folders()).expect("a thread");
-        Self::in_process(session, home)
+        Self::in_process(session, home, Value::Null)
     }
 
     /// A server in this process with a fake model.
@@ -99,14 +99,15 @@ impl Client {
     pub fn with_fake_and(script: FakeScript, config: Config) -> Self {
         let home = TempFolder::new();
         let session = Session::with_engine(config, home.folders(), fake_engine(script));
-        Self::in_process(session, home)
+        // The script is asked, whatever counts know.
+        Self::in_process(session, home, json!({"completion": {"min_counts_confidence": 1.0}}))
     }
 
-    fn in_process(session: Session, home: TempFolder) -> Self {
+    fn in_process(session: Session, home: TempFolder, values: Value) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (their_input, their_output) = tokio::io::split(theirs);
         let (our_input, our_output) = tokio::io::split(ours);
-        let file = Layer { source: "file".to_owned(), values: Value::Null };
+        let file = Layer { source: "file".to_owned(), values };
         tokio::spawn(keyside::lsp::serve(their_input, their_output, Arc::new(session), Ok(file)));
         Self::over(our_input, our_output, home)
     }

@@ -1,0 +1,18 @@
+//! The prompt of the place where the caret rests, evaluated before anything is typed there: the first key in a
+//! file is otherwise the dearest of all.
+
+use crate::assist::complete::CompletionAsk;
+use crate::assist::session::Session;
+
+/// Has the prompt at this place made resident when nobody asks anything. Waits for the model, not for that.
+pub async fn warm(session: &Session, ask: CompletionAsk) {
+    let config = session.config();
+    if !config.completion.ahead || !config.completion.suggests_in(&ask.language_id) {
+        return;
+    }
+    let engine = session.engine();
+    // Without a model there is nothing to prepare; the first completion tells why.
+    let Ok(model) = engine.ready().await else { return };
+    let maker = session.request_maker(&config, &engine, &model, &ask.files);
+    engine.warm(ask.arrival, Box::new(move || maker.prompt(&ask)));
+}
