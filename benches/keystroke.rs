@@ -1,4 +1,4 @@
-//! A person who types, measured from outside: `cargo bench --bench keystroke [-- MODEL.gguf …]`.
+//! A person who types, measured from outside: `cargo bench --bench keystroke [-- --pause MS] [MODEL.gguf …]`.
 //!
 //! Stretches of keyside's own files are typed again, a key at a time with a pause after each, into the real
 //! program over its stdio; nothing is ever accepted, so that the same keys are typed whatever is shown. The
@@ -19,11 +19,20 @@ use support::Client;
 /// Lines typed in each file.
 const LINES: usize = 5;
 const FILES: usize = 24;
-/// From an answer to the next key; the fastest typists need about as long.
+/// From an answer to the next key, unless another is given; the fastest typists need about as long.
 const PAUSE: Duration = Duration::from_millis(60);
 
 fn main() {
-    let models: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
+    let mut arguments = std::env::args().skip(1);
+    let (mut models, mut pause) = (Vec::new(), PAUSE);
+    while let Some(argument) = arguments.next() {
+        if argument == "--pause" {
+            let ms = arguments.next().and_then(|it| it.parse().ok());
+            pause = Duration::from_millis(ms.expect("--pause takes milliseconds"));
+        } else if !argument.starts_with("--") {
+            models.push(argument);
+        }
+    }
     let models = if models.is_empty() { vec![String::new()] } else { models };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -31,18 +40,18 @@ fn main() {
         .build()
         .expect("threads");
     for model in models {
-        runtime.block_on(measure(&model));
+        runtime.block_on(measure(&model, pause));
     }
 }
 
-async fn measure(model: &str) {
+async fn measure(model: &str, pause: Duration) {
     let client = replay::program(model).await;
     let name = client.stats().await["model"]["name"].as_str().unwrap_or_default().to_owned();
     let cpu = cpu_seconds(&client);
     let mut keys = Vec::new();
     let files = files(FILES);
     for file in &files {
-        keys.extend(typed(&client, file, LINES, PAUSE).await);
+        keys.extend(typed(&client, file, LINES, pause).await);
     }
     let cpu = cpu_seconds(&client) - cpu;
     let end = client.stats().await;
@@ -50,20 +59,21 @@ async fn measure(model: &str) {
         "{name}: {} keys in {} files, {} ms after each answer",
         keys.len(),
         files.len(),
-        PAUSE.as_millis()
+        pause.as_millis()
     );
     let all = |_: &&Key| true;
-    let model_asked = |it: &&Key| it.source == "model";
+    let model_asked = |it: &&Key| it.source.starts_with("model");
     row("all keys", &keys, all);
     row("the model asked", &keys, model_asked);
-    row("answered without it", &keys, |it| it.source != "model");
+    row("counts were sure", &keys, |it| it.source == "counts");
+    row("answered before", &keys, |it| !it.source.starts_with("model") && it.source != "counts");
     row("after a line break", &keys, |it| it.after_line_break);
     row("the first of a file", &keys, |it| it.first);
     let followed = keys.iter().filter(|it| it.followed);
     let (mut n, mut without) = (0, 0);
     for key in followed {
         n += 1;
-        without += usize::from(key.source != "model");
+        without += usize::from(!key.source.starts_with("model"));
     }
     println!(
         "  keys that follow what is shown: {n}, answered without the model: {}",

@@ -37,10 +37,18 @@ pub async fn program(model: &str) -> Client {
     client
 }
 
-/// Source files of this repository, always the same ones.
+/// Source files of this repository, always the same ones: `n` of them, or as many as are long enough.
 pub fn files(n: usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for (folder, ending) in [("src", "rs"), ("model/pipeline", "py")] {
+    for (folder, ending) in [
+        ("src", "rs"),
+        ("tests", "rs"),
+        ("benches", "rs"),
+        ("xtask/src", "rs"),
+        ("benches", "py"),
+        ("model/pipeline", "py"),
+        ("model/tests", "py"),
+    ] {
         collect(&repository(folder), ending, &mut found);
     }
     found.sort();
@@ -48,8 +56,8 @@ pub fn files(n: usize) -> Vec<PathBuf> {
         std::fs::read_to_string(it).is_ok_and(|it| it.lines().count() > 60 && it.is_ascii())
     };
     found.retain(long_enough);
-    let step = found.len().div_ceil(n).max(1);
-    found.into_iter().step_by(step).collect()
+    let n = n.min(found.len());
+    (0..n).map(|it| found[it * found.len() / n].clone()).collect()
 }
 
 fn collect(folder: &Path, ending: &str, into: &mut Vec<PathBuf>) {

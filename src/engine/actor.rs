@@ -198,7 +198,10 @@ impl Engine {
             return;
         }
         mailbox.newest_arrival = arrival;
-        mailbox.supersede_running();
+        // What is done while nobody asks is about the text that is typed along, so it goes on.
+        if !mailbox.idle_work {
+            mailbox.supersede_running();
+        }
         let waiting = mailbox.waiting.take();
         drop(mailbox);
         if let Some(job) = waiting {
