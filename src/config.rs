@@ -46,6 +46,8 @@ pub struct CompletionConfig {
     /// the next line, the place where the caret rests), and answer the first key in a file from less text, so that
     /// the rest of it is evaluated afterwards. It costs processor time.
     pub ahead: bool,
+    /// The same on battery power and where many programs run, as far as the system tells.
+    pub ahead_on_battery: bool,
     /// How many tokens that the document or the workspace leaves little doubt of are evaluated at once with
     /// the one before them (0 to 16); what is suggested is the same.
     pub draft_tokens: usize,
@@ -73,6 +75,7 @@ impl Default for CompletionConfig {
             max_tokens: 64,
             max_lines: 8,
             ahead: true,
+            ahead_on_battery: false,
             draft_tokens: 3,
             generate_ms: 500,
             min_confidence: 0.45,

@@ -10,6 +10,7 @@ pub mod generation;
 pub mod adapt;
 pub mod config;
 pub mod engine;
+pub mod machine;
 pub mod prompt;
 pub mod workspace;
 

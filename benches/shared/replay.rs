@@ -23,8 +23,9 @@ pub struct Key {
 /// The real program with this model (empty: the built-in one), in this repository as its workspace.
 pub async fn program(model: &str) -> Client {
     let home = TempFolder::new();
-    std::fs::write(home.0.join("config.toml"), format!("[model]\npath = {model:?}\n"))
-        .expect("a file");
+    // What was built before would count as load for a while.
+    let settings = format!("[model]\npath = {model:?}\n[completion]\nahead_on_battery = true\n");
+    std::fs::write(home.0.join("config.toml"), settings).expect("a file");
     let client = Client::real_process_in(home);
     let root = format!("file://{}", repository("").display());
     let capabilities = json!({

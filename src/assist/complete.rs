@@ -175,7 +175,7 @@ pub async fn complete(
     let mut request = maker.make(&ask, &excerpt);
     let assemble = model_ready.elapsed();
     // A person who asks does not type on.
-    if settings.ahead && !ask.cold && !ask.explicit {
+    if !ask.cold && !ask.explicit && session.may_go_ahead(&config) {
         request.ahead =
             Some(AheadOf::new(ask.clone(), maker, session.all_answers(), epoch).boxed());
     }

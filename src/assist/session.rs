@@ -24,6 +24,7 @@ use crate::engine::llama::LoadOptions;
 use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
 use crate::generation::{GenerationError, ModelInfo};
+use crate::machine::Spare;
 use crate::prompt::assemble::{Assembler, PromptBudget};
 use crate::workspace::Workspace;
 
@@ -43,6 +44,8 @@ pub struct Session {
     pub stats: Stats,
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
+    /// What there is for work that nobody has asked for.
+    pub spare: Spare,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
 }
@@ -69,6 +72,7 @@ impl Session {
             answers: Arc::default(),
             stats: Stats::default(),
             workspace: Workspace::default(),
+            spare: Spare::default(),
             newest_arrival: watch::Sender::new(0),
         }
     }
@@ -169,6 +173,12 @@ impl Session {
             files,
             tokens_per_second: pace.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether there is time and power for what nobody has asked for.
+    pub(crate) fn may_go_ahead(&self, config: &Config) -> bool {
+        let completion = &config.completion;
+        completion.ahead && (completion.ahead_on_battery || !self.spare.is_scarce())
     }
 
     /// The latest answers, for keeping one later.

@@ -7,7 +7,7 @@ use crate::assist::session::Session;
 /// Has the prompt at this place made resident when nobody asks anything. Waits for the model, not for that.
 pub async fn warm(session: &Session, ask: CompletionAsk) {
     let config = session.config();
-    if !config.completion.ahead || !config.completion.suggests_in(&ask.language_id) {
+    if !config.completion.suggests_in(&ask.language_id) || !session.may_go_ahead(&config) {
         return;
     }
     let engine = session.engine();

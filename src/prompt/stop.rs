@@ -13,9 +13,14 @@ pub enum Extent {
         indent: usize,
         /// The caret's line opens the scope, so one closing line at its own indentation belongs to it.
         opened_here: bool,
+        /// The scope goes on behind the caret, so that one statement is all there is to fill.
+        is_followed: bool,
         max_lines: usize,
     },
 }
+
+/// What goes on with a statement at its own depth.
+const CONTINUATIONS: &[&str] = &["else", "elif", "except", "finally", "catch", ".", "?."];
 
 /// Decides by what is around the caret. Text after the caret on its line means that the line is all there
 /// is to fill; a blank line or one that opens a block can take more.
@@ -25,18 +30,28 @@ pub fn extent(excerpt: &Excerpt, max_lines: usize) -> Extent {
     if max_lines <= 1 || !excerpt.line_after.trim().is_empty() || !(before.is_empty() || opens) {
         return Extent::Line;
     }
-    Extent::Block {
-        indent: indent_columns(&excerpt.line_before),
-        opened_here: !before.is_empty(),
-        max_lines,
+    let indent = indent_columns(&excerpt.line_before);
+    let opened_here = !before.is_empty();
+    let next = excerpt.lines_after.iter().find(|it| !it.trim().is_empty());
+    let goes_on = |it: &String| {
+        let columns = indent_columns(it);
+        columns > indent || (!opened_here && columns == indent && !closes(it.trim_start()))
+    };
+    match next.is_some_and(goes_on) {
+        true if opened_here => Extent::Line,
+        is_followed => Extent::Block { indent, opened_here, is_followed, max_lines },
     }
+}
+
+fn closes(content: &str) -> bool {
+    content.starts_with(['}', ')', ']'])
 }
 
 /// Where generated text has to end, in bytes, or `None` while it may go on. `text` begins at the caret.
 pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
     match extent {
         Extent::Line => text.find('\n'),
-        Extent::Block { indent, opened_here, max_lines } => {
+        Extent::Block { indent, opened_here, is_followed, max_lines } => {
             let mut line_start = text.find('\n')? + 1;
             let mut n_lines = 1;
             // Only lines whose own indentation is complete can be judged.
@@ -55,7 +70,13 @@ pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
                     return None;
                 }
                 let columns = indent_columns(line);
-                let closing = content.starts_with(['}', ')', ']']);
+                let closing = closes(content);
+                // A word that is not complete yet may be one that goes on with the statement.
+                let is_next =
+                    || !closing && !CONTINUATIONS.iter().any(|it| content.starts_with(it));
+                if is_followed && columns == indent && content.contains('\n') && is_next() {
+                    return Some(end_of_previous);
+                }
                 if opened_here && columns <= indent {
                     // The closing line belongs to the block, unless it opens another (`} else {`); of that
                     // line only the brackets do. Anything else at this depth does not.
@@ -110,11 +131,11 @@ mod tests {
         assert_eq!(extent_at("    $0foo()"), Extent::Line);
         assert_eq!(
             extent_at("    $0\n"),
-            Extent::Block { indent: 4, opened_here: false, max_lines: 8 }
+            Extent::Block { indent: 4, opened_here: false, is_followed: false, max_lines: 8 }
         );
         assert_eq!(
             extent_at("\tif x {$0\n"),
-            Extent::Block { indent: 4, opened_here: true, max_lines: 8 }
+            Extent::Block { indent: 4, opened_here: true, is_followed: false, max_lines: 8 }
         );
     }
 
@@ -139,6 +160,27 @@ mod tests {
         assert_eq!(stopped(opening, "\n        a();\n    b();\n"), "\n        a();");
         assert_eq!(stopped(opening, "\n        a();\n    } else {\n"), "\n        a();\n    }");
         assert_eq!(stopped(opening, "\n        a();\n    })?;\n"), "\n        a();\n    })?;");
+    }
+
+    #[test]
+    fn one_statement_where_others_follow() {
+        let followed = "fn f() {\n    $0\n    last();\n}\n";
+        assert_eq!(stopped(followed, "a();\n    b();\n    c();"), "a();");
+        assert_eq!(
+            stopped(followed, "if a {\n        b();\n    } else {\n"),
+            "if a {\n        b();\n    } else {\n…"
+        );
+        let statement = "if a {\n        b();\n    }\n    c();\n";
+        assert_eq!(stopped(followed, statement), "if a {\n        b();\n    }");
+        assert_eq!(stopped(followed, "a\n        .b();\n    c"), "a\n        .b();\n    c…");
+        let python = "def f():\n    $0\n    return 1\n";
+        assert_eq!(
+            stopped(python, "try:\n        a()\n    except A:\n        b()\n    c()\n"),
+            "try:\n        a()\n    except A:\n        b()"
+        );
+        // The block is there already, or nothing but its end.
+        assert_eq!(extent_at("fn f() {$0\n    last();\n}\n"), Extent::Line);
+        assert_eq!(stopped("fn f() {\n    $0\n\n}\n", "a();\n    b();\n}\n"), "a();\n    b();");
     }
 
     #[test]

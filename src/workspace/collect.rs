@@ -109,8 +109,9 @@ impl Indexed {
             else {
                 continue;
             };
-            tokens.truncate(max_tokens - n_tokens);
-            n_tokens += tokens.len();
+            // Each file ends in a border.
+            tokens.truncate(max_tokens - n_tokens - 1);
+            n_tokens += tokens.len() + 1;
             numbers.insert(file.path.clone(), texts.len());
             stamps.push(file.stamp);
             texts.push(tokens);

@@ -299,3 +299,48 @@ async fn a_panic_costs_one_answer() {
     client.change(URI, 2, json!([{"text": "let x = "}]));
     assert!(client.ghost(URI, 0, 8).await.is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_are_not_what_their_names_say() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    client.model_ready().await;
+    let minified = "function a(b,c){return b?c.map(d=>d*2):[]}var e=a(!0,[1,2,3]);".repeat(4_000);
+    let texts = [
+        ("minified.js", minified, "var f=a("),
+        (
+            "pasted.rs",
+            "def total(rows):\n    return sum(row.price for row in rows)\n\n".repeat(40),
+            "let x = ",
+        ),
+        ("mixed.py", "def f():\n\tif x:\n        y = 1\n\t    z = 2\n".repeat(60), "\tif "),
+        (
+            "windows.ts",
+            "export const a = 1;\r\nexport const b = 2;\r\n".repeat(80),
+            "export const c",
+        ),
+        ("old_mac.c", "int a = 1;\rint b = 2;\r".repeat(80), "int c"),
+        ("smileys.md", "😀👩‍👩‍👧‍👦é̂\u{202E}\n".repeat(200), "😀"),
+        ("data.json", format!("[{}0]", "0.125,".repeat(30_000)), "1.5,"),
+        ("no_ending", "\u{FEFF}#!/bin/sh\n\0\0\n\u{85}\u{2028}\n".repeat(50), "echo "),
+    ];
+    for (name, text, typed) in texts {
+        let uri = format!("file:///home/me/project/{name}");
+        client.open(&uri, &text);
+        let (mut column, mut version) = (0, 1);
+        for c in typed.chars() {
+            version += 1;
+            client.type_at(&uri, version, 0, column, &c.to_string());
+            column += c.len_utf8();
+            let params = inline_params(&uri, 0, column);
+            let answer = client.ask("textDocument/inlineCompletion", params).await;
+            assert!(answer["result"]["items"].is_array(), "{name}: {answer}");
+        }
+        let copy = client.ask("keyside/document", json!({"uri": uri})).await;
+        let expected = format!("{typed}{text}");
+        assert_eq!(copy["result"]["length"], expected.len(), "{name}");
+        client.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
+    }
+    assert_eq!(client.stats().await["engine"]["failed"], 0);
+    client.assert_no_faults();
+}

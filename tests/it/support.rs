@@ -73,7 +73,6 @@ pub async fn until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
     panic!("it did not come to pass");
 }
 
-/// A fake model's engine.
 pub fn fake_engine(script: FakeScript) -> Engine {
     Engine::start(move || Ok(Box::new(FakeModel::new(script)))).expect("a thread")
 }
@@ -99,8 +98,9 @@ impl Client {
     pub fn with_fake_and(script: FakeScript, config: Config) -> Self {
         let home = TempFolder::new();
         let session = Session::with_engine(config, home.folders(), fake_engine(script));
-        // The script is asked, whatever counts know.
-        Self::in_process(session, home, json!({"completion": {"min_counts_confidence": 1.0}}))
+        // Whatever counts know, and whatever else the machine does.
+        let values = json!({"min_counts_confidence": 1.0, "ahead_on_battery": true});
+        Self::in_process(session, home, json!({"completion": values}))
     }
 
     fn in_process(session: Session, home: TempFolder, values: Value) -> Self {

@@ -18,10 +18,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Powers.
     ("engine", &["fim", "generation", "stdx"]),
     ("workspace", &["generation", "adapt"]),
+    ("machine", &[]),
     // Shell.
     (
         "assist",
-        &["stdx", "text", "fim", "generation", "config", "prompt", "adapt", "engine", "workspace"],
+        &[
+            "stdx",
+            "text",
+            "fim",
+            "generation",
+            "config",
+            "prompt",
+            "adapt",
+            "engine",
+            "workspace",
+            "machine",
+        ],
     ),
     ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
     ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "assist"]),

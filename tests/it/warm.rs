@@ -74,7 +74,7 @@ async fn a_slow_model_answers_the_first_key_from_a_short_prompt_and_a_later_one_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
-    let client = opened("").await;
+    let client = opened("[completion]\nahead_on_battery = true\n").await;
     let place = json!({"textDocument": {"uri": URI}, "position": {"line": 401, "character": 8}});
     client.notify("keyside/didMoveCaret", place);
     rested(&client).await;

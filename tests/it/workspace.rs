@@ -101,3 +101,60 @@ async fn the_budget_of_tokens_holds() {
     assert!(report["skipped"]["over_budget"].as_u64().unwrap() > 10, "{report}");
     client.assert_no_faults();
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_files_circles_and_what_never_ends_keep_nobody_waiting() {
+    let folder = TempFolder::new();
+    for part in 0..100 {
+        let part = folder.0.join(format!("src/part_{part}"));
+        std::fs::create_dir_all(&part).unwrap();
+        for n in 0..1_000 {
+            let text = format!("pub fn number_{n}() -> u32 {{\n    compute({n}) + {n}\n}}\n");
+            std::fs::write(part.join(format!("{n}.rs")), text).unwrap();
+        }
+    }
+    write(&folder.0, "src/other.rs", format!("fn other() {{\n    {LINE}\n    {LINE}\n}}\n"));
+    let link = |to: &Path, at: &str| std::os::unix::fs::symlink(to, folder.0.join(at)).unwrap();
+    link(&folder.0, "src/part_0/up");
+    link(&folder.0.join("src/part_1/there.rs"), "src/part_1/there.rs");
+    // Whoever opens it for reading waits for a writer that never comes.
+    let made = std::process::Command::new("mkfifo").arg(folder.0.join("src/pipe.rs")).status();
+    assert!(made.unwrap().success());
+    write(&folder.0, "locked/a.rs", "fn locked() {}\n");
+    let nobody = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+    std::fs::set_permissions(folder.0.join("locked"), nobody).unwrap();
+
+    let client = Client::real_process();
+    let root = format!("file://{}", folder.0.display());
+    let encodings = json!({"positionEncodings": ["utf-8"]});
+    client.initialize_with(json!({"rootUri": root, "capabilities": {"general": encodings}})).await;
+    let uri = format!("{root}/src/open.rs");
+    client.open(&uri, "fn open(session: Session) {\n    let zorblatt = \n}\n");
+    client.model_ready().await;
+    // Keys while the files are read.
+    let mut version = 1;
+    let report = loop {
+        version += 1;
+        client.type_at(&uri, version, 0, 0, "/");
+        client.ghost(&uri, 1, 19).await;
+        let report = client.stats().await["workspace"][0].clone();
+        if report["building"] == false {
+            break report;
+        }
+    };
+    assert!(version > 3, "the index was there at once: {report}");
+    assert!(report["tokens"].as_u64().unwrap() <= 2_000_000, "{report}");
+    let n_files = report["files"].as_u64().unwrap();
+    let n_left = report["skipped"]["over_budget"].as_u64().unwrap();
+    assert!(n_files > 10_000 && (100_001..=100_002).contains(&(n_files + n_left)), "{report}");
+    client.assert_no_faults();
+    let pid = client.child.as_ref().unwrap().id().unwrap();
+    if let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) {
+        let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).unwrap();
+        let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        assert!(kilobytes < 400_000, "{kilobytes} kB at most");
+    }
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.0.join("locked"), everybody).unwrap();
+}
