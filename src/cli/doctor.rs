@@ -8,6 +8,7 @@ use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::setup;
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
+use crate::engine::check;
 use crate::stdx::milliseconds as ms;
 
 /// One line of the report.
@@ -95,14 +96,10 @@ fn program() -> Finding {
 
 fn processor() -> Finding {
     let cores = num_cpus::get_physical();
-    #[cfg(target_arch = "x86_64")]
-    if !(std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")) {
-        return Finding {
-            name: "processor",
-            state: State::Bad,
-            what: "it has no AVX2, which this build needs".to_owned(),
-            fix: "use a machine with AVX2 and FMA (Intel since 2013, AMD since 2015)".to_owned(),
-        };
+    if let Err(sentence) = check::processor() {
+        let (what, fix) = sentence.split_once("; ").unwrap_or((&sentence, ""));
+        let (what, fix) = (what.to_owned(), fix.to_owned());
+        return Finding { name: "processor", state: State::Bad, what, fix };
     }
     good("processor", format!("{} with {cores} cores", std::env::consts::ARCH))
 }

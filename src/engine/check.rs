@@ -12,6 +12,21 @@ use std::time::UNIX_EPOCH;
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
 
+/// Whether this processor has the instructions that llama.cpp was built with; without them it would be killed at the
+/// first decode.
+///
+/// # Errors
+/// One sentence.
+pub fn processor() -> Result<(), String> {
+    #[cfg(target_arch = "x86_64")]
+    if !(std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")) {
+        return Err("this processor has no AVX2, which keyside needs; use a machine with AVX2 and FMA (Intel \
+                    since 2013, AMD since 2015)"
+            .to_owned());
+    }
+    Ok(())
+}
+
 /// Tries a file unless it is known to be good. `cache_folder` is where that is remembered.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token_type::LlamaTokenAttr;
 use llama_cpp_2::vocab::VocabType;
 
+use crate::engine::check;
 use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
 use crate::fim::{self, Markers};
 use crate::generation::{ModelInfo, Token, Tokenizer};
@@ -63,6 +64,7 @@ pub struct LoadOptions {
 pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
     let started = Instant::now();
     let path = &options.path;
+    check::processor()?;
     check_file(path)?;
     let backend = backend()?;
     let parameters = LlamaModelParams::default().with_use_mmap(options.use_mmap);
