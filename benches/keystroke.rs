@@ -2,7 +2,7 @@
 //!
 //! Stretches of keyside's own files are typed again, a key at a time with a pause after each, into the real
 //! program over its stdio; nothing is ever accepted, so that the same keys are typed whatever is shown. The
-//! first key of a file, when nothing of it is resident, is the baseline.
+//! baseline is the first key of each file where all of its prompt has to be evaluated.
 
 #[path = "shared/replay.rs"]
 #[expect(unreachable_pub, reason = "shared with another bench")]
@@ -13,7 +13,7 @@ mod support;
 
 use std::time::Duration;
 
-use replay::{Key, files, typed};
+use replay::{AS_IT_IS, Key, WITHOUT_SHORTCUTS, files, typed};
 use support::Client;
 
 /// Lines typed in each file.
@@ -45,15 +45,16 @@ fn main() {
 }
 
 async fn measure(model: &str, pause: Duration) {
-    let client = replay::program(model).await;
+    let client = replay::program(model, AS_IT_IS).await;
     let name = client.stats().await["model"]["name"].as_str().unwrap_or_default().to_owned();
-    let cpu = cpu_seconds(&client);
+    let (cpu, joules) = (cpu_seconds(&client), joules());
     let mut keys = Vec::new();
     let files = files(FILES);
     for file in &files {
         keys.extend(typed(&client, file, LINES, pause).await);
     }
     let cpu = cpu_seconds(&client) - cpu;
+    let joules = self::joules().zip(joules).map(|(after, before)| after - before);
     let end = client.stats().await;
     println!(
         "{name}: {} keys in {} files, {} ms after each answer",
@@ -69,6 +70,7 @@ async fn measure(model: &str, pause: Duration) {
     row("answered before", &keys, |it| !it.source.starts_with("model") && it.source != "counts");
     row("after a line break", &keys, |it| it.after_line_break);
     row("the first of a file", &keys, |it| it.first);
+    row("  of its whole prompt", &baseline(model, &files).await, all);
     let followed = keys.iter().filter(|it| it.followed);
     let (mut n, mut without) = (0, 0);
     for key in followed {
@@ -90,6 +92,28 @@ async fn measure(model: &str, pause: Duration) {
         sum(|it| it.generated),
         cpu * 1e3 / keys.len() as f64
     );
+    match joules {
+        Some(joules) => {
+            println!("  the whole machine: {:.2} joules a key", joules / keys.len() as f64)
+        }
+        None => println!("  this system does not tell its joules"),
+    }
+}
+
+/// The first key of each file where nothing of it is resident and all of its prompt is evaluated.
+async fn baseline(model: &str, files: &[std::path::PathBuf]) -> Vec<Key> {
+    let client = replay::program(model, WITHOUT_SHORTCUTS).await;
+    let mut keys = Vec::new();
+    for file in files {
+        keys.extend(typed(&client, file, 1, Duration::ZERO).await.into_iter().take(1));
+    }
+    keys
+}
+
+/// What the processor has used, where the system lets everybody read it; it begins anew now and then.
+fn joules() -> Option<f64> {
+    let text = std::fs::read_to_string("/sys/class/powercap/intel-rapl:0/energy_uj").ok()?;
+    Some(text.trim().parse::<f64>().ok()? / 1e6)
 }
 
 fn percent(n: usize, of: usize) -> String {

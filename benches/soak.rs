@@ -13,7 +13,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use replay::{files, typed};
+use replay::{AS_IT_IS, files, typed};
 use support::Client;
 
 /// As many as are long enough, where there are fewer.
@@ -34,7 +34,7 @@ fn main() {
 }
 
 async fn soak(time: Duration) {
-    let client = replay::program("").await;
+    let client = replay::program("", AS_IT_IS).await;
     let files = files(FILES);
     let started = Instant::now();
     let mut next_report = Duration::ZERO;

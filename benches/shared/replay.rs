@@ -20,11 +20,16 @@ pub struct Key {
     pub shown: bool,
 }
 
-/// The real program with this model (empty: the built-in one), in this repository as its workspace.
-pub async fn program(model: &str) -> Client {
+/// What was built before would count as load for a while.
+pub const AS_IT_IS: &str = "ahead_on_battery = true";
+/// Nothing is done before it is asked for, and the model is asked for everything.
+pub const WITHOUT_SHORTCUTS: &str = "ahead = false\nmin_counts_confidence = 1.0";
+
+/// The real program with this model (empty: the built-in one) and these settings of completion, in this repository
+/// as its workspace.
+pub async fn program(model: &str, completion: &str) -> Client {
     let home = TempFolder::new();
-    // What was built before would count as load for a while.
-    let settings = format!("[model]\npath = {model:?}\n[completion]\nahead_on_battery = true\n");
+    let settings = format!("[model]\npath = {model:?}\n[completion]\n{completion}\n");
     std::fs::write(home.0.join("config.toml"), settings).expect("a file");
     let client = Client::real_process_in(home);
     let root = format!("file://{}", repository("").display());
