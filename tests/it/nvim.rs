@@ -72,6 +72,11 @@ const COPIES: &str = "
     local failure = answer and answer.err and answer.err.message or reason or vim.NIL
     return { ours, theirs, failure, vim.v.errmsg }";
 
+/// The server's counts.
+const STATS: &str = "
+    local client = vim.lsp.get_clients({ name = 'keyside' })[1]
+    return client:request_sync('keyside/stats', nil, 10000, 0).result";
+
 #[test]
 fn tab_puts_in_what_the_ghost_shows() {
     let nvim = Neovim::open("totals.rs", TOTALS);
@@ -109,6 +114,41 @@ fn tab_indents_where_there_is_no_ghost() {
     let after = nvim.wait("the indent", |screen| screen.line() != before.line());
     let added = after.line().strip_prefix(before.line()).expect("<Tab> adds to the line");
     assert!(!added.is_empty() && added.chars().all(char::is_whitespace), "<Tab> added {added:?}");
+    nvim.assert_server_agrees();
+}
+
+#[test]
+fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
+    let text = TOTALS.repeat(20);
+    let nvim = Neovim::open("totals.rs", &text);
+    // Whatever else this machine does.
+    let settings = r#"{ keyside = { completion = { ahead_on_battery = true } } }"#;
+    let change = "vim.lsp.get_clients({ name = 'keyside' })[1]:notify";
+    nvim.lua(&format!("{change}('workspace/didChangeConfiguration', {{ settings = {settings} }})"));
+    nvim.keys(&["174G"]);
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = 0;
+    loop {
+        let stats = nvim.lua(STATS);
+        let ahead =
+            stats["engine"]["ahead_evaluated_tokens"].as_u64().unwrap_or_else(|| panic!("{stats}"));
+        if ahead > 100 && ahead == last {
+            break;
+        }
+        last = ahead;
+        assert!(Instant::now() < deadline, "nothing is ready where the caret rests");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    nvim.keys(&["A"]);
+    let first = loop {
+        let first = nvim.lua(STATS)["last"].clone();
+        if first.is_object() {
+            break first;
+        }
+        assert!(Instant::now() < deadline, "nothing was asked");
+        std::thread::sleep(GAP);
+    };
+    assert!(first["evaluated_tokens"].as_u64().unwrap() <= 16, "{first}");
     nvim.assert_server_agrees();
 }
 
