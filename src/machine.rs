@@ -1,11 +1,11 @@
 //! What the machine can spare at the moment: whether it runs on its battery, and whether more programs want to run
 //! than there are processors.
 //!
-//! Linux tells; elsewhere there is always enough. Looked at every few seconds, because it takes a few dozen
-//! microseconds.
+//! Linux tells; elsewhere there is always enough.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -14,44 +14,45 @@ const MAX_LOAD: f64 = 1.5;
 
 /// See the module.
 pub struct Spare {
-    power_supplies: PathBuf,
-    load: PathBuf,
-    n_processors: usize,
-    last: Mutex<Option<(Instant, bool)>>,
+    /// Where the system's files are: `/`, but for tests.
+    root: PathBuf,
+    last_look: Mutex<Option<Instant>>,
+    is_scarce: AtomicBool,
 }
 
 impl Default for Spare {
     fn default() -> Self {
-        Self::at(Path::new("/sys/class/power_supply"), Path::new("/proc/loadavg"), num_cpus::get())
+        Self::below(Path::new("/"))
     }
 }
 
 impl Spare {
-    /// Looks at these files instead of the system's.
-    pub fn at(power_supplies: &Path, load: &Path, n_processors: usize) -> Self {
-        Self {
-            power_supplies: power_supplies.to_owned(),
-            load: load.to_owned(),
-            n_processors,
-            last: Mutex::new(None),
-        }
+    fn below(root: &Path) -> Self {
+        let (last_look, is_scarce) = (Mutex::new(None), AtomicBool::new(false));
+        Self { root: root.to_owned(), last_look, is_scarce }
     }
 
-    /// Whether there is nothing for work that nobody has asked for.
-    pub fn is_scarce(&self) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match *last {
-            Some((at, is_scarce)) if at.elapsed() < LOOK_EVERY => is_scarce,
-            _ => {
-                let is_scarce = self.runs_on_battery() || self.is_loaded();
-                *last = Some((Instant::now(), is_scarce));
-                is_scarce
-            }
+    /// Whether there was nothing for work that nobody has asked for when that was last looked at. Has it looked at
+    /// again, on another thread, when that is a while ago. Inside of a tokio runtime only.
+    pub fn is_scarce(self: &Arc<Self>) -> bool {
+        let mut last = self.last_look.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|it| it.elapsed() >= LOOK_EVERY) {
+            *last = Some(Instant::now());
+            let this = Arc::clone(self);
+            // Some laptops ask a slow controller before they tell.
+            tokio::task::spawn_blocking(move || this.look());
         }
+        self.is_scarce.load(Ordering::Relaxed)
+    }
+
+    fn look(&self) {
+        let is_scarce = self.runs_on_battery() || self.is_loaded();
+        self.is_scarce.store(is_scarce, Ordering::Relaxed);
     }
 
     fn runs_on_battery(&self) -> bool {
-        let Ok(supplies) = std::fs::read_dir(&self.power_supplies) else { return false };
+        let supplies = std::fs::read_dir(self.root.join("sys/class/power_supply"));
+        let Ok(supplies) = supplies else { return false };
         let is = |folder: &Path, name: &str, value: &str| {
             std::fs::read_to_string(folder.join(name)).is_ok_and(|it| it.trim() == value)
         };
@@ -64,9 +65,15 @@ impl Spare {
     }
 
     fn is_loaded(&self) -> bool {
-        let text = std::fs::read_to_string(&self.load).unwrap_or_default();
-        let load: Option<f64> = text.split_whitespace().next().and_then(|it| it.parse().ok());
-        load.is_some_and(|it| it > MAX_LOAD * self.n_processors as f64)
+        let read = |path: &str| std::fs::read_to_string(self.root.join(path)).unwrap_or_default();
+        let load: Option<f64> =
+            read("proc/loadavg").split_whitespace().next().and_then(|it| it.parse().ok());
+        // Of the machine, as the load is: a container may be given fewer.
+        let is_processor = |it: &&str| {
+            it.strip_prefix("cpu").is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let n_processors = read("proc/stat").lines().filter(is_processor).count().max(1);
+        load.is_some_and(|it| it > MAX_LOAD * n_processors as f64)
     }
 }
 
@@ -75,23 +82,23 @@ mod tests {
     use super::*;
 
     fn is_scarce(supplies: &[(&str, &[(&str, &str)])], load: &str) -> bool {
-        let folder = std::env::temp_dir().join(format!("keyside-spare-{}", std::process::id()));
-        let power = folder.join("power");
+        let root = std::env::temp_dir().join(format!("keyside-spare-{}", std::process::id()));
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
         for (supply, files) in supplies {
-            std::fs::create_dir_all(power.join(supply)).expect("a folder");
             for (name, value) in *files {
-                std::fs::write(power.join(supply).join(name), format!("{value}\n"))
-                    .expect("a file");
+                write(&format!("sys/class/power_supply/{supply}/{name}"), &format!("{value}\n"));
             }
         }
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("loadavg"), load).expect("a file");
-        let spare = Spare::at(&power, &folder.join("loadavg"), 2);
-        let is_scarce = spare.is_scarce();
-        std::fs::remove_dir_all(&folder).expect("it goes away");
-        // It is not looked at again at once.
-        assert_eq!(spare.is_scarce(), is_scarce);
-        is_scarce
+        write("proc/loadavg", load);
+        write("proc/stat", "cpu  1 2 3\ncpu0 1 2 3\ncpu1 1 2 3\nintr 5\n");
+        let spare = Spare::below(&root);
+        spare.look();
+        std::fs::remove_dir_all(&root).expect("it goes away");
+        spare.is_scarce.into_inner()
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl RequestMaker {
             arrival: ask.arrival,
             prompt,
             // The rest of the whole prompt is evaluated when nobody asks anything.
-            short_prompt: (settings.ahead && !ask.patient).then(|| self.short_prompt(ask, excerpt)),
+            short_prompt: (settings.ahead && !ask.patient && !ask.explicit)
+                .then(|| self.short_prompt(ask, excerpt)),
             forced: forced.as_bytes().to_vec(),
             stop: Box::new(move |text| stop_at(extent, text)),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use ropey::Rope;
 
-use crate::generation::{Generation, Said};
+use crate::generation::{Generation, Said, Source};
 
 /// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -86,6 +86,8 @@ struct Given {
     question: Question,
     said: Said,
     alternatives: Vec<Said>,
+    /// The model saw little of the text; asked again it may know better.
+    is_hasty: bool,
 }
 
 impl Given {
@@ -125,7 +127,9 @@ impl Answers {
     /// Whether the very same question has an answer.
     pub fn has(&self, question: &Question) -> bool {
         let given = self.given.peek(&question.key());
-        given.is_some_and(|it| question.typed_since(&it.question).is_some_and(|it| it.is_empty()))
+        given.is_some_and(|it| {
+            !it.is_hasty && question.typed_since(&it.question).is_some_and(|it| it.is_empty())
+        })
     }
 
     /// Keeps what the model said to a question of this epoch, unless that is over.
@@ -133,8 +137,9 @@ impl Answers {
         if epoch != self.epoch {
             return;
         }
-        let Generation { said, alternatives, .. } = generation.clone();
-        let given = Given { question, said, alternatives };
+        let Generation { said, alternatives, source, .. } = generation.clone();
+        let is_hasty = source == Source::ShortPrompt;
+        let given = Given { question, said, alternatives, is_hasty };
         self.given.put(given.question.key(), given);
     }
 
@@ -142,6 +147,7 @@ impl Answers {
     /// caret has come, so that what is on the screen stays there.
     pub fn find(&mut self, question: &Question) -> Option<Known> {
         if let Some(given) = self.given.get(&question.key())
+            && !given.is_hasty
             && question.typed_since(&given.question).is_some_and(|it| it.is_empty())
         {
             return given.after("");
@@ -177,7 +183,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Finish, Source, Times, Usage};
+    use crate::generation::{Finish, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {

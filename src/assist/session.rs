@@ -45,7 +45,7 @@ pub struct Session {
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
     /// What there is for work that nobody has asked for.
-    pub spare: Spare,
+    pub spare: Arc<Spare>,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
 }
@@ -72,7 +72,7 @@ impl Session {
             answers: Arc::default(),
             stats: Stats::default(),
             workspace: Workspace::default(),
-            spare: Spare::default(),
+            spare: Arc::default(),
             newest_arrival: watch::Sender::new(0),
         }
     }

@@ -11,8 +11,8 @@ pub async fn warm(session: &Session, ask: CompletionAsk) {
         return;
     }
     let engine = session.engine();
-    // Without a model there is nothing to prepare; the first completion tells why.
-    let Ok(model) = engine.ready().await else { return };
+    // Without a model there is nothing to prepare, and while it loads the latest place counts.
+    let Ok(model) = session.model(&engine, ask.arrival).await else { return };
     let maker = session.request_maker(&config, &engine, &model, &ask.files);
     engine.warm(ask.arrival, Box::new(move || maker.prompt(&ask)));
 }

@@ -13,11 +13,13 @@ use crate::generation::{
 };
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
-/// A stretch that nobody waits for is lost when somebody does, so it is as short as is quick.
+/// A stretch that nobody waits for is lost when somebody does, so it is no longer than this, nor than what a person
+/// who types would wait for.
 const IDLE_STRETCH: usize = 64;
+const LEAST_IDLE_STRETCH: usize = 8;
 
-/// So many keys in a row are answered from a short prompt; if nothing could be done between them by then, one pays
-/// for the whole one.
+/// So many keys in a row are answered from a short prompt; if the whole one could not be evaluated between them by
+/// then, the next ones pay for it.
 const MAX_SHORT_PROMPTS: usize = 24;
 
 /// What a request runs on.
@@ -108,8 +110,10 @@ impl Machine<'_> {
     /// Makes a prompt resident that nobody has asked about yet; what is done of it when somebody asks is kept.
     pub fn warm(&mut self, prompt: &[Token], flag: &CancelFlag) -> Result<(), GenerationError> {
         self.check_length(prompt)?;
-        if self.resident.n_resident_of(prompt) + 1 < prompt.len() {
-            self.evaluate_prompt(prompt, false, flag)?;
+        match self.resident.n_resident_of(prompt) + 1 < prompt.len() {
+            true => drop(self.evaluate_prompt(prompt, false, flag)?),
+            // The next key most likely goes on with it, so nothing else takes its place.
+            false => self.resident.turn_to(prompt),
         }
         Ok(())
     }
@@ -133,18 +137,19 @@ impl Machine<'_> {
         let n_missing =
             |it: &Self, prompt: &[Token]| prompt.len() - it.resident.n_resident_of(prompt);
         let n_whole = n_missing(self, &request.prompt);
-        let is_worth_it = !self.is_idle
-            && self.model.n_sequences() > 1
-            && n_whole > self.pace.patience_tokens()
-            && self.pace.n_short_prompts < MAX_SHORT_PROMPTS;
-        if !is_worth_it {
+        if n_whole <= self.pace.patience_tokens() {
             self.pace.n_short_prompts = 0;
             return None;
         }
-        self.pace.n_short_prompts += 1;
+        let may_be_short = !self.is_idle && self.model.n_sequences() > 1;
+        if !may_be_short || self.pace.n_short_prompts >= MAX_SHORT_PROMPTS {
+            return None;
+        }
         let short = make(self.pace.steady_tokens_per_second());
         self.check_length(&short).ok()?;
-        (2 * n_missing(self, &short) <= n_whole).then_some(short)
+        let is_worth_it = 2 * n_missing(self, &short) <= n_whole;
+        self.pace.n_short_prompts += usize::from(is_worth_it);
+        is_worth_it.then_some(short)
     }
 
     /// Makes the prompt resident, the scores after it at hand; `beside` what is typed, if the next key goes on with
@@ -162,7 +167,10 @@ impl Machine<'_> {
         let kept = self.resident.make_room_for(self.model, prompt.len() - kept);
         let mut left = &prompt[kept..];
         while !left.is_empty() {
-            let most = if self.is_idle { IDLE_STRETCH } else { self.pace.stretch_tokens() };
+            let most = match self.is_idle {
+                true => self.pace.patience_tokens().clamp(LEAST_IDLE_STRETCH, IDLE_STRETCH),
+                false => self.pace.stretch_tokens(),
+            };
             let n = stretch(left.len(), most, self.model.quick_batch());
             let began = Instant::now();
             self.evaluate(&left[..n], false, flag)?;
@@ -242,6 +250,16 @@ impl Machine<'_> {
             draft = Draft::of(&sampled, most, &said_before, request.counts.as_deref_mut());
             self.evaluate(&[&[next], draft.tokens.as_slice()].concat(), true, flag)?;
             draft.is_evaluated = true;
+        };
+        let finish = match finish {
+            // The rule looks at whole lines, and this one is not followed by another.
+            Finish::EndToken | Finish::Unsure { .. } => {
+                let text = sampled.text();
+                let end = (request.stop)(&format!("{text}\n")).filter(|it| *it < text.len());
+                sampled.end = end.unwrap_or(sampled.end);
+                if end.is_some() { Finish::StopRule } else { finish }
+            }
+            Finish::StopRule | Finish::Budget => finish,
         };
         // What was expected and not said is no part of what the next prompt goes on with.
         self.resident.take_back(self.model, draft.left());

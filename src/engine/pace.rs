@@ -32,6 +32,8 @@ pub struct Pace {
     tokens_per_second: Option<f64>,
     /// What the machine can do when it is left alone: it rises at once and falls slowly.
     best: f64,
+    /// `best` is not a guess.
+    is_measured: bool,
     /// A power of two near `best`, so that prompts do not change with each measurement.
     steady: u64,
     /// How many keys in a row were answered from a short prompt.
@@ -42,7 +44,13 @@ impl Pace {
     /// Of a model of which nothing has been evaluated yet.
     pub fn of_model(n_parameters: u64) -> Self {
         let best = TOKENS_TIMES_PARAMETERS / (n_parameters.max(1) as f64);
-        Self { tokens_per_second: None, best, steady: power_of_two(best), n_short_prompts: 0 }
+        Self {
+            tokens_per_second: None,
+            best,
+            is_measured: false,
+            steady: power_of_two(best),
+            n_short_prompts: 0,
+        }
     }
 
     /// How many tokens make a stretch: a power of two, because llama.cpp builds its graph anew for each
@@ -75,7 +83,8 @@ impl Pace {
         }
         if n_tokens >= 32 {
             // The first one replaces what was only expected.
-            self.best = if before.is_none() { seen } else { seen.max(0.99 * self.best) };
+            self.best = if self.is_measured { seen.max(0.99 * self.best) } else { seen };
+            self.is_measured = true;
             let steady = self.steady as f64;
             if self.best >= 2.0 * steady || self.best < 0.7 * steady {
                 self.steady = power_of_two(self.best);

@@ -85,6 +85,16 @@ impl Resident {
         self.take_up(model, prompt, None)
     }
 
+    /// Makes the sequence that has most of a prompt the active one, as it is.
+    pub fn turn_to(&mut self, prompt: &[Token]) {
+        let n_common = |at: &usize| self.sequences[*at].n_common(prompt);
+        let Some(most) = (0..self.sequences.len()).max_by_key(n_common) else { return };
+        self.logits_valid &= most == self.active;
+        self.active = most;
+        self.clock += 1;
+        self.sequences[most].last_used = self.clock;
+    }
+
     /// The same for a prompt that nobody has asked: the active sequence stays as it is, because the next
     /// prompt most likely goes on with it.
     pub fn keep_prefix_beside(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
@@ -290,6 +300,32 @@ mod tests {
         }
         // The last token is evaluated again where other logits were asked for meanwhile.
         assert_eq!(kept, [0, 100, 101, 103, 104]);
+    }
+
+    #[test]
+    fn what_is_turned_to_stays_when_something_else_is_done_beside() {
+        let mut model = FakeModel::new(FakeScript { n_sequences: 2, ..FakeScript::saying("x") });
+        let mut resident = Resident::default();
+        let ticket = Ticket::default();
+        let text = "t".repeat(100);
+        let mut evaluate = |resident: &mut Resident, prompt: &str, beside: bool| {
+            let prompt: Vec<Token> = format!("{text}{prompt}").bytes().map(Token::from).collect();
+            let n = match beside {
+                false => resident.keep_prefix_of(&mut model, &prompt),
+                true => resident.keep_prefix_beside(&mut model, &prompt),
+            };
+            let to = resident.sequence();
+            model.evaluate(to, &prompt[n..], n, &ticket.flag()).expect("it evaluates");
+            resident.extend(&prompt[n..]);
+            (n, prompt)
+        };
+        let line = "l".repeat(40);
+        let (_, typed) = evaluate(&mut resident, &line, false);
+        evaluate(&mut resident, &"next".repeat(10), true);
+        resident.turn_to(&typed);
+        evaluate(&mut resident, &"other".repeat(10), true);
+        let (kept, _) = evaluate(&mut resident, &format!("{line}m"), false);
+        assert_eq!(kept, 140);
     }
 
     #[test]

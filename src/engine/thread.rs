@@ -83,9 +83,12 @@ impl Worker<'_> {
         }
         self.shared.answer(&flag, reply, result);
         let Some(generation) = answered else { return };
-        if generation.source != Source::WholePrompt
-            && let Some(flag) = self.shared.begin_idle_work()
-        {
+        let is_prompt_left = match generation.source {
+            Source::WholePrompt => false,
+            Source::ShortPrompt => true,
+            Source::Counts => request.ahead.is_some(),
+        };
+        if is_prompt_left && let Some(flag) = self.shared.begin_idle_work() {
             // The next key may need it.
             let prompt = std::mem::take(&mut request.prompt);
             self.warm(Box::new(move || prompt), &flag);

@@ -107,8 +107,8 @@ pub fn language_figures(
     mut positions: Option<&mut dyn Write>,
 ) -> Result<LanguageFigures, String> {
     let packages = held_out.packages(plan.part);
-    let mut random = Random::new(SEED);
-    let sites = line_sites(&packages, plan.n_lines, &mut random);
+    // Each kind of place has a beginning of its own, so that how many there are of one changes no other.
+    let sites = line_sites(&packages, plan.n_lines, &mut Random::new(SEED));
     let mut workspaces = Workspaces::new(plan.workspace, scorer);
     let mut kinds = [const { Vec::<(LineScore, f64)>::new() }; 3];
     let mut bytes = 0;
@@ -151,7 +151,7 @@ pub fn language_figures(
     }
     let ends = kinds[0].iter().filter(|(score, _)| score.ends).count();
     let bits: f64 = kinds[0].iter().map(|(score, _)| score.bits).sum();
-    let blocks = block_sites(&packages, plan.n_blocks, &mut random);
+    let blocks = block_sites(&packages, plan.n_blocks, &mut Random::new(SEED + 1));
     Ok(LanguageFigures {
         language: held_out.language.clone(),
         n_packages: packages.len(),
@@ -165,7 +165,7 @@ pub fn language_figures(
             &packages,
             plan.n_typed,
             &mut workspaces,
-            &mut random,
+            &mut Random::new(SEED + 2),
             session,
             runtime,
         )?,

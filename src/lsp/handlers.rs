@@ -48,20 +48,16 @@ fn ask_at(
     }
 }
 
-/// Completes at a caret of a document of the request's world. `None`: nothing to show.
-async fn complete_at(
+/// Completes in a document. `None`: nothing to show.
+async fn complete(
     server: &Server,
-    world: &World,
-    document: &Arc<Document>,
-    rope: ropey::Rope,
-    caret: usize,
-    explicit: bool,
+    document: &Document,
+    ask: CompletionAsk,
 ) -> Result<Option<Completion>> {
     if document.lost {
         // The client was told when it happened; suggestions about a text that is not there help nobody.
         return Ok(None);
     }
-    let ask = ask_at(server, world, document, rope, caret, explicit);
     match assist::complete(&server.session, ask).await {
         Ok(completion) if completion.text.is_empty() => Ok(None),
         Ok(completion) => Ok(Some(completion)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 
-use crate::support::{Client, TempFolder, saying, until};
+use crate::support::{Client, TempFolder, inline_params, saying, until};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
 
@@ -87,7 +87,7 @@ async fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
-    let client = opened("[completion]\nahead = false\n").await;
+    let client = opened("[completion]\nahead_on_battery = true\n").await;
     for (uri, line) in [(URI, 3), ("file:///not/open.rs", 0), (URI, 4_000_000_000_u32)] {
         let place =
             json!({"textDocument": {"uri": uri}, "position": {"line": line, "character": 0}});
@@ -95,11 +95,40 @@ async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
     }
     client.notify("keyside/didMoveCaret", json!({"textDocument": URI}));
     client.notify("keyside/didMoveCaret", json!(null));
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let stats = client.stats().await;
-    assert_eq!(of_engine(&stats, "ahead_evaluated_tokens"), 0);
+    // The places in the open document are prepared for, the nearest that there are.
+    let stats = rested(&client).await;
+    assert_eq!(of_engine(&stats, "failed"), 0);
     assert!(client.ghost(URI, 3, 0).await.is_none_or(|it| !it.text.is_empty()));
     client.assert_no_faults();
+
+    let client = opened("[completion]\nahead = false\n").await;
+    let place = json!({"textDocument": {"uri": URI}, "position": {"line": 401, "character": 8}});
+    client.notify("keyside/didMoveCaret", place);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(of_engine(&client.stats().await, "ahead_evaluated_tokens"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_gets_the_whole_prompt_and_a_hasty_answer_is_not_given_twice() {
+    let script = FakeScript { n_parameters: 15_000_000, ..saying("x") };
+    let client = Client::with_fake(script.clone());
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, &long_text());
+    let mut params = inline_params(URI, 201, 8);
+    params["context"]["triggerKind"] = json!(1);
+    client.ask("textDocument/inlineCompletion", params).await;
+    assert_eq!(client.stats().await["last"]["source"], "model");
+
+    let client = Client::with_fake(script);
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, &long_text());
+    let mut sources = Vec::new();
+    for _ in 0..3 {
+        client.ghost(URI, 301, 8).await;
+        sources.push(client.stats().await["last"]["source"].clone());
+        rested(&client).await;
+    }
+    assert_eq!(sources, ["model, short prompt", "model", "same question"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ vim.api.nvim_create_autocmd('LspAttach', {
     if client and client.name == 'keyside' then
       require('keyside.sync').attach(ev.buf)
       require('keyside.ghost').attach(client, ev.buf)
-      require('keyside.caret').attach(client, ev.buf)
+      require('keyside.caret').attach(ev.buf)
     end
   end,
 })

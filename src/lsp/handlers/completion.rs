@@ -3,7 +3,7 @@
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::Result;
 
-use crate::lsp::handlers::complete_at;
+use crate::lsp::handlers::{ask_at, complete};
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{self, accepted_command, to_range};
 use crate::lsp::server::Server;
@@ -17,7 +17,8 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
     let caret = proto::caret(&document, at.position, world.encoding);
     let rope = document.rope.clone();
     // Clients say "invoked" here for any letter that is typed, so nothing is known to be explicit.
-    let completion = complete_at(server, &world, &document, rope, caret, false).await?;
+    let ask = ask_at(server, &world, &document, rope, caret, false);
+    let completion = complete(server, &document, ask).await?;
     let items = completion.map(|completion| {
         let typed = document.rope.slice(completion.word_start..caret).to_string();
         let text = format!("{typed}{}", completion.text_as_in_document());

@@ -3,7 +3,7 @@
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::Result;
 
-use crate::lsp::handlers::{complete_at, is_explicit};
+use crate::lsp::handlers::{ask_at, complete, is_explicit};
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{self, accepted_command, from_range, to_range};
 use crate::lsp::server::Server;
@@ -39,8 +39,8 @@ pub async fn answer(
         virtual_caret = *start + text.chars().count();
     }
 
-    let completion = complete_at(server, &world, &document, rope, virtual_caret, explicit).await?;
-    let Some(completion) = completion else {
+    let ask = ask_at(server, &world, &document, rope, virtual_caret, explicit);
+    let Some(completion) = complete(server, &document, ask).await? else {
         return Ok(lsp::InlineCompletionList { items: Vec::new() });
     };
     // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a `\r`.
