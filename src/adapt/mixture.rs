@@ -120,13 +120,36 @@ pub struct Mixture {
     /// Only the rest of a line is generated. Where lines follow, a counted end is left to the model: its
     /// vocabulary merges line breaks into what stands before them, in more ways than counts know.
     pub one_line: bool,
+    /// What was found last, and after which tokens: where counts alone are not sure, the model's turn begins at the
+    /// same place.
+    last: Option<(Vec<Token>, bool, Sources)>,
+}
+
+type Sources = [Option<Match>; N_SOURCES];
+
+impl Mixture {
+    pub fn new(history: LineHistory, gates: Arc<Gates>, one_line: bool) -> Self {
+        Self { history, gates, one_line, last: None }
+    }
+
+    /// As [`LineHistory::look`]. What is left of a half-typed word follows from the line's tokens.
+    fn look(
+        &mut self,
+        line: &[Token],
+        continues_caret_line: bool,
+        half_typed: Option<&dyn HalfTyped>,
+    ) -> &Sources {
+        let known = self.last.take().filter(|it| it.0 == line && it.1 == continues_caret_line);
+        let found = known.unwrap_or_else(|| {
+            let sources = self.history.look(line, continues_caret_line, half_typed);
+            (line.to_vec(), continues_caret_line, sources)
+        });
+        &self.last.insert(found).2
+    }
 }
 
 /// Each token that followed, with its part of the shares.
-fn counted(
-    sources: &[Option<Match>; N_SOURCES],
-    shares: &[f32; 1 + N_SOURCES],
-) -> Vec<(Token, f32)> {
+fn counted(sources: &Sources, shares: &[f32; 1 + N_SOURCES]) -> Vec<(Token, f32)> {
     let mut counted: Vec<(Token, f32)> = Vec::new();
     for (source, share) in sources.iter().zip(&shares[1..]) {
         let Some(found) = source else { continue };
@@ -149,10 +172,11 @@ impl NextTokenCounts for Mixture {
         half_typed: Option<&dyn HalfTyped>,
         model: ModelOpinion,
     ) -> NextTokenMixture {
-        let sources = self.history.look(line, continues_caret_line, half_typed);
-        let shares = self.gates.with_model.shares(model, half_typed.is_some(), &sources);
+        let gates = Arc::clone(&self.gates);
+        let sources = self.look(line, continues_caret_line, half_typed);
+        let shares = gates.with_model.shares(model, half_typed.is_some(), sources);
         let mut model_weight = shares[0];
-        let mut counted = counted(&sources, &shares);
+        let mut counted = counted(sources, &shares);
         if !self.one_line {
             let end = counted.extract_if(.., |it| it.0 == self.history.end);
             model_weight += end.map(|it| it.1).sum::<f32>();
@@ -168,9 +192,10 @@ impl NextTokenCounts for Mixture {
         if !self.one_line {
             return None;
         }
-        let sources = self.history.look(line, true, half_typed);
-        let shares = self.gates.counts_alone.shares(NO_OPINION, half_typed.is_some(), &sources);
-        counted(&sources, &shares).into_iter().max_by(|a, b| a.1.total_cmp(&b.1))
+        let gates = Arc::clone(&self.gates);
+        let sources = self.look(line, true, half_typed);
+        let shares = gates.counts_alone.shares(NO_OPINION, half_typed.is_some(), sources);
+        counted(sources, &shares).into_iter().max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     fn draft(&mut self, line: &[Token], continues_caret_line: bool, n: usize) -> Vec<Token> {

@@ -48,7 +48,7 @@ impl RequestMaker {
                 let file = (&ask.uri, &*ask.language_id, &*ask.path);
                 let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);
                 let one_line = extent == Extent::Line;
-                Box::new(Mixture { history, gates, one_line }) as Box<dyn NextTokenCounts>
+                Box::new(Mixture::new(history, gates, one_line)) as Box<dyn NextTokenCounts>
             });
             (prompt, counts)
         });
@@ -57,7 +57,7 @@ impl RequestMaker {
             prompt,
             // The rest of the whole prompt is evaluated when nobody asks anything.
             short_prompt: (settings.ahead && !ask.patient && !ask.explicit)
-                .then(|| self.short_prompt(ask, excerpt)),
+                .then(|| self.short_prompt(ask)),
             forced: forced.as_bytes().to_vec(),
             stop: Box::new(move |text| stop_at(extent, text)),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
@@ -73,31 +73,28 @@ impl RequestMaker {
         }
     }
 
-    /// The prompt at a place, for when something is asked there.
-    pub fn prompt(&self, ask: &CompletionAsk) -> Vec<Token> {
+    /// The prompt at a place.
+    pub fn prompt(&self, ask: &CompletionAsk, size: PromptSize) -> Vec<Token> {
         let excerpt = ask.excerpt();
         let (kept, _) = healing::split(&excerpt.line_before);
         with_assembling(&self.assembling, &self.model, |it| {
-            it.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept, self.size(ask))
+            it.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept, size)
         })
     }
 
-    fn size(&self, ask: &CompletionAsk) -> PromptSize {
+    /// How much of the text a prompt holds that is not a short one.
+    pub fn size(&self, ask: &CompletionAsk) -> PromptSize {
         match ask.patient {
             true => PromptSize::Full,
             false => PromptSize::Whole { tokens_per_second: self.tokens_per_second },
         }
     }
 
-    fn short_prompt(&self, ask: &CompletionAsk, excerpt: &Excerpt) -> ShortPrompt {
-        let (assembling, model) = (Arc::clone(&self.assembling), Arc::clone(&self.model));
-        let (uri, path, excerpt) = (Arc::clone(&ask.uri), ask.path.clone(), excerpt.clone());
+    /// Nothing is made before it is needed, which is seldom.
+    fn short_prompt(&self, ask: &CompletionAsk) -> ShortPrompt {
+        let (maker, ask) = (self.clone(), ask.clone());
         Box::new(move |tokens_per_second| {
-            let (kept, _) = healing::split(&excerpt.line_before);
-            let size = PromptSize::Short { tokens_per_second };
-            with_assembling(&assembling, &model, |it| {
-                it.assembler.assemble(&uri, &path, &excerpt, kept, size)
-            })
+            maker.prompt(&ask, PromptSize::Short { tokens_per_second })
         })
     }
 }

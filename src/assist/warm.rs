@@ -14,5 +14,5 @@ pub async fn warm(session: &Session, ask: CompletionAsk) {
     // Without a model there is nothing to prepare, and while it loads the latest place counts.
     let Ok(model) = session.model(&engine, ask.arrival).await else { return };
     let maker = session.request_maker(&config, &engine, &model, &ask.files);
-    engine.warm(ask.arrival, Box::new(move || maker.prompt(&ask)));
+    engine.warm(ask.arrival, Box::new(move || maker.prompt(&ask, maker.size(&ask))));
 }

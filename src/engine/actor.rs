@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::model::Model;
 use crate::engine::pace::Pace;
 use crate::engine::thread::run;
-use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo, Token};
+use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo, Source, Token};
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// So long after an answer a person who types fast has typed the next key.
@@ -338,6 +338,14 @@ impl Shared {
             Err(GenerationError::Failed(_)) => &self.counts.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        let by_source = match result.as_ref().map(|it| it.source) {
+            Ok(Source::ShortPrompt) => Some(&self.counts.short_prompts),
+            Ok(Source::Counts) => Some(&self.counts.by_counts),
+            Ok(Source::WholePrompt) | Err(_) => None,
+        };
+        if let Some(counter) = by_source {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         // Nobody may be there any more, which is what a cancelled request looks like.
         let _ = reply.send(result);
     }

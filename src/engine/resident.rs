@@ -51,7 +51,16 @@ impl Resident {
 
     /// How many of a prompt's first tokens some sequence has.
     pub fn n_resident_of(&self, prompt: &[Token]) -> usize {
-        self.sequences.iter().map(|it| it.n_common(prompt)).max().unwrap_or_default()
+        self.holder_of(prompt).map_or(0, |it| self.sequences[it].n_common(prompt))
+    }
+
+    /// The sequence that has most of a prompt; of several, the one that was used last.
+    fn holder_of(&self, prompt: &[Token]) -> Option<usize> {
+        let key = |at: &usize| {
+            let sequence = &self.sequences[*at];
+            (sequence.n_common(prompt), sequence.last_used)
+        };
+        (0..self.sequences.len()).max_by_key(key)
     }
 
     /// Whether the model can drop the last tokens of a sequence, as soon as that is known.
@@ -85,20 +94,19 @@ impl Resident {
         self.take_up(model, prompt, None)
     }
 
-    /// Makes the sequence that has most of a prompt the active one, as it is.
-    pub fn turn_to(&mut self, prompt: &[Token]) {
-        let n_common = |at: &usize| self.sequences[*at].n_common(prompt);
-        let Some(most) = (0..self.sequences.len()).max_by_key(n_common) else { return };
-        self.logits_valid &= most == self.active;
-        self.active = most;
-        self.clock += 1;
-        self.sequences[most].last_used = self.clock;
-    }
-
     /// The same for a prompt that nobody has asked: the active sequence stays as it is, because the next
     /// prompt most likely goes on with it.
     pub fn keep_prefix_beside(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
         self.take_up(model, prompt, Some(self.active))
+    }
+
+    /// Makes the sequence that has most of a prompt the active one, as it is.
+    pub fn turn_to(&mut self, prompt: &[Token]) {
+        let Some(holder) = self.holder_of(prompt) else { return };
+        self.logits_valid &= holder == self.active;
+        self.active = holder;
+        self.clock += 1;
+        self.sequences[holder].last_used = self.clock;
     }
 
     fn take_up(&mut self, model: &mut dyn Model, prompt: &[Token], spared: Option<usize>) -> usize {
@@ -130,9 +138,7 @@ impl Resident {
         let oldest = |among: &mut dyn Iterator<Item = usize>| {
             among.min_by_key(|it| self.sequences[*it].last_used)
         };
-        let best =
-            all.iter().copied().max_by_key(|it| (n_common[*it], self.sequences[*it].last_used));
-        let best = best.unwrap_or_default();
+        let best = self.holder_of(prompt).unwrap_or_default();
         let others = || all.iter().copied().filter(|it| Some(*it) != spared);
         let lost = self.sequences[best].tokens.len() - n_common[best];
         let in_place = match spared {

@@ -1,7 +1,6 @@
 //! The engine's thread: it owns the model and what is resident, and does one thing after the other.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
@@ -75,12 +74,6 @@ impl Worker<'_> {
         });
         self.shared.ended();
         let answered = result.as_ref().ok().cloned();
-        let counts = &self.shared.counts;
-        match answered.as_ref().map(|it| it.source) {
-            Some(Source::WholePrompt) | None => {}
-            Some(Source::ShortPrompt) => drop(counts.short_prompts.fetch_add(1, Ordering::Relaxed)),
-            Some(Source::Counts) => drop(counts.by_counts.fetch_add(1, Ordering::Relaxed)),
-        }
         self.shared.answer(&flag, reply, result);
         let Some(generation) = answered else { return };
         let is_prompt_left = match generation.source {

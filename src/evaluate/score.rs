@@ -115,7 +115,7 @@ impl Scorer {
         let history =
             self.assembling.history((&case.uri, "", case.path), (&rope, caret), kept, others);
         let gates = Arc::clone(&self.gates);
-        let mut mixture = Mixture { history, gates, one_line: true };
+        let mut mixture = Mixture::new(history, gates, true);
         let adapt = self.adapt;
 
         let mut right = tokenize(&format!("{forced}{}", case.rest));

@@ -73,6 +73,7 @@ pub async fn until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
     panic!("it did not come to pass");
 }
 
+/// A fake model's engine.
 pub fn fake_engine(script: FakeScript) -> Engine {
     Engine::start(move || Ok(Box::new(FakeModel::new(script)))).expect("a thread")
 }
@@ -370,27 +371,6 @@ async fn read_all<R: AsyncRead + Unpin>(
             },
             (false, None) => unasked.lock().unwrap().push(message),
         }
-    }
-}
-
-/// Small, seeded and the same everywhere (xorshift64*, Vigna 2016).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.max(1))
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let wide = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        (wide >> 33) as usize % bound.max(1)
-    }
-
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
     }
 }
 
