@@ -1,11 +1,14 @@
 //! Settings: what each one means and does by default. The doc comments here are the documentation;
 //! `keyside config schema`, `keyside config show` and the README's table are made of them.
 
+pub mod cloud;
 pub mod folders;
 pub mod layers;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::config::cloud::CloudConfig;
 
 /// All settings, every field final.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     pub model: ModelConfig,
     pub completion: CompletionConfig,
+    pub cloud: CloudConfig,
 }
 
 /// Which model to keep resident, and how.

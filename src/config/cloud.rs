@@ -1,0 +1,127 @@
+//! What may leave this machine, to whom and at what price. Followed where it stands in the user's own settings file, and
+//! nowhere else: what an editor sends may come from a workspace, and a workspace must not choose where text goes.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Asking a cloud model, when a person asks for it. Followed in the user's settings file alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CloudConfig {
+    /// Offer code actions that ask a cloud model. While it is off the system refuses keyside any connection to a
+    /// network; a change takes a restart of the server.
+    pub enabled: bool,
+    /// The provider that is asked, by its name in `cloud.providers`. Empty: the first of them.
+    pub provider: String,
+    /// The most that a day may cost in US dollars, from midnight to midnight here; what would go past it is not sent.
+    pub daily_cap_usd: f64,
+    /// The most that a month may cost in US dollars.
+    pub monthly_cap_usd: f64,
+    /// The most tokens of text that a request carries, as keyside estimates them (500 to 1,000,000).
+    pub max_input_tokens: u64,
+    /// The most tokens that an answer may have, thinking included (64 to 200,000).
+    pub max_output_tokens: u64,
+    /// How long a provider may be silent, in seconds (1 to 3,600), before the request is given up.
+    pub stall_seconds: u64,
+    /// Globs of files, as in a `.gitignore`, of which nothing is ever sent, beside keyside's own list of files that hold
+    /// secrets and the workspace's ignore files.
+    pub never_send: Vec<String>,
+    /// The model at whose price `keyside usage` says what local work saved.
+    pub compare_with: String,
+    /// Keep a request that could not be sent, for `keyside cloud retry`. It is text of the workspace, written to the data
+    /// folder.
+    pub keep_unsent: bool,
+    /// Who can be asked: tables of `name`, `protocol`, `base_url`, `auth`, `key`, `model`, `headers` and `prices`.
+    pub providers: Vec<Provider>,
+}
+
+impl Default for CloudConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            provider: String::new(),
+            daily_cap_usd: 2.0,
+            monthly_cap_usd: 20.0,
+            max_input_tokens: 24_000,
+            max_output_tokens: 8_000,
+            stall_seconds: 60,
+            never_send: Vec::new(),
+            compare_with: "claude-sonnet-5-5".to_owned(),
+            keep_unsent: false,
+            providers: Vec::new(),
+        }
+    }
+}
+
+/// Somebody who can be asked.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// What people call it here.
+    pub name: String,
+    pub protocol: Protocol,
+    /// Empty: the vendor's own. With or without the `/v1` at its end.
+    #[serde(default)]
+    pub base_url: String,
+    #[serde(default)]
+    pub auth: Auth,
+    /// Where the key is: `keyring` (`keyside cloud login NAME` puts it there) or `env:VARIABLE`. Never the key itself.
+    #[serde(default = "keyring")]
+    pub key: String,
+    /// The model, as the provider names it.
+    pub model: String,
+    /// Headers to send beside the protocol's own.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// What it costs, where keyside's table does not know or differs.
+    #[serde(default)]
+    pub prices: Option<Prices>,
+}
+
+fn keyring() -> String {
+    "keyring".to_owned()
+}
+
+/// The language that a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// `POST /v1/messages`.
+    #[default]
+    AnthropicMessages,
+    /// `POST /v1/chat/completions`.
+    OpenaiChat,
+    /// `POST /v1/responses`.
+    OpenaiResponses,
+}
+
+/// How the key is shown to the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    /// `x-api-key` for Anthropic's protocol, `Authorization: Bearer` for OpenAI's.
+    #[default]
+    Protocol,
+    /// `x-api-key: KEY`.
+    ApiKey,
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// No key, as with a server of one's own.
+    None,
+}
+
+/// US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    pub input: f64,
+    pub output: f64,
+    /// Input that the provider had in its cache. Missing: as other input.
+    #[serde(default)]
+    pub cache_read: Option<f64>,
+    /// Input that the provider put into its cache. Missing: as other input.
+    #[serde(default)]
+    pub cache_write: Option<f64>,
+}
