@@ -100,6 +100,9 @@ pub struct CompleteArguments {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     setup::start_logging();
+    // Before a model file, a settings file or any text is read.
+    let network = crate::offline::give_up_network().sentence();
+    tracing::info!("{network}");
     let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),

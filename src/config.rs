@@ -122,6 +122,9 @@ impl Config {
         if completion.workspace_tokens > 16_000_000 {
             return Some(("completion.workspace_tokens", "at most 16000000"));
         }
+        if let Some(fault) = self.cloud.fault() {
+            return Some(fault);
+        }
         if self.model.threads > 1_024 {
             return Some(("model.threads", "at most 1024"));
         }

@@ -11,6 +11,7 @@ pub mod adapt;
 pub mod config;
 pub mod engine;
 pub mod machine;
+pub mod offline;
 pub mod prompt;
 pub mod workspace;
 

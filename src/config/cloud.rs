@@ -55,6 +55,45 @@ impl Default for CloudConfig {
     }
 }
 
+impl CloudConfig {
+    /// The provider that is asked, if the settings name one.
+    pub fn chosen(&self) -> Option<&Provider> {
+        if self.provider.is_empty() {
+            return self.providers.first();
+        }
+        self.providers.iter().find(|it| it.name == self.provider)
+    }
+
+    /// What is wrong with the values, as `(key, what it must be)`.
+    pub(super) fn fault(&self) -> Option<(&'static str, &'static str)> {
+        let is_amount = |usd: f64| (0.0..=1_000_000.0).contains(&usd);
+        if !is_amount(self.daily_cap_usd) {
+            return Some(("cloud.daily_cap_usd", "from 0 to 1000000"));
+        }
+        if !is_amount(self.monthly_cap_usd) {
+            return Some(("cloud.monthly_cap_usd", "from 0 to 1000000"));
+        }
+        if !(500..=1_000_000).contains(&self.max_input_tokens) {
+            return Some(("cloud.max_input_tokens", "from 500 to 1000000"));
+        }
+        if !(64..=200_000).contains(&self.max_output_tokens) {
+            return Some(("cloud.max_output_tokens", "from 64 to 200000"));
+        }
+        if !(1..=3_600).contains(&self.stall_seconds) {
+            return Some(("cloud.stall_seconds", "from 1 to 3600"));
+        }
+        for (index, provider) in self.providers.iter().enumerate() {
+            if let Some(must_be) = provider.fault() {
+                return Some(("cloud.providers", must_be));
+            }
+            if self.providers[..index].iter().any(|it| it.name == provider.name) {
+                return Some(("cloud.providers", "a list of which no two have the same `name`"));
+            }
+        }
+        None
+    }
+}
+
 /// Somebody who can be asked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +117,32 @@ pub struct Provider {
     /// What it costs, where keyside's table does not know or differs.
     #[serde(default)]
     pub prices: Option<Prices>,
+}
+
+impl Provider {
+    fn fault(&self) -> Option<&'static str> {
+        if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
+            return Some("a list whose members each have a `name`");
+        }
+        if self.model.trim().is_empty() {
+            return Some("a list whose members each have a `model`");
+        }
+        let is_variable = self.key.strip_prefix("env:").is_some_and(|it| !it.trim().is_empty());
+        if self.key != "keyring" && !is_variable {
+            return Some(
+                "a list in which `key` says where the key is, `keyring` or `env:VARIABLE`; a key itself does not belong here",
+            );
+        }
+        if self.prices.is_some_and(|it| {
+            let cached = [it.cache_read, it.cache_write].map(Option::unwrap_or_default);
+            [it.input, it.output].iter().chain(&cached).any(|usd| !(0.0..=100_000.0).contains(usd))
+        }) {
+            return Some(
+                "a list in which `prices` are US dollars for a million tokens, 0 to 100000",
+            );
+        }
+        None
+    }
 }
 
 fn keyring() -> String {

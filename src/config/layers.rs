@@ -15,6 +15,15 @@ pub struct Layer {
     /// For people: `default`, the file's path, `editor`.
     pub source: String,
     pub values: Value,
+    /// Whether it is the user's own settings file, the only place where `cloud` is followed.
+    pub is_users_file: bool,
+}
+
+impl Layer {
+    /// What an editor sends, which may come from a workspace.
+    pub fn of_editor(source: &str, values: Value) -> Self {
+        Self { source: source.to_owned(), values, is_users_file: false }
+    }
 }
 
 /// The outcome of merging.
@@ -42,11 +51,23 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
             &mut resolved.notes,
         );
         for (key, value) in leaves {
+            if key.starts_with("cloud.") && !layer.is_users_file {
+                resolved.notes.push(format!(
+                    "{key} in {} is not used: where text may go is followed only in your own settings file",
+                    layer.source
+                ));
+                continue;
+            }
             let mut tree = tree_of(&resolved.config);
             set(&mut tree, &key, value);
             match serde_json::from_value::<Config>(tree) {
                 Err(error) => {
-                    resolved.notes.push(format!("{key} in {} is not used: {error}", layer.source));
+                    let mut why = error.to_string();
+                    // The value in the message might be a key that somebody put in the wrong place.
+                    if key.starts_with("cloud.") && why.starts_with("invalid") {
+                        "it is not of the type that belongs here".clone_into(&mut why);
+                    }
+                    resolved.notes.push(format!("{key} in {} is not used: {why}", layer.source));
                 }
                 Ok(config) => match config.faults() {
                     Some((at, must_be)) => resolved.notes.push(format!(
@@ -94,7 +115,7 @@ pub fn read_file(path: &std::path::Path) -> Result<Layer, String> {
             error.message()
         )
     })?;
-    Ok(Layer { source, values })
+    Ok(Layer { source, values, is_users_file: true })
 }
 
 /// Every setting in force as `(dotted key, value)`, in the order of the types.
@@ -167,7 +188,7 @@ mod tests {
     use serde_json::json;
 
     fn layer(source: &str, values: Value) -> Layer {
-        Layer { source: source.to_owned(), values }
+        Layer { is_users_file: source == "file", ..Layer::of_editor(source, values) }
     }
 
     #[test]
@@ -193,6 +214,49 @@ mod tests {
         assert_eq!(resolved.config.completion.max_lines, 8);
         assert_eq!(resolved.notes.len(), 3, "{:?}", resolved.notes);
         assert!(resolved.notes.iter().any(|it| it.starts_with("modle in file is not a setting")));
+    }
+
+    #[test]
+    fn only_the_users_file_says_where_text_goes() {
+        let values = json!({"cloud": {
+            "enabled": true,
+            "daily_cap_usd": 1000.0,
+            "never_send": [],
+            "providers": [{"name": "x", "protocol": "openai-chat", "base_url": "https://example.org", "model": "m"}],
+        }});
+        let resolved = resolve(&[layer("editor", values.clone())]);
+        assert_eq!(resolved.config, Config::default());
+        assert_eq!(resolved.notes.len(), 4, "{:?}", resolved.notes);
+        let resolved = resolve(&[layer("file", values)]);
+        assert!(resolved.notes.is_empty(), "{:?}", resolved.notes);
+        assert!(resolved.config.cloud.enabled);
+        assert_eq!(resolved.config.cloud.providers[0].key, "keyring");
+    }
+
+    #[test]
+    fn bad_providers_are_not_used() {
+        let provider = |change: Value| {
+            let mut it = json!({"name": "a", "protocol": "anthropic-messages", "model": "m"});
+            for (key, value) in change.as_object().unwrap() {
+                it[key] = value.clone();
+            }
+            json!({"cloud": {"providers": [it]}})
+        };
+        for (change, word) in [
+            (json!({"key": "sk-ant-123"}), "cloud.providers"),
+            (json!({"key": "env:"}), "cloud.providers"),
+            (json!({"name": ""}), "cloud.providers"),
+            (json!({"model": " "}), "cloud.providers"),
+            (json!({"protocol": "smoke"}), "smoke"),
+            (json!({"api_key": "sk-ant-123"}), "api_key"),
+            (json!({"headers": "x-api-key: sk-ant-123"}), "type"),
+            (json!({"prices": {"input": -1.0, "output": 1.0}}), "cloud.providers"),
+        ] {
+            let resolved = resolve(&[layer("file", provider(change))]);
+            assert!(resolved.config.cloud.providers.is_empty());
+            assert!(resolved.notes[0].contains(word), "{:?}", resolved.notes);
+            assert!(!resolved.notes[0].contains("sk-ant"), "{:?}", resolved.notes);
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Status {
     pub state: String,
     /// One sentence for a person.
     pub message: String,
+    /// What stands between keyside and a network: `offline: enforced`, or `offline: best effort` with the reason.
+    pub network: String,
 }
 
 /// The parameters of `keyside/didMoveCaret`, client to server: where the caret rests. Clients that know send it

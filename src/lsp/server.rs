@@ -19,6 +19,7 @@ use crate::lsp::ext::{
 };
 use crate::lsp::handlers;
 use crate::lsp::proto::to_encoding;
+use crate::offline;
 
 /// One client's server.
 pub struct Server {
@@ -38,7 +39,7 @@ impl Server {
         profile: Arc<OnceLock<ClientProfile>>,
         file_settings: std::result::Result<Layer, String>,
     ) -> (LspService<Self>, ClientSocket) {
-        let empty = |source: &str| Layer { source: source.to_owned(), values: Value::Null };
+        let empty = |source: &str| Layer::of_editor(source, Value::Null);
         let (file, fault) = match file_settings {
             Ok(layer) => (layer, None),
             Err(sentence) => (empty("file"), Some(sentence)),
@@ -201,7 +202,11 @@ struct Settings {
 }
 
 fn status(state: &str, message: &str) -> Status {
-    Status { state: state.to_owned(), message: message.to_owned() }
+    Status {
+        state: state.to_owned(),
+        message: message.to_owned(),
+        network: offline::state().sentence(),
+    }
 }
 
 impl LanguageServer for Server {

@@ -15,6 +15,7 @@ mod lifecycle;
 mod model_files;
 #[cfg(unix)]
 mod nvim;
+mod offline;
 mod support;
 mod sync;
 mod tidy;

@@ -108,7 +108,7 @@ impl Client {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (their_input, their_output) = tokio::io::split(theirs);
         let (our_input, our_output) = tokio::io::split(ours);
-        let file = Layer { source: "file".to_owned(), values };
+        let file = Layer { is_users_file: true, ..Layer::of_editor("file", values) };
         tokio::spawn(keyside::lsp::serve(their_input, their_output, Arc::new(session), Ok(file)));
         Self::over(our_input, our_output, home)
     }
@@ -119,9 +119,15 @@ impl Client {
     }
 
     pub fn real_process_in(home: TempFolder) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyside"));
+        command.arg("serve");
+        Self::started(command, home)
+    }
+
+    /// The program by a command of the test's, with its folders in `home`.
+    pub fn started(mut command: Command, home: TempFolder) -> Self {
         let log = std::fs::File::create(home.0.join("stderr.log")).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-            .arg("serve")
+        let mut child = command
             .env("KEYSIDE_HOME", &home.0)
             .env("KEYSIDE_LOG", "trace")
             .stdin(Stdio::piped())

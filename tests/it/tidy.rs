@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["fim", "generation", "stdx"]),
     ("workspace", &["generation", "adapt"]),
     ("machine", &[]),
+    ("offline", &[]),
     // Shell.
     (
         "assist",
@@ -36,10 +37,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
-    ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "assist"]),
+    ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "offline", "assist"]),
     (
         "cli",
-        &["stdx", "text", "generation", "config", "adapt", "engine", "assist", "evaluate", "lsp"],
+        &[
+            "stdx",
+            "text",
+            "generation",
+            "config",
+            "adapt",
+            "engine",
+            "offline",
+            "assist",
+            "evaluate",
+            "lsp",
+        ],
     ),
     ("lib", &[]),
     ("main", &["cli"]),
@@ -52,13 +64,14 @@ const HOME_OF: &[(&str, &str)] = &[
     ("tower_lsp::", "src/lsp"),
     ("clap::", "src/cli"),
     ("ignore::", "src/workspace"),
+    ("seccompiler::", "src/offline.rs"),
+    ("std::net", "src/offline.rs"),
     ("schemars::", "src/c"),
     ("std::env::var(", "src/cli/setup.rs"),
 ];
 
-/// Names that would open a network connection. There is none in this program.
-const NETWORK: &[&str] =
-    &["std::net", "tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
+/// Names that would open a network connection. There is none in this program; `offline` only tries whether it is refused.
+const NETWORK: &[&str] = &["tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
 
 /// Files over 400 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
@@ -135,7 +148,7 @@ fn outside_things_have_one_home() {
                 "{path}: `{name}` belongs in {home}"
             );
         }
-        for name in NETWORK {
+        for name in NETWORK.iter().filter(|_| path != "src/offline.rs") {
             assert!(!text.contains(name), "{path}: `{name}` opens a network connection");
         }
     }

@@ -53,6 +53,7 @@ fn try_it(arguments: &[String]) -> Result<(), String> {
 fn test(arguments: &[String]) -> Result<(), String> {
     build_tools()?;
     neovim()?;
+    tracer()?;
     // Release, because the tests run a real model, and so that the library is compiled once for all.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
     all.extend(arguments.iter().map(String::as_str));
@@ -243,6 +244,23 @@ fn name_matches(pattern: &str, name: &OsStr) -> bool {
         }
     }
     rest.is_empty()
+}
+
+/// What watches the program's calls to the system from outside.
+fn tracer() -> Result<(), String> {
+    if !cfg!(target_os = "linux") || works("strace", &["-V"]) {
+        return Ok(());
+    }
+    if !works("apt-get", &["--version"]) {
+        return Err(
+            "the tests watch the program with strace; install it, then run this again".to_owned()
+        );
+    }
+    let prefix = if is_root() { "" } else { "sudo " };
+    install(&[
+        format!("{prefix}apt-get update -qq"),
+        format!("{prefix}apt-get install -y -qq strace"),
+    ])
 }
 
 /// Makes sure that the tests find a Neovim of at least 0.12.

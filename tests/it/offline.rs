@@ -1,0 +1,100 @@
+//! No connection to a network: what the kernel says of the real program, watched from outside.
+#![cfg(target_os = "linux")]
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::support::{Client, PATIENCE, TempFolder, repository, until};
+
+const URI: &str = "file:///a.rs";
+
+/// Types three lines and takes what is suggested, as a person would; returns how often there was something.
+async fn type_and_accept(client: &Client) -> usize {
+    client.open(URI, "fn sum(values: &[u32]) -> u32 {\n    let mut total = 0;\n\n}\n");
+    let (mut version, mut column, mut shown) = (2, 0, 0);
+    for key in "    for value in values.iter() { total += value; }".chars() {
+        client.type_at(URI, version, 2, column, &key.to_string());
+        (version, column) = (version + 1, column + 1);
+        shown += usize::from(client.ghost(URI, 2, column).await.is_some());
+    }
+    client.ask("workspace/executeCommand", json!({"command": "keyside.accepted"})).await;
+    shown
+}
+
+/// Calls of a trace that made a socket: lines of strace, with what the kernel said.
+fn sockets(trace: &str) -> Vec<&str> {
+    trace.lines().filter(|line| line.contains(" socket(") || line.contains("io_uring")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_socket_is_made_by_any_thread_or_child_through_a_typing_run() {
+    let home = TempFolder::new();
+    // A model of the user's, so that the child that tries it is watched as well.
+    let model = home.0.join("model.gguf");
+    std::fs::copy(repository("model/keyside-nano-v1.gguf"), &model).unwrap();
+    let config = format!("[model]\npath = {:?}\n", model.to_str().unwrap());
+    let folders = home.folders();
+    std::fs::create_dir_all(folders.config_file().parent().unwrap()).unwrap();
+    std::fs::write(folders.config_file(), config).unwrap();
+    let trace_file = home.0.join("trace");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=%network,io_uring_setup", "-o"]);
+    command.arg(&trace_file).arg(env!("CARGO_BIN_EXE_keyside")).arg("serve");
+    let mut client = Client::started(command, home);
+    client.initialize(&["utf-8"]).await;
+    let network = until(async || {
+        let unasked = client.unasked.lock().unwrap();
+        let status = unasked.iter().rev().find(|it| it["method"] == "keyside/status")?;
+        let is_ready = status["params"]["state"] == "ready";
+        is_ready.then(|| status["params"]["network"].as_str().unwrap().to_owned())
+    })
+    .await;
+    assert_eq!(network, "offline: enforced");
+    assert!(type_and_accept(&client).await > 10);
+    client.ask("shutdown", Value::Null).await;
+    client.notify("exit", Value::Null);
+    let mut tracer = client.child.take().unwrap();
+    tokio::time::timeout(PATIENCE, tracer.wait()).await.expect("it stayed").unwrap();
+    let trace = std::fs::read_to_string(&trace_file).unwrap();
+    let made = sockets(&trace);
+    // The program and its child each try three, so that a trace that sees nothing can't pass.
+    assert_eq!(made.len(), 6, "{made:#?}");
+    for line in made {
+        assert!(line.contains("= -1 EPERM"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_thread_is_under_the_kernels_rule() {
+    let client = Client::real_process();
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    assert!(client.ghost(URI, 1, 17).await.is_some());
+    let id = client.child.as_ref().unwrap().id().unwrap();
+    let mut n_threads = 0;
+    for task in std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten() {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+        assert!(status.contains("Seccomp:\t2\n"), "{status}");
+        assert!(status.contains("NoNewPrivs:\t1\n"), "{status}");
+        n_threads += 1;
+    }
+    assert!(n_threads > 3, "{n_threads}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_holds() {
+    let home = TempFolder::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
+        .args(["doctor", "--json"])
+        .env("KEYSIDE_HOME", &home.0)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let network = findings.as_array().unwrap().iter().find(|it| it["name"] == "network").unwrap();
+    assert_eq!(network["state"], "good", "{network}");
+    assert_eq!(network["what"], "offline: enforced; nothing leaves the machine");
+}
