@@ -4,14 +4,22 @@
 //! the same [`complete::complete`].
 
 pub mod ahead;
+pub mod cloud;
 pub mod complete;
+pub mod escalate;
+pub mod escalation;
+pub mod front;
+mod outcome;
 pub mod request;
+pub mod retry;
 pub mod reuse;
 pub mod session;
 pub mod stats;
+mod stream;
 pub mod typist;
 pub mod warm;
 
+pub use cloud::Cloud;
 pub use complete::{Completion, CompletionAsk, OtherFiles, complete};
 pub use session::Session;
 pub use warm::warm;

@@ -1,14 +1,20 @@
 //! The command line: what each command takes, and one file a command.
 
+pub mod broker;
 pub mod check_model;
+pub mod cloud;
 pub mod complete;
 pub mod config;
+pub mod consent;
 pub mod doctor;
 pub mod eval;
+pub mod redact;
+pub mod retry;
 pub mod serve;
 pub mod setup;
 pub mod tokenize;
 pub mod try_it;
+pub mod usage;
 
 use std::process::ExitCode;
 
@@ -48,6 +54,23 @@ enum Command {
     },
     /// Measure a model on held-out source files (see model/README.md).
     Eval(eval::EvalArguments),
+    /// Standard input without its secrets.
+    Redact {
+        /// The name of the file that it is from: some rules are for some files only.
+        #[arg(long, value_name = "NAME")]
+        path: Option<String>,
+        /// Print the findings, with rule, line and column, and never a secret.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What calls to models have cost, here and elsewhere.
+    Usage(usage::UsageArguments),
+    /// Keys of cloud providers, and what may be sent to them.
+    #[command(subcommand)]
+    Cloud(cloud::CloudCommand),
+    /// The one process with a network, started by the server.
+    #[command(hide = true)]
+    Broker,
     /// The tokens of JSON strings on standard input, one a line.
     #[command(hide = true)]
     Tokenize {
@@ -100,15 +123,24 @@ pub struct CompleteArguments {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     setup::start_logging();
-    // Before a model file, a settings file or any text is read.
-    let network = crate::offline::give_up_network().sentence();
-    tracing::info!("{network}");
+    // The server does so itself, after it has started its broker; the broker and the keyring need one.
+    let keeps_network = matches!(
+        arguments.command,
+        None | Some(Command::Serve { .. } | Command::Broker | Command::Cloud(_))
+    );
+    if !keeps_network {
+        setup::give_up_network();
+    }
     let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
+        Some(Command::Redact { path, json }) => redact::run(path.as_deref(), json).map(done),
+        Some(Command::Usage(arguments)) => usage::run(&arguments).map(done),
+        Some(Command::Cloud(command)) => cloud::run(&command).map(done),
+        Some(Command::Broker) => broker::run().map(|never| match never {}),
         Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
         Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),

@@ -2,6 +2,7 @@
 //! `keyside config schema`, `keyside config show` and the README's table are made of them.
 
 pub mod cloud;
+pub mod consent;
 pub mod folders;
 pub mod layers;
 

@@ -4,15 +4,23 @@
 pub mod stdx;
 pub mod text;
 
+pub mod config;
 pub mod fim;
 pub mod generation;
 
+pub mod actions;
 pub mod adapt;
-pub mod config;
+pub mod edits;
+pub mod privacy;
+pub mod prompt;
+pub mod syntax;
+pub mod wire;
+
+pub mod cloud;
 pub mod engine;
 pub mod machine;
 pub mod offline;
-pub mod prompt;
+pub mod store;
 pub mod workspace;
 
 pub mod assist;

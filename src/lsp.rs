@@ -5,8 +5,10 @@
 //! the request) -> tower-lsp's router -> one file of `handlers`.
 
 pub mod client;
+mod escalations;
 pub mod ext;
 pub mod frames;
+mod front;
 pub mod handlers;
 pub mod ingress;
 pub mod lifetime;

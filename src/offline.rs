@@ -2,7 +2,7 @@
 //!
 //! A seccomp filter (Linux 3.17 and later) answers `socket` with "not permitted" in all threads there are and will be, and
 //! in all children; nothing can take it back. Unix sockets are refused as well, because a proxy or a container's daemon
-//! may listen on one. The two ways around `socket`, `io_uring` and taking another process's descriptor, are closed too.
+//! may listen on one. The ways around `socket` are closed too: `io_uring`, taking another process's descriptor, and making another process do it.
 //! What the process was given at its start, standard input and output, it keeps. Other systems have no equal, so there it
 //! is the absence of any code that opens a connection (tests/it/tidy.rs), and is called best effort.
 
@@ -71,6 +71,8 @@ mod system {
             libc::SYS_io_uring_enter,
             libc::SYS_io_uring_register,
             libc::SYS_pidfd_getfd,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_writev,
         ];
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
         let mut rules: BTreeMap<i64, Vec<_>> = calls.iter().map(|it| (*it, vec![])).collect();

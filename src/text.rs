@@ -3,7 +3,9 @@
 pub mod documents;
 pub mod edit;
 pub mod position;
+pub mod uri;
 
-pub use documents::{Document, DocumentError, Documents, World};
+pub use documents::{Document, DocumentError, Documents, Newest, World};
 pub use edit::Change;
 pub use position::{LinePosition, LineRange, PositionEncoding};
+pub use uri::{file_path, file_uri};

@@ -2,6 +2,7 @@
 //! priority, and never waited for.
 
 mod collect;
+pub mod rules;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +75,11 @@ impl Workspace {
     /// Sets which folders make the workspace.
     pub fn set_folders(&self, folders: Vec<PathBuf>) {
         self.shared().folders = folders;
+    }
+
+    /// The folders that make the workspace.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        self.shared().folders.clone()
     }
 
     /// Folders that the workspace has lost and won.

@@ -202,7 +202,9 @@ pub async fn complete(
     completion.times = generation.times;
     completion.assemble = assemble;
     completion.source = generation.source.name();
-    Ok(recorded(session, completion, started))
+    let completion = recorded(session, completion, started);
+    session.record_local(&model.name, &completion);
+    Ok(completion)
 }
 
 /// What is known without the model: the answer to the same question, or the rest of one that was typed

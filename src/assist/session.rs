@@ -14,7 +14,8 @@ use crate::adapt::index::IndexView;
 use crate::adapt::mixture::{LineHistory, OtherTexts};
 use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
-use crate::assist::complete::OtherFiles;
+use crate::assist::cloud::{Cloud, ledger_file};
+use crate::assist::complete::{Completion, OtherFiles};
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::assist::stats::Stats;
@@ -23,9 +24,11 @@ use crate::config::{Config, ModelConfig};
 use crate::engine::llama::LoadOptions;
 use crate::engine::model::Model;
 use crate::engine::{Engine, check, embedded, llama};
-use crate::generation::{GenerationError, ModelInfo};
+use crate::generation::{GenerationError, ModelInfo, Usage};
 use crate::machine::Spare;
+use crate::offline;
 use crate::prompt::assemble::{Assembler, PromptBudget};
+use crate::store::{LedgerWriter, LocalCall, LocalStatus, Name, WorkspaceHash, unix_ms};
 use crate::workspace::Workspace;
 
 /// Shared by everything that answers requests.
@@ -46,6 +49,11 @@ pub struct Session {
     pub workspace: Workspace,
     /// What there is for work that nobody has asked for.
     pub spare: Arc<Spare>,
+    /// Where the user has switched it on.
+    cloud: Option<Arc<Cloud>>,
+    cloud_fault: Option<String>,
+    /// Where calls to the model are counted, outside of tests and commands.
+    ledger: Option<LedgerWriter>,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
 }
@@ -73,7 +81,75 @@ impl Session {
             stats: Stats::default(),
             workspace: Workspace::default(),
             spare: Arc::default(),
+            cloud: None,
+            cloud_fault: None,
+            ledger: None,
             newest_arrival: watch::Sender::new(0),
+        }
+    }
+
+    /// The session with somebody to ask when a person wants it; or with why there is nobody, though the settings say so.
+    #[must_use]
+    pub fn with_cloud(self, cloud: Result<Option<Cloud>, String>) -> Self {
+        match cloud {
+            Ok(cloud) => Self { cloud: cloud.map(Arc::new), ..self },
+            Err(sentence) => Self { cloud_fault: Some(sentence), ..self },
+        }
+    }
+
+    /// Why nobody can be asked, though the settings say so.
+    pub fn cloud_fault(&self) -> Option<String> {
+        self.cloud_fault.clone()
+    }
+
+    /// The session with a ledger in which calls to its own model are counted.
+    #[must_use]
+    pub fn with_ledger(self) -> Self {
+        // Without it nothing is lost but its figures.
+        let ledger = LedgerWriter::start(&ledger_file(&self.folders.data)).ok();
+        Self { ledger, ..self }
+    }
+
+    /// Counts a call to the model in this process. Waits for nothing.
+    pub(crate) fn record_local(&self, model: &str, completion: &Completion) {
+        let Some(ledger) = &self.ledger else { return };
+        let folders = self.workspace.folders();
+        let root = folders.first().map(|it| it.to_string_lossy()).unwrap_or_default();
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let Usage { cached_tokens, evaluated_tokens, generated_tokens, .. } = completion.usage;
+        ledger.record(LocalCall {
+            at_unix_ms: unix_ms(),
+            workspace: WorkspaceHash::of(&root),
+            action: Name::of("complete"),
+            model: Name::kept(model),
+            status: LocalStatus::Ok,
+            input_tokens: small(cached_tokens + evaluated_tokens),
+            cached_tokens: small(cached_tokens),
+            output_tokens: small(generated_tokens),
+            duration_us: u32::try_from(completion.total.as_micros()).unwrap_or(u32::MAX),
+        });
+    }
+
+    /// Writes what is not written yet; for the end of the program.
+    pub fn finish(&self) {
+        if let Some(ledger) = &self.ledger {
+            ledger.flush();
+        }
+    }
+
+    /// Whom a person may ask, if anybody.
+    pub fn cloud(&self) -> Option<Arc<Cloud>> {
+        self.cloud.clone()
+    }
+
+    /// What stands between keyside and a network, in words.
+    pub fn network(&self) -> String {
+        let own = offline::state().sentence();
+        match &self.cloud {
+            None => own,
+            Some(cloud) => {
+                format!("cloud: on ({} when you ask; the server itself: {own})", cloud.host())
+            }
         }
     }
 

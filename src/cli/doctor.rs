@@ -11,6 +11,7 @@ use crate::config::layers::Resolved;
 use crate::engine::check;
 use crate::offline::{self, Offline};
 use crate::stdx::milliseconds as ms;
+use crate::wire;
 
 /// One line of the report.
 struct Finding {
@@ -42,7 +43,7 @@ pub fn run(as_json: bool) -> Result<(), String> {
         settings(&folders, &resolved),
         folder("cache folder", &folders.cache),
         folder("data folder", &folders.data),
-        network(),
+        network(&resolved),
     ];
     findings.push(model(&folders, resolved)?);
     findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
@@ -136,7 +137,30 @@ fn folder(name: &'static str, path: &Path) -> Finding {
     }
 }
 
-fn network() -> Finding {
+fn network(resolved: &Resolved) -> Finding {
+    let cloud = &resolved.config.cloud;
+    if cloud.enabled {
+        let own = offline::state().sentence();
+        return match cloud.chosen().map(wire::host) {
+            Some(Ok(host)) => good(
+                "network",
+                format!("cloud: on, {host} when you ask; this program itself: {own}"),
+            ),
+            Some(Err(what)) => Finding {
+                name: "network",
+                state: State::Bad,
+                what,
+                fix: "correct cloud.providers".to_owned(),
+            },
+            None => Finding {
+                name: "network",
+                state: State::Bad,
+                what: "cloud.enabled is set and there is nobody to ask".to_owned(),
+                fix: "name somebody in cloud.providers, and in cloud.provider if there are several"
+                    .to_owned(),
+            },
+        };
+    }
     let state = offline::state();
     let what = format!("{}; nothing leaves the machine", state.sentence());
     match state {

@@ -1,11 +1,11 @@
 //! `keyside serve`: the language server on standard input and output.
 
 use std::convert::Infallible;
+use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::Arc;
-
-use crate::assist::Session;
+use crate::assist::{Cloud, Session};
 use crate::cli::setup;
 use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};
@@ -25,9 +25,12 @@ pub fn run() -> Result<Infallible, String> {
         Ok(layer) => layers::resolve(std::slice::from_ref(layer)).config,
         Err(_) => Config::default(),
     };
+    // The broker keeps the network that this process gives up, so it comes first; its settings are all that was read.
+    let cloud = broker().and_then(|broker| Cloud::start(&config.cloud, &folders, broker));
+    setup::give_up_network();
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
-    let session = Arc::new(session);
+    let session = Arc::new(session.with_cloud(cloud).with_ledger());
     let runtime = setup::runtime()?;
     let ended = runtime.block_on(lsp::serve(
         tokio::io::stdin(),
@@ -36,10 +39,30 @@ pub fn run() -> Result<Infallible, String> {
         file_settings,
     ));
     session.engine().end(PATIENCE);
+    // The ledger may be held by others; nobody waits for that here.
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        session.finish();
+        done.send(())
+    });
+    let _ = wait.recv_timeout(PATIENCE);
     // Neither a read of standard input nor the loading of a model can be interrupted, so nothing is
     // waited for any more.
     std::process::exit(match ended {
         Ended::Properly => 0,
         Ended::ClientGone => 1,
     })
+}
+
+/// The command that starts the broker.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn broker() -> Result<Command, String> {
+    let program = std::env::current_exe().map_err(|error| {
+        format!("keyside does not find its own program ({error}); restart the server")
+    })?;
+    let mut command = Command::new(program);
+    command.arg("broker");
+    Ok(command)
 }

@@ -31,6 +31,12 @@ pub fn start_logging() {
     }));
 }
 
+/// Gives up the network for good. Before a model file, a settings file of a workspace or any text is read.
+pub fn give_up_network() {
+    let network = crate::offline::give_up_network().sentence();
+    tracing::info!("{network}");
+}
+
 /// The folders of this user.
 ///
 /// # Errors
@@ -88,7 +94,8 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
         .map_err(|error| format!("the system refuses threads ({error}); try again"))
 }
 
+/// A variable of the environment, where it is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

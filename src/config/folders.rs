@@ -33,6 +33,11 @@ impl Folders {
         })
     }
 
+    /// What may be sent without asking again.
+    pub fn consent_file(&self) -> PathBuf {
+        self.config.join("consent.toml")
+    }
+
     /// The settings file.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::text::PositionEncoding;
+use crate::text::uri::percent_decoded;
+use crate::text::{PositionEncoding, file_path};
 
 /// The client.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +16,10 @@ pub struct ClientProfile {
     pub process_id: Option<u32>,
     pub encoding: PositionEncoding,
     pub has_inline_completion: bool,
+    pub has_progress: bool,
+    pub has_show_document: bool,
+    /// It shows a text that grows (`keyside/answer`).
+    pub takes_answers: bool,
     /// Folders of the workspace, as URIs.
     pub roots: Vec<String>,
     pub initialization_options: Value,
@@ -22,6 +27,7 @@ pub struct ClientProfile {
 
 impl ClientProfile {
     pub fn from_params(params: &Value) -> Self {
+        let is_true = |at: &str| params.pointer(at).and_then(Value::as_bool).unwrap_or_default();
         let encodings = params.pointer("/capabilities/general/positionEncodings");
         let offered = |name: &str| {
             encodings.and_then(Value::as_array).is_some_and(|it| it.iter().any(|it| it == name))
@@ -52,6 +58,9 @@ impl ClientProfile {
             has_inline_completion: params
                 .pointer("/capabilities/textDocument/inlineCompletion")
                 .is_some_and(|it| !it.is_null()),
+            has_progress: is_true("/capabilities/window/workDoneProgress"),
+            has_show_document: is_true("/capabilities/window/showDocument/support"),
+            takes_answers: is_true("/capabilities/experimental/keyside/answers"),
             roots,
             initialization_options: params
                 .get("initializationOptions")
@@ -75,32 +84,6 @@ impl ClientProfile {
         let path = relative.or_else(|| uri.strip_prefix("file://")).unwrap_or(uri);
         percent_decoded(path)
     }
-}
-
-/// The file that a URI names, or `None` for one that names something else.
-pub fn file_path(uri: &str) -> Option<PathBuf> {
-    let path = percent_decoded(uri.strip_prefix("file://").filter(|it| it.starts_with('/'))?);
-    // `/c:/Users`, on Windows.
-    let has_drive = cfg!(windows) && path.as_bytes().get(2) == Some(&b':');
-    Some(PathBuf::from(&path[usize::from(has_drive)..]))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut ahead = bytes.clone();
-        let hex = (byte == b'%').then(|| [ahead.next(), ahead.next()]);
-        match hex {
-            Some([Some(a), Some(b)]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
-                let digit = |it: u8| (it as char).to_digit(16).unwrap_or_default() as u8;
-                out.push(digit(a) << 4 | digit(b));
-                bytes = ahead;
-            }
-            _ => out.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -133,6 +116,5 @@ mod tests {
         assert_eq!(profile.path_of("file:///tmp/a%2.rs"), "/tmp/a%2.rs");
         assert_eq!(profile.path_of("untitled:Untitled-1"), "untitled:Untitled-1");
         assert_eq!(profile.folders(), [PathBuf::from("/home/me/pro ject/")]);
-        assert_eq!(file_path("untitled:Untitled-1"), None);
     }
 }

@@ -22,7 +22,8 @@ pub struct Status {
     pub state: String,
     /// One sentence for a person.
     pub message: String,
-    /// What stands between keyside and a network: `offline: enforced`, or `offline: best effort` with the reason.
+    /// What stands between keyside and a network: `offline: enforced`, `offline: best effort` with the reason, or `cloud: on` with
+    /// who may be asked.
     pub network: String,
 }
 

@@ -1,5 +1,6 @@
 //! One file a request: convert, call one function, convert back.
 
+pub mod code_action;
 pub mod completion;
 pub mod document;
 pub mod execute_command;
@@ -15,9 +16,8 @@ use tower_lsp::jsonrpc::{Error, Result};
 use crate::adapt::others::MAX_DOCUMENTS;
 use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
 use crate::generation::GenerationError;
-use crate::lsp::client::file_path;
 use crate::lsp::server::Server;
-use crate::text::{Document, World};
+use crate::text::{Document, World, file_path};
 
 /// What is asked at a caret of a document of the request's world.
 fn ask_at(

@@ -62,7 +62,8 @@ impl Ingress {
         client: Client,
         profile: Arc<OnceLock<ClientProfile>>,
     ) -> Self {
-        Self { service, documents: Documents::default(), profile, client }
+        let documents = Documents::with_newest(service.inner().newest.clone());
+        Self { service, documents, profile, client }
     }
 
     /// Takes in one message. Everything that has to happen in wire order has happened when this

@@ -13,13 +13,14 @@ use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
 use crate::assist::Session;
 use crate::config::layers::{self, Layer};
 use crate::engine::EngineState;
-use crate::lsp::client::{ClientProfile, file_path};
+use crate::lsp::client::ClientProfile;
+use crate::lsp::escalations::Escalations;
 use crate::lsp::ext::{
     DocumentAnswer, DocumentParams, MoveCaretParams, Status, StatusNotification,
 };
-use crate::lsp::handlers;
+use crate::lsp::handlers::{self, code_action, execute_command};
 use crate::lsp::proto::to_encoding;
-use crate::offline;
+use crate::text::{Newest, file_path};
 
 /// One client's server.
 pub struct Server {
@@ -30,6 +31,9 @@ pub struct Server {
     settings: Mutex<Settings>,
     /// Tells the client of the newest engine.
     watcher: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) escalations: Arc<Escalations>,
+    /// For what takes so long that its own world is old when it is done.
+    pub(crate) newest: Newest,
 }
 
 impl Server {
@@ -51,13 +55,17 @@ impl Server {
             profile,
             settings: Mutex::new(Settings { layers, fault }),
             watcher: Mutex::new(None),
+            escalations: Arc::default(),
+            newest: Newest::default(),
         })
         // On every keystroke.
         .custom_method("textDocument/inlineCompletion", Self::inline_completion)
         .custom_method("textDocument/completion", Self::completion)
         .custom_method("keyside/didMoveCaret", Self::caret_moved)
         // When a person does something.
+        .custom_method("textDocument/codeAction", Self::code_action)
         .custom_method("workspace/executeCommand", Self::execute_command)
+        .custom_method("window/workDoneProgress/cancel", Self::progress_cancelled)
         // For tests, bug reports and status lines.
         .custom_method("keyside/stats", Self::stats)
         .custom_method("keyside/document", Self::document)
@@ -92,7 +100,15 @@ impl Server {
     }
 
     async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
-        handlers::execute_command::answer(self, &params)
+        handlers::execute_command::answer(self, params)
+    }
+
+    async fn code_action(&self, params: code_action::Params) -> Result<Vec<Value>> {
+        Ok(code_action::answer(self, &params))
+    }
+
+    async fn progress_cancelled(&self, params: lsp::WorkDoneProgressCancelParams) {
+        self.escalations.cancel(&params.token);
     }
 
     async fn caret_moved(&self, params: MoveCaretParams) {
@@ -126,6 +142,7 @@ impl Server {
     pub(crate) fn first_settings(&self) -> Vec<String> {
         let options = layers::editor_values(&self.profile().initialization_options);
         let mut notes: Vec<String> = self.settings().fault.take().into_iter().collect();
+        notes.extend(self.session.cloud_fault());
         notes.extend(self.settings_with(|settings| settings.layers[1].values = options));
         self.watch_engine();
         notes
@@ -166,12 +183,13 @@ impl Server {
     fn watch_engine(&self) {
         let mut state = self.session.engine().watch();
         let client = self.client.clone();
+        let network = self.session.network();
         let watcher = tokio::spawn(async move {
             loop {
                 let status = match &*state.borrow_and_update() {
-                    EngineState::Loading => status("loading", "loading the model"),
-                    EngineState::Ready(model) => status("ready", &model.name),
-                    EngineState::Failed(sentence) => status("error", sentence),
+                    EngineState::Loading => status("loading", "loading the model", &network),
+                    EngineState::Ready(model) => status("ready", &model.name, &network),
+                    EngineState::Failed(sentence) => status("error", sentence, &network),
                 };
                 // A model that is replaced at once has nothing to say.
                 tokio::time::sleep(SETTLE).await;
@@ -201,12 +219,8 @@ struct Settings {
     fault: Option<String>,
 }
 
-fn status(state: &str, message: &str) -> Status {
-    Status {
-        state: state.to_owned(),
-        message: message.to_owned(),
-        network: offline::state().sentence(),
-    }
+fn status(state: &str, message: &str, network: &str) -> Status {
+    Status { state: state.to_owned(), message: message.to_owned(), network: network.to_owned() }
 }
 
 impl LanguageServer for Server {
@@ -217,7 +231,16 @@ impl LanguageServer for Server {
             trigger_characters: Some(TRIGGER_CHARACTERS.iter().map(ToString::to_string).collect()),
             ..Default::default()
         });
+        let with_cloud = self.session.cloud().is_some();
+        let kinds = ["quickfix", "refactor.explain", "refactor.rewrite"];
+        let code_actions = with_cloud.then(|| {
+            lsp::CodeActionProvider::CodeActionOptions(lsp::CodeActionOptions {
+                code_action_kinds: Some(kinds.map(lsp::CodeActionKind::new).to_vec()),
+                ..Default::default()
+            })
+        });
         let capabilities = lsp::ServerCapabilities {
+            code_action_provider: code_actions,
             position_encoding: Some(to_encoding(profile.encoding)),
             text_document_sync: Some(lsp::TextDocumentSync::Options(
                 lsp::TextDocumentSyncOptions {
@@ -230,7 +253,7 @@ impl LanguageServer for Server {
             inline_completion_provider: Some(lsp::InlineCompletionProvider::Bool(true)),
             completion_provider: popup,
             execute_command_provider: Some(lsp::ExecuteCommandOptions {
-                commands: vec!["keyside.accepted".to_owned()],
+                commands: execute_command::commands(with_cloud),
                 ..Default::default()
             }),
             ..Default::default()

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ropey::Rope;
 
@@ -88,13 +88,45 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
+/// Each document as it is now: for work that takes so long that its own world is old when it is done. Locked for a look.
+#[derive(Debug, Clone, Default)]
+pub struct Newest(Arc<Mutex<VersionsAndTexts>>);
+
+type VersionsAndTexts = HashMap<Arc<str>, (i32, Rope)>;
+
+impl Newest {
+    /// The newest version and its text, or `None` where the document is not open any more, or not known.
+    pub fn of(&self, uri: &str) -> Option<(i32, Rope)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uri).cloned()
+    }
+
+    fn set(&self, document: &Document) {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if document.lost {
+            newest.remove(&document.uri);
+        } else {
+            newest.insert(Arc::clone(&document.uri), (document.version, document.rope.clone()));
+        }
+    }
+
+    fn forget(&self, uri: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
+    }
+}
+
 /// The writer.
 #[derive(Debug, Default)]
 pub struct Documents {
     world: World,
+    newest: Newest,
 }
 
 impl Documents {
+    /// A writer that keeps `newest` up to date.
+    pub fn with_newest(newest: Newest) -> Self {
+        Self { newest, ..Self::default() }
+    }
+
     /// Sets what columns count; done once, when the session begins.
     pub fn set_encoding(&mut self, encoding: PositionEncoding) {
         self.world.encoding = encoding;
@@ -116,6 +148,7 @@ impl Documents {
             rope: Rope::from_str(text),
             lost: false,
         };
+        self.newest.set(&document);
         Arc::make_mut(&mut self.world.documents).insert(uri, Arc::new(document));
     }
 
@@ -150,6 +183,7 @@ impl Documents {
                 }
             }
             document.version = version;
+            self.newest.set(document);
         }
         Ok(())
     }
@@ -158,6 +192,7 @@ impl Documents {
     pub fn lose(&mut self, uri: &str) {
         if let Some(document) = Arc::make_mut(&mut self.world.documents).get_mut(uri) {
             Arc::make_mut(document).lost = true;
+            self.newest.forget(uri);
         }
     }
 
@@ -166,6 +201,7 @@ impl Documents {
     /// # Errors
     /// [`DocumentError::NotOpen`].
     pub fn close(&mut self, uri: &str) -> Result<(), DocumentError> {
+        self.newest.forget(uri);
         match Arc::make_mut(&mut self.world.documents).remove(uri) {
             Some(_) => Ok(()),
             None => Err(DocumentError::NotOpen { uri: uri.to_owned() }),
@@ -184,11 +220,17 @@ mod tests {
 
     #[test]
     fn a_world_does_not_change() {
-        let mut documents = Documents::default();
+        let newest = Newest::default();
+        let mut documents = Documents::with_newest(newest.clone());
         documents.open("file:///a", "rust", 1, "one");
         let world = documents.world();
         documents.change("file:///a", 2, &full("two")).unwrap();
+        assert_eq!(
+            newest.of("file:///a").map(|it| (it.0, it.1.to_string())),
+            Some((2, "two".to_owned()))
+        );
         documents.close("file:///a").unwrap();
+        assert!(newest.of("file:///a").is_none());
         assert_eq!(world.document("file:///a").unwrap().rope.to_string(), "one");
         assert!(documents.world().document("file:///a").is_none());
     }

@@ -8,16 +8,38 @@
 
 mod adapt;
 mod bad_input;
+mod broker;
+mod broker_faults;
+mod broker_gone;
 mod cancel;
 mod cli;
 mod completion;
+mod edits;
+mod escalation;
+mod escalation_ends;
+#[cfg(unix)]
+mod escalation_fence;
+#[cfg(unix)]
+mod escalation_kills;
+mod escalation_later;
+mod keys;
+mod ledger;
+mod ledger_faults;
+mod ledger_local;
 mod lifecycle;
 mod model_files;
 #[cfg(unix)]
 mod nvim;
+#[cfg(unix)]
+mod nvim_cloud;
 mod offline;
+mod peer;
+mod peers;
+mod provider;
+mod redact;
 mod support;
 mod sync;
 mod tidy;
 mod warm;
+mod wire;
 mod workspace;

@@ -169,9 +169,9 @@ fn the_server_ends_when_neovim_is_killed() {
 }
 
 /// A headless Neovim that listens on a socket, in a folder of its own.
-struct Neovim {
+pub struct Neovim {
     program: PathBuf,
-    home: PathBuf,
+    pub home: PathBuf,
     child: Child,
     server: u32,
 }
@@ -206,6 +206,11 @@ impl Screen {
 impl Neovim {
     /// Opens a file with this text, and waits until the server has its model.
     fn open(name: &str, text: &str) -> Self {
+        Self::open_with(name, text, "")
+    }
+
+    /// The same, with settings of the user's.
+    pub fn open_with(name: &str, text: &str, settings: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let program = find_neovim();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -214,6 +219,8 @@ impl Neovim {
         fs::create_dir_all(home.join("project")).expect("make a folder for the test");
         let file = home.join("project").join(name);
         fs::write(&file, text).expect("write the file to edit");
+        fs::create_dir_all(home.join("keyside")).expect("make a folder for the settings");
+        fs::write(home.join("keyside/config.toml"), settings).expect("write the settings");
         let init = home.join("init.lua");
         let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/nvim");
         let server = env!("CARGO_BIN_EXE_keyside");
@@ -258,7 +265,7 @@ impl Neovim {
     }
 
     /// Presses keys in Neovim's notation, one after the other.
-    fn keys(&self, keys: &[&str]) {
+    pub fn keys(&self, keys: &[&str]) {
         for key in keys {
             let started = Instant::now();
             let status = self.remote("--remote-send", key).status().expect("send a key");
@@ -378,7 +385,7 @@ impl Neovim {
 
     /// Runs the body of a Lua function in Neovim; what it returns comes back as JSON.
     #[track_caller]
-    fn lua(&self, body: &str) -> Value {
+    pub fn lua(&self, body: &str) -> Value {
         self.try_lua(body).unwrap_or_else(|failure| panic!("Neovim has no answer: {failure}"))
     }
 

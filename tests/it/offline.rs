@@ -1,11 +1,13 @@
 //! No connection to a network: what the kernel says of the real program, watched from outside.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashSet;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::provider::{Answer, Provider};
 use crate::support::{Client, PATIENCE, TempFolder, repository, until};
 
 const URI: &str = "file:///a.rs";
@@ -97,4 +99,89 @@ async fn doctor_says_what_holds() {
     let network = findings.as_array().unwrap().iter().find(|it| it["name"] == "network").unwrap();
     assert_eq!(network["state"], "good", "{network}");
     assert_eq!(network["what"], "offline: enforced; nothing leaves the machine");
+}
+
+/// Process and thread ids of a trace that belong to the broker: the one that became `keyside broker`, and what it started.
+fn brokers(trace: &str) -> HashSet<&str> {
+    let mut ids: HashSet<&str> = HashSet::new();
+    for line in trace.lines() {
+        let Some((id, call)) = line.split_once(' ') else { continue };
+        let started = call.starts_with("clone") || call.contains("clone3 resumed");
+        if call.contains("execve(") && call.contains("\"broker\"") {
+            ids.insert(id);
+        } else if started && ids.contains(id) {
+            ids.extend(call.rsplit_once("= ").map(|(_, id)| id));
+        }
+    }
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_cloud_on_only_the_broker_connects_and_only_to_its_host() {
+    let text = "It adds.".to_owned();
+    let provider = Provider::start(Answer::Says { text, input_tokens: 5, output_tokens: 5 }).await;
+    let home = TempFolder::new();
+    std::fs::write(home.folders().config_file(), provider.settings("")).unwrap();
+    let trace_file = home.0.join("trace");
+    let mut command = Command::new("strace");
+    command.args([
+        "-f",
+        "-qq",
+        "-s",
+        "200",
+        "-e",
+        "trace=%network,io_uring_setup,execve,clone,clone3",
+        "-o",
+    ]);
+    command.arg(&trace_file).arg(env!("CARGO_BIN_EXE_keyside")).arg("serve");
+    let mut client = Client::started(command, home);
+    *client.person.lock().unwrap() =
+        Box::new(|request| match request["method"].as_str().unwrap() {
+            "window/showMessageRequest" => json!({"title": "Send once"}),
+            _ => Value::Null,
+        });
+    client.initialize(&["utf-8"]).await;
+    let network = until(async || {
+        let unasked = client.unasked.lock().unwrap();
+        let status = unasked.iter().rev().find(|it| it["method"] == "keyside/status")?;
+        Some(status["params"]["network"].as_str().unwrap().to_owned())
+    })
+    .await;
+    assert!(
+        network.starts_with("cloud: on") && network.ends_with("offline: enforced)"),
+        "{network}"
+    );
+    assert!(type_and_accept(&client).await > 10);
+    let range = json!({"start": {"line": 1, "character": 0}, "end": {"line": 2, "character": 0}});
+    let arguments = json!([{"uri": URI, "range": range}]);
+    client
+        .ask(
+            "workspace/executeCommand",
+            json!({"command": "keyside.explain", "arguments": arguments}),
+        )
+        .await;
+    until(async || {
+        let unasked = client.unasked.lock().unwrap();
+        unasked.iter().any(|it| it.to_string().contains("the answer is in")).then_some(())
+    })
+    .await;
+    client.ask("shutdown", Value::Null).await;
+    client.notify("exit", Value::Null);
+    let mut tracer = client.child.take().unwrap();
+    tokio::time::timeout(PATIENCE, tracer.wait()).await.expect("it stayed").unwrap();
+    let trace = std::fs::read_to_string(&trace_file).unwrap();
+    let brokers = brokers(&trace);
+    let connects: Vec<&str> = trace.lines().filter(|it| it.contains(" connect(")).collect();
+    assert_eq!(connects.len(), 1, "{connects:#?}");
+    let place = format!("sin_port=htons({}), sin_addr=inet_addr(\"127.0.0.1\")", provider.port);
+    assert!(connects[0].contains(&place), "{connects:#?}");
+    let mut n_refused = 0;
+    for line in sockets(&trace) {
+        let is_refused = line.contains("= -1 EPERM");
+        let (id, _) = line.split_once(' ').unwrap();
+        assert!(is_refused || brokers.contains(id), "{line}; the broker is {brokers:?}");
+        n_refused += usize::from(is_refused);
+    }
+    assert_eq!(n_refused, 3, "what the server tries at its start");
+    assert!(brokers.contains(connects[0].split_once(' ').unwrap().0));
 }

@@ -46,6 +46,9 @@ impl Drop for TempFolder {
     }
 }
 
+/// What a person, or the editor itself, answers to a request of the server's: `result`.
+pub type Person = Box<dyn FnMut(&Value) -> Value + Send>;
+
 type Waiting = Arc<Mutex<HashMap<i64, oneshot::Sender<Value>>>>;
 
 /// The client.
@@ -56,6 +59,7 @@ pub struct Client {
     /// Everything that the server sent without being asked.
     pub unasked: Arc<Mutex<Vec<Value>>>,
     faults: Arc<Mutex<Vec<String>>>,
+    pub person: Arc<Mutex<Person>>,
     /// Resolves when the server has closed its end.
     pub closed: Option<oneshot::Receiver<()>>,
     pub child: Option<Child>,
@@ -160,12 +164,14 @@ impl Client {
         let waiting = Waiting::default();
         let unasked = Arc::new(Mutex::new(Vec::new()));
         let faults = Arc::new(Mutex::new(Vec::new()));
+        let person: Arc<Mutex<Person>> = Arc::new(Mutex::new(Box::new(|_| Value::Null)));
         let (at_end, closed) = oneshot::channel();
         let reader = read_all(
             input,
             Arc::clone(&waiting),
             Arc::clone(&unasked),
             Arc::clone(&faults),
+            Arc::clone(&person),
             to_server.downgrade(),
         );
         tokio::spawn(async move {
@@ -178,6 +184,7 @@ impl Client {
             next_id: AtomicI64::new(1),
             unasked,
             faults,
+            person,
             closed: Some(closed),
             child: None,
             home,
@@ -201,6 +208,10 @@ impl Client {
 
     pub fn send_raw(&self, bytes: &[u8]) {
         let _ = self.to_server.send(bytes.to_vec());
+    }
+
+    pub fn sender(&self) -> mpsc::UnboundedSender<Vec<u8>> {
+        self.to_server.clone()
     }
 
     pub fn send_body(&self, body: &[u8]) {
@@ -337,6 +348,7 @@ async fn read_all<R: AsyncRead + Unpin>(
     waiting: Waiting,
     unasked: Arc<Mutex<Vec<Value>>>,
     faults: Arc<Mutex<Vec<String>>>,
+    person: Arc<Mutex<Person>>,
     to_server: mpsc::WeakUnboundedSender<Vec<u8>>,
 ) {
     let mut input = BufReader::new(input);
@@ -362,8 +374,9 @@ async fn read_all<R: AsyncRead + Unpin>(
         let id = message["id"].as_i64();
         match (message.get("method").is_some(), id) {
             (true, Some(id)) => {
+                let result = (person.lock().unwrap())(&message);
                 unasked.lock().unwrap().push(message);
-                let answer = json!({"jsonrpc": "2.0", "id": id, "result": null}).to_string();
+                let answer = json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
                 if let Some(to_server) = to_server.upgrade() {
                     let _ = to_server.send(keyside::lsp::frames::encode(answer.as_bytes()));
                 }

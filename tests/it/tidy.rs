@@ -15,11 +15,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Judgement.
     ("prompt", &["text", "fim", "generation", "stdx"]),
     ("adapt", &["text", "generation"]),
+    ("syntax", &[]),
+    ("actions", &[]),
+    ("edits", &["syntax"]),
+    ("wire", &["config"]),
+    ("privacy", &["config", "wire"]),
     // Powers.
     ("engine", &["fim", "generation", "stdx"]),
-    ("workspace", &["generation", "adapt"]),
+    ("workspace", &["generation", "adapt", "privacy"]),
     ("machine", &[]),
     ("offline", &[]),
+    ("cloud", &["config", "wire", "privacy"]),
+    ("store", &[]),
     // Shell.
     (
         "assist",
@@ -31,9 +38,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "prompt",
             "adapt",
+            "syntax",
+            "actions",
+            "edits",
+            "wire",
+            "privacy",
             "engine",
             "workspace",
             "machine",
+            "offline",
+            "cloud",
+            "store",
         ],
     ),
     ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
@@ -46,8 +61,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "generation",
             "config",
             "adapt",
+            "wire",
+            "privacy",
             "engine",
             "offline",
+            "cloud",
+            "store",
             "assist",
             "evaluate",
             "lsp",
@@ -63,15 +82,28 @@ const HOME_OF: &[(&str, &str)] = &[
     ("llama_cpp_sys_2", "src/engine/llama.rs"),
     ("tower_lsp::", "src/lsp"),
     ("clap::", "src/cli"),
-    ("ignore::", "src/workspace"),
+    ("ignore::Walk", "src/workspace"),
+    ("ignore::gitignore", "src/privacy/fence.rs"),
+    ("reqwest", "src/cloud"),
+    ("keyring::", "src/cloud/keys.rs"),
+    ("rusqlite", "src/store"),
+    ("jiff::", "src/store"),
+    ("regex_automata", "src/privacy"),
+    ("tree_sitter", "src/syntax"),
+    ("similar::", "src/edits"),
     ("seccompiler::", "src/offline.rs"),
-    ("std::net", "src/offline.rs"),
     ("schemars::", "src/c"),
     ("std::env::var(", "src/cli/setup.rs"),
 ];
 
-/// Names that would open a network connection. There is none in this program; `offline` only tries whether it is refused.
-const NETWORK: &[&str] = &["tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
+/// Names that open a network connection, and the one place that does; `offline` tries whether it is refused.
+const NETWORK: &[&str] =
+    &["std::net", "tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
+const MAY_NAME_THE_NETWORK: &[&str] = &["src/cloud/", "src/wire/address.rs", "src/offline.rs"];
+
+/// The broker's side of `cloud`, and who may start it: code of the server's process can't reach it.
+const BROKERS: &[&str] = &["cloud::broker", "cloud::connection", "cloud::request", "cloud::keys"];
+const MAY_NAME_THE_BROKER: &[&str] = &["src/cloud", "src/cli/broker.rs", "src/cli/cloud.rs"];
 
 /// Files over 400 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
@@ -148,8 +180,18 @@ fn outside_things_have_one_home() {
                 "{path}: `{name}` belongs in {home}"
             );
         }
-        for name in NETWORK.iter().filter(|_| path != "src/offline.rs") {
+        let among = |places: &[&str]| places.iter().any(|it| path.starts_with(it));
+        for name in NETWORK.iter().filter(|_| !among(MAY_NAME_THE_NETWORK)) {
             assert!(!text.contains(name), "{path}: `{name}` opens a network connection");
+        }
+        for name in BROKERS.iter().filter(|_| !among(MAY_NAME_THE_BROKER)) {
+            assert!(!text.contains(name), "{path}: `{name}` is the broker's, which has a network");
+        }
+        let gate = ["ask_without_gate(", "agreed_by_a_person("];
+        for (name, home) in gate.iter().zip(["src/cloud/link.rs", "src/assist/escalate.rs"]) {
+            let is_home =
+                path == home || path == "src/privacy/outbound.rs" || path == "src/assist/retry.rs";
+            assert!(is_home || !text.contains(name), "{path}: `{name}…)` goes past the gate");
         }
     }
 }
@@ -190,9 +232,17 @@ fn files_begin_with_what_they_are_for_and_stay_short() {
 }
 
 #[test]
-fn nothing_opens_a_network_connection_through_a_dependency() {
+fn no_dependency_but_the_brokers_own_has_an_http_client() {
     let lock = std::fs::read_to_string(repository("Cargo.lock")).unwrap();
-    for name in ["reqwest", "hyper", "ureq", "curl", "rustls", "openssl", "native-tls", "socket2"] {
+    let users = |of: &str| -> Vec<&str> {
+        let line = format!("\n \"{of}\",");
+        let packages = lock.split("[[package]]").filter(|it| it.contains(&line));
+        packages.filter_map(|it| it.split('"').nth(1)).collect()
+    };
+    assert_eq!(users("reqwest"), ["keyside"]);
+    assert_eq!(users("hyper"), ["hyper-rustls", "hyper-util", "reqwest"]);
+    for name in ["ureq", "curl", "isahc", "openssl", "native-tls", "hf-hub", "minreq", "attohttpc"]
+    {
         assert!(
             !lock.contains(&format!("name = \"{name}\"\n")),
             "{name} came in with a dependency"

@@ -20,6 +20,8 @@ return {
     'typescriptreact', 'typst', 'v', 'vb', 'verilog', 'vhdl', 'vim', 'vue', 'wgsl', 'xml',
     'yaml', 'zig', 'zsh',
   },
+  -- A cloud model's answer is shown while it is being written.
+  capabilities = { experimental = { keyside = { answers = true } } },
   -- The server's settings, in the shape of its config.toml. None: its defaults are its own affair.
   init_options = vim.empty_dict(),
   -- Long enough for a clean exit; a server that hangs is ended, and does not hold up quitting.

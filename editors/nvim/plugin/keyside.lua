@@ -16,6 +16,9 @@ end
 vim.lsp.handlers['keyside/status'] = function(_, params, ctx)
   require('keyside').on_status(params, ctx)
 end
+vim.lsp.handlers['keyside/answer'] = function(_, params, ctx)
+  require('keyside.answer').on_answer(params, ctx)
+end
 vim.api.nvim_create_autocmd('LspAttach', {
   group = vim.api.nvim_create_augroup('keyside', {}),
   desc = 'keyside: ghost text in this buffer',
@@ -31,10 +34,11 @@ vim.api.nvim_create_autocmd('LspAttach', {
 vim.lsp.enable('keyside')
 
 vim.api.nvim_create_user_command('Keyside', function(args)
-  require('keyside').command(args.args)
+  require('keyside').command(args.args, args.range == 2 and { args.line1, args.line2 } or nil)
 end, {
-  nargs = '?',
-  desc = 'keyside: status, enable, disable, toggle, restart, log',
+  nargs = '*',
+  range = true,
+  desc = 'keyside: status, enable, disable, toggle, restart, log; explain, refactor, fix, tests, document, ask, cancel',
   complete = function(lead)
     return require('keyside').complete(lead)
   end,

@@ -1,19 +1,112 @@
-//! `workspace/executeCommand`: what the editor reports and asks for.
+//! `workspace/executeCommand`: what the editor reports and asks for. What asks a model is answered at once and goes on under a
+//! progress that can be cancelled.
 
-use serde_json::Value;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
+use crate::assist::escalation::{Action, Escalation};
 use crate::assist::stats::Stats;
+use crate::assist::{Cloud, escalate};
+use crate::lsp::front::ClientFront;
+use crate::lsp::ingress::world;
+use crate::lsp::proto::{caret, document};
 use crate::lsp::server::Server;
+use crate::text::file_path;
 
-/// Knows `keyside.accepted`.
-pub fn answer(server: &Server, params: &lsp::ExecuteCommandParams) -> Result<Value> {
+/// All commands; those that ask a cloud model are there where one may be asked.
+pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
+    let own = ["keyside.accepted", "keyside.cancel"].map(ToOwned::to_owned);
+    let cloud = Action::ALL.iter().filter(|_| with_cloud).map(|it| it.command());
+    own.into_iter().chain(cloud).collect()
+}
+
+pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Result<Value> {
     match params.command.as_str() {
-        "keyside.accepted" => {
-            Stats::count(&server.session.stats.accepted);
-            Ok(Value::Null)
+        "keyside.accepted" => Stats::count(&server.session.stats.accepted),
+        "keyside.cancel" => server.escalations.cancel_all(),
+        command => {
+            let Some(action) = Action::of_command(command) else {
+                return Err(Error::invalid_params(format!("keyside has no command {command}")));
+            };
+            let Some(cloud) = server.session.cloud() else {
+                return Err(Error::invalid_params(
+                    "asking a cloud model is off; set cloud.enabled and a provider in your settings file and restart the server",
+                ));
+            };
+            let argument = params.arguments.and_then(|it| it.into_iter().next());
+            let argument = serde_json::from_value::<Argument>(json!(argument))
+                .map_err(|error| Error::invalid_params(format!("{command}: {error}")))?;
+            start(server, cloud, action, argument)?;
         }
-        other => Err(Error::invalid_params(format!("keyside has no command {other}"))),
     }
+    Ok(Value::Null)
+}
+
+/// What the command is about.
+#[derive(Debug, Deserialize)]
+struct Argument {
+    uri: String,
+    range: lsp::Range,
+    #[serde(default)]
+    diagnostics: Vec<Diagnostic>,
+    #[serde(default)]
+    question: String,
+}
+
+/// A diagnostic of another server.
+#[derive(Debug, Deserialize)]
+struct Diagnostic {
+    /// From 1.
+    line: usize,
+    message: String,
+}
+
+fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument) -> Result<()> {
+    if action == Action::Ask && argument.question.trim().is_empty() {
+        return Err(Error::invalid_params("there is no question; say it in `question`"));
+    }
+    let world = world();
+    let document = document(&world, &argument.uri)?;
+    if document.lost {
+        return Err(Error::invalid_params(
+            "an edit of this document was lost; close and reopen the file",
+        ));
+    }
+    let at = |position| caret(&document, position, world.encoding);
+    let (start, end) = (at(argument.range.start), at(argument.range.end));
+    let asked = Escalation {
+        action,
+        model: cloud.model().to_owned(),
+        uri: argument.uri,
+        version: document.version,
+        language_id: document.language_id.to_string(),
+        name: server.profile().path_of(&document.uri),
+        file: file_path(&document.uri),
+        rope: document.rope.clone(),
+        selection: start.min(end)..start.max(end),
+        encoding: world.encoding,
+        diagnostics: argument.diagnostics.into_iter().map(|it| (it.line, it.message)).collect(),
+        question: argument.question,
+        others: world.others(&document, crate::adapt::others::MAX_DOCUMENTS),
+    };
+    let front = ClientFront::new(server.client().clone(), server.profile(), asked.title());
+    let (token, cancelled) = server.escalations.begin(front.token());
+    let (session, newest) = (Arc::clone(&server.session), server.newest.clone());
+    let (escalations, client) = (Arc::clone(&server.escalations), server.client().clone());
+    tokio::spawn(async move {
+        // However it ends, also by a panic.
+        let _token = escalations.forget_at_end(token);
+        let work = escalate::escalate(session, cloud, newest, asked, front, cancelled);
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            let sentence = "keyside: a part of it failed; the log says where, and what it may have cost is counted";
+            client.show_message(lsp::MessageType::Error, sentence).await;
+        }
+    });
+    Ok(())
 }

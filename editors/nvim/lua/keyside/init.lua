@@ -126,6 +126,17 @@ local subcommands = {
   end,
 }
 
+for _, action in ipairs({ 'explain', 'refactor', 'fix', 'tests', 'document', 'ask', 'cancel' }) do
+  subcommands[action] = function(rest, lines)
+    local client = clients(vim.api.nvim_get_current_buf())[1]
+    if not client then
+      vim.notify('keyside: not attached to this buffer', vim.log.levels.ERROR)
+      return
+    end
+    require('keyside.answer').run(client, action, rest, lines)
+  end
+end
+
 ---@param lead string
 function M.complete(lead)
   local names = vim.tbl_filter(function(name)
@@ -135,8 +146,10 @@ function M.complete(lead)
   return names
 end
 
----@param name string
-function M.command(name)
+---@param words string the subcommand and what follows it
+---@param lines? {[1]: integer, [2]: integer} the command's range
+function M.command(words, lines)
+  local name, rest = words:match('^(%S*)%s*(.*)$')
   local run = subcommands[name == '' and 'status' or name]
   if not run then
     local known = table.concat(M.complete(''), ', ')
@@ -144,7 +157,7 @@ function M.command(name)
     vim.notify(text, vim.log.levels.ERROR)
     return
   end
-  run()
+  run(rest, lines)
 end
 
 return M

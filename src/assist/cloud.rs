@@ -1,0 +1,182 @@
+//! What lives as long as the program for asking a cloud model: the broker, the ledger, what was agreed to.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::actions::Action;
+use crate::cloud::link::Broker;
+use crate::config::cloud::{CloudConfig, Provider};
+use crate::config::consent::Consents;
+use crate::config::folders::Folders;
+use crate::store::{Calendar, Caps, Ledger, usd_to_pico};
+use crate::wire;
+use crate::wire::price::Tariff;
+
+/// The user has switched it on, and there is somebody to ask.
+pub struct Cloud {
+    config: CloudConfig,
+    provider: Provider,
+    host: String,
+    pub(crate) tariff: Tariff,
+    pub(crate) broker: Broker,
+    folders: Folders,
+    /// Opened when it is first needed. Locked while SQLite works, by threads that answer nobody.
+    ledger: Arc<Mutex<Option<Ledger>>>,
+    /// What a person should be told of the ledger, each thing once.
+    notes: Arc<Mutex<Vec<String>>>,
+}
+
+impl Cloud {
+    /// Starts what asking needs, `None` where the settings say no. To be called before this process gives up its network:
+    /// `broker` is the command that keeps one.
+    ///
+    /// # Errors
+    /// One sentence: nobody to ask, an address that text may not go to, or no broker.
+    pub fn start(
+        config: &CloudConfig,
+        folders: &Folders,
+        broker: Command,
+    ) -> Result<Option<Self>, String> {
+        if !config.enabled {
+            return Ok(None);
+        }
+        let Some(provider) = config.chosen() else {
+            return Err("cloud.enabled is set, and cloud.providers has nobody by the name in cloud.provider; correct the \
+                        settings file"
+                .to_owned());
+        };
+        let host = wire::host(provider)?;
+        forget_shown(&folders.cache.join("shown"));
+        Ok(Some(Self {
+            config: config.clone(),
+            provider: provider.clone(),
+            host,
+            tariff: Tariff::of(provider),
+            broker: Broker::spawn(broker)?,
+            folders: folders.clone(),
+            ledger: Arc::default(),
+            notes: Arc::default(),
+        }))
+    }
+
+    pub fn config(&self) -> &CloudConfig {
+        &self.config
+    }
+
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// The model, as the provider names it.
+    pub fn model(&self) -> &str {
+        &self.provider.model
+    }
+
+    /// `host:port`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn consent_file(&self) -> PathBuf {
+        self.folders.consent_file()
+    }
+
+    /// What was said once and for all.
+    ///
+    /// # Errors
+    /// One sentence; then nothing may be sent.
+    pub(crate) fn consents(&self) -> Result<Consents, String> {
+        Consents::read(&self.consent_file())
+    }
+
+    /// The words in which something is asked: the person's own file in `templates`, beside the settings, or keyside's.
+    ///
+    /// # Errors
+    /// One sentence, where the person's file can't be read.
+    pub(crate) fn template(&self, action: Action) -> Result<String, String> {
+        let file = self.folders.config.join("templates").join(format!("{}.md", action.name()));
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(action.template().to_owned())
+            }
+            Err(error) => {
+                Err(format!("{} can't be read ({error}); correct or remove it", file.display()))
+            }
+        }
+    }
+
+    /// Where what a person is shown lies for a while.
+    pub(crate) fn shown_folder(&self) -> PathBuf {
+        self.folders.cache.join("shown")
+    }
+
+    /// Where requests that could not be sent are kept.
+    pub fn unsent_folder(&self) -> PathBuf {
+        self.folders.data.join("unsent")
+    }
+
+    pub(crate) fn caps(&self) -> Caps {
+        Caps {
+            daily_pico_usd: usd_to_pico(self.config.daily_cap_usd),
+            monthly_pico_usd: usd_to_pico(self.config.monthly_cap_usd),
+        }
+    }
+
+    /// Does something with the ledger, on a thread that may wait for other processes.
+    ///
+    /// # Errors
+    /// What `work` returns, or one sentence where there is no ledger.
+    pub(crate) async fn with_ledger<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Ledger, &Calendar) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let (slot, path) = (Arc::clone(&self.ledger), ledger_file(&self.folders.data));
+        let notes = Arc::clone(&self.notes);
+        let worked = tokio::task::spawn_blocking(move || {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            let ledger = match &mut *slot {
+                Some(ledger) => ledger,
+                slot => {
+                    let ledger =
+                        slot.insert(Ledger::open(&path).map_err(|fault| fault.to_string())?);
+                    // Calls of servers that were killed; sums are the same without it.
+                    let _ = ledger.sweep();
+                    ledger
+                }
+            };
+            let done = work(ledger, &Calendar::system());
+            notes.lock().unwrap_or_else(PoisonError::into_inner).extend(ledger.take_notes());
+            done
+        });
+        worked.await.unwrap_or_else(|_| Err("the ledger failed; the log says where".to_owned()))
+    }
+}
+
+impl Cloud {
+    /// What a person should be told of the ledger: that it was damaged, so that what was spent is not known.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Takes away what an earlier server left behind: requests, whose time is over, and answers of more than a week ago.
+fn forget_shown(folder: &Path) {
+    const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3_600);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age =
+            entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
+        // Another server may be about to show one.
+        let is_request = entry.file_name().to_string_lossy().starts_with("request-");
+        let limit = if is_request { WEEK / (7 * 24) } else { WEEK };
+        if age.is_some_and(|age| age > limit) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The ledger's file.
+pub fn ledger_file(data: &Path) -> PathBuf {
+    data.join("ledger.db")
+}

@@ -1,0 +1,354 @@
+//! One escalation from a chosen action to its end: gather, look, agree, reserve, send, settle, show. The imperative shell around
+//! `actions`, `privacy`, `cloud` and `store`.
+//!
+//! Nothing is sent before it is reserved in the ledger, nothing is reserved before somebody has agreed, and whatever happens after
+//! that is settled: what may have been spent is never forgotten.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::assist::cloud::Cloud;
+use crate::assist::escalation::{Action, Escalation, Gathered, gather};
+use crate::assist::front::{Front, Tone};
+use crate::assist::stream::Ended;
+use crate::assist::{Session, outcome, retry, stream};
+use crate::config::consent::{Consents, Entry, Standing};
+use crate::privacy::outbound::{Outbound, Prepared, prepare};
+use crate::store::{Consent, Granted, Refused, Reservation, WorkspaceHash, usd};
+use crate::text::Newest;
+use crate::wire::price::{PriceSource, table_source};
+
+const SEND_ONCE: &str = "Send once";
+const ALWAYS: &str = "Always for this workspace";
+const SHOW: &str = "Show what will be sent";
+const NEVER: &str = "Never for this workspace";
+const CANCEL: &str = "Cancel";
+
+/// Runs an escalation to its end; everything that there is to say of it is said to `front`. `cancelled` turns true when a person
+/// wants it to stop.
+pub async fn escalate<F: Front>(
+    session: Arc<Session>,
+    cloud: Arc<Cloud>,
+    newest: Newest,
+    asked: Escalation,
+    front: F,
+    mut cancelled: watch::Receiver<bool>,
+) {
+    let (asked, mut shown) = (Arc::new(asked), ShownFiles::default());
+    let agreed = tokio::select! {
+        agreed = agree(&session, &cloud, &asked, &front, &mut shown) => agreed,
+        () = stream::until_cancelled(&mut cancelled) => Ok(None),
+    };
+    match agreed {
+        Ok(None) => {}
+        Ok(Some((gathered, outbound))) => {
+            send(&cloud, &newest, &asked, &gathered, outbound, &front, cancelled).await;
+        }
+        Err(sentence) => front.tell(Tone::Error, format!("keyside: {sentence}")).await,
+    }
+    front.progress(String::new()).await;
+}
+
+/// Files that were written for a person to look at, gone when the escalation is over: they are text of the workspace.
+#[derive(Default)]
+struct ShownFiles(Vec<PathBuf>);
+
+impl Drop for ShownFiles {
+    fn drop(&mut self) {
+        for file in &self.0 {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+/// From the action to a request that may be sent; `None` where a person said no.
+async fn agree<F: Front>(
+    session: &Arc<Session>,
+    cloud: &Arc<Cloud>,
+    asked: &Arc<Escalation>,
+    front: &F,
+    shown: &mut ShownFiles,
+) -> Result<Option<(Gathered, Outbound)>, String> {
+    let (session, for_gathering, what) =
+        (Arc::clone(session), Arc::clone(cloud), Arc::clone(asked));
+    // It parses and reads files: not for a thread that answers keys.
+    let work = tokio::task::spawn_blocking(move || {
+        let gathered = gather(&session, &for_gathering, &what)?;
+        let prepared = prepare(for_gathering.provider(), &gathered.draft, &gathered.fence)?;
+        Ok::<_, String>((gathered, prepared))
+    });
+    let (gathered, prepared) = work.await.unwrap_or_else(|_| {
+        Err("the question could not be put together; the log says where".to_owned())
+    })?;
+    let Some(workspace) = gathered.workspace.clone() else {
+        return agree_once(cloud, gathered, prepared, front, shown).await;
+    };
+    match prepared.standing(&cloud.consents()?, &workspace) {
+        Some(Standing::Never) => {
+            return Err(format!(
+                "nothing of this workspace is sent to {}, as you said; `keyside cloud allow` takes that back",
+                prepared.provider()
+            ));
+        }
+        Some(Standing::Always) | None => {}
+    }
+    let prepared = match prepared.under(&cloud.consents()?, &workspace) {
+        Ok(outbound) => return Ok(Some((gathered, outbound))),
+        Err(prepared) => *prepared,
+    };
+    loop {
+        let question = question(cloud, &prepared, Some(&workspace)).await?;
+        for note in cloud.take_notes() {
+            front.tell(Tone::Warning, format!("keyside: {note}")).await;
+        }
+        let answer = front.ask(question, &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL]).await;
+        match answer.as_deref() {
+            Some(SEND_ONCE) => {
+                return Ok(Some((gathered, prepared.agreed_by_a_person())));
+            }
+            Some(answer @ (ALWAYS | NEVER)) => {
+                let standing = if answer == ALWAYS { Standing::Always } else { Standing::Never };
+                remember(cloud, &prepared, &workspace, standing)?;
+                if standing == Standing::Never {
+                    return Ok(None);
+                }
+                let outbound = prepared.under(&cloud.consents()?, &workspace).map_err(|_| {
+                    format!(
+                        "{} does not hold what was just said; look at it",
+                        cloud.consent_file().display()
+                    )
+                })?;
+                return Ok(Some((gathered, outbound)));
+            }
+            Some(SHOW) => show(cloud, &prepared, front, shown).await?,
+            Some(_) => return Ok(None),
+            None => {
+                let sentence = format!(
+                    "keyside: nothing was sent, because nobody agreed; where your editor shows no question, run `keyside cloud allow` \
+                     in {}",
+                    workspace.display()
+                );
+                front.tell(Tone::Info, sentence).await;
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// The same for a text that is no file: nothing can be said once and for all of it.
+async fn agree_once<F: Front>(
+    cloud: &Cloud,
+    gathered: Gathered,
+    prepared: Prepared,
+    front: &F,
+    shown: &mut ShownFiles,
+) -> Result<Option<(Gathered, Outbound)>, String> {
+    loop {
+        let question = question(cloud, &prepared, None).await?;
+        match front.ask(question, &[SEND_ONCE, SHOW, CANCEL]).await.as_deref() {
+            Some(SEND_ONCE) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
+            Some(SHOW) => show(cloud, &prepared, front, shown).await?,
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Opens the very bytes.
+async fn show<F: Front>(
+    cloud: &Cloud,
+    prepared: &Prepared,
+    front: &F,
+    shown: &mut ShownFiles,
+) -> Result<(), String> {
+    let file = cloud.shown_folder().join(format!("request-{}.json", &prepared.sha256()[..12]));
+    outcome::write_private(&file, prepared.body())?;
+    shown.0.push(file.clone());
+    if !front.show(&file).await {
+        front
+            .tell(Tone::Info, format!("keyside: what will be sent is in {}", file.display()))
+            .await;
+    }
+    Ok(())
+}
+
+fn remember(
+    cloud: &Cloud,
+    prepared: &Prepared,
+    workspace: &Path,
+    answer: Standing,
+) -> Result<(), String> {
+    let entry = Entry {
+        workspace: workspace.to_path_buf(),
+        provider: prepared.provider().to_owned(),
+        host: prepared.host().to_owned(),
+        answer,
+    };
+    Consents::remember(&cloud.consent_file(), entry)
+}
+
+/// What a person is asked: who gets what, at which price, and what has been spent.
+async fn question(
+    cloud: &Cloud,
+    prepared: &Prepared,
+    workspace: Option<&Path>,
+) -> Result<String, String> {
+    let (day, month) = cloud
+        .with_ledger(|ledger, calendar| {
+            ledger.standings(&calendar.now()).map_err(|fault| fault.to_string())
+        })
+        .await?;
+    let caps = cloud.caps();
+    let files: Vec<String> = prepared
+        .files()
+        .iter()
+        .map(|file| {
+            format!("{} lines {}–{}", file.name, file.lines.start, file.lines.end.saturating_sub(1))
+        })
+        .collect();
+    let n_secrets: usize = prepared.redactions().values().sum();
+    let rules: Vec<&str> = prepared.redactions().keys().map(String::as_str).collect();
+    let secrets = match n_secrets {
+        0 => "No secret was found in it.".to_owned(),
+        1 => format!("1 secret was taken out ({}).", rules.join(", ")),
+        n => format!("{n} secrets were taken out ({}).", rules.join(", ")),
+    };
+    let price = match cloud.tariff.source {
+        PriceSource::Dearest => {
+            " (its price is not known, so the dearest is counted; `prices` in the settings says it)"
+        }
+        PriceSource::ThisMachine => {
+            " (a server on this machine, counted as nothing; `prices` in the settings says otherwise)"
+        }
+        PriceSource::Provider | PriceSource::Settings | PriceSource::Table => "",
+    };
+    let standing = workspace
+        .map(|it| {
+            format!(" \u{201c}Always\u{201d} and \u{201c}Never\u{201d} hold for {}.", it.display())
+        })
+        .unwrap_or_default();
+    Ok(format!(
+        "Send {} ({}; about {} tokens) to {} at {}? It costs {} at most{price}. Spent today {} of {}, this month {} of {}. {secrets}{standing}",
+        if files.len() == 1 { "1 text".to_owned() } else { format!("{} texts", files.len()) },
+        files.join(", "),
+        prepared.n_input_tokens(),
+        prepared.model(),
+        prepared.host(),
+        usd(worst_case(cloud, prepared)),
+        usd(day.total()),
+        usd(caps.daily_pico_usd),
+        usd(month.total()),
+        usd(caps.monthly_pico_usd),
+    ))
+}
+
+/// The most that a request can cost.
+pub(crate) fn worst_case(cloud: &Cloud, prepared: &Prepared) -> i64 {
+    cloud.tariff.worst_case(prepared.n_input_tokens(), prepared.max_output_tokens())
+}
+
+/// Reserves, sends, settles and shows.
+async fn send<F: Front>(
+    cloud: &Cloud,
+    newest: &Newest,
+    asked: &Escalation,
+    gathered: &Gathered,
+    outbound: Outbound,
+    front: &F,
+    cancelled: watch::Receiver<bool>,
+) {
+    let workspace = gathered.workspace.as_deref();
+    let granted = match reserve(cloud, asked.action, &outbound, workspace).await {
+        Ok(granted) => granted,
+        Err(sentence) => {
+            return front.tell(Tone::Error, format!("keyside: nothing was sent: {sentence}")).await;
+        }
+    };
+    for warning in granted.warnings.iter().filter(|it| it.is_new) {
+        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
+    }
+    let began = Instant::now();
+    let title = asked.title();
+    let how = (title.as_str(), asked.action.answers_in_text());
+    let received = stream::receive(cloud, how, &outbound, front, cancelled).await;
+    let settled = outcome::settle(
+        cloud,
+        granted.id,
+        &outbound,
+        &received,
+        worst_case(cloud, outbound.request()),
+        began,
+    )
+    .await;
+    if let Err(sentence) = settled {
+        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
+    }
+    if let Ended::Failed(failure) = &received.ended
+        && failure.kind.may_pass()
+        && !failure.may_cost
+        && cloud.config().keep_unsent
+    {
+        let kept = outbound.request().kept(asked.action.name(), workspace);
+        let sentence = match retry::keep(cloud, &kept) {
+            Ok(()) => "the request is kept; `keyside cloud retry` sends it".to_owned(),
+            Err(sentence) => sentence,
+        };
+        front.tell(Tone::Info, format!("keyside: {sentence}")).await;
+    }
+    outcome::show(cloud, newest, asked, gathered, &received, front).await;
+}
+
+/// Reserves the most that a request can cost.
+///
+/// # Errors
+/// One sentence; then nothing may be sent.
+pub(crate) async fn reserve(
+    cloud: &Cloud,
+    action: Action,
+    outbound: &Outbound,
+    workspace: Option<&Path>,
+) -> Result<Granted, String> {
+    use crate::privacy::outbound::Agreed;
+    let request = outbound.request();
+    let (provider, host, model) =
+        (request.provider().to_owned(), request.host().to_owned(), request.model().to_owned());
+    let (n_files, n_sent_bytes, sha256) =
+        (request.files().len() as u32, request.body().len() as u64, request.sha256());
+    let n_redactions = request.redactions().values().sum::<usize>() as u32;
+    let reserved_pico_usd = worst_case(cloud, request);
+    let workspace = WorkspaceHash::of(&workspace.unwrap_or(Path::new("")).to_string_lossy());
+    let consent = match outbound.agreed() {
+        Agreed::Once => Consent::Once,
+        Agreed::Workspace => Consent::Workspace,
+    };
+    let caps = cloud.caps();
+    let is_unknown = cloud.tariff.source == PriceSource::Dearest;
+    cloud
+        .with_ledger(move |ledger, calendar| {
+            let what = Reservation {
+                workspace,
+                action: action.name(),
+                provider: &provider,
+                host: &host,
+                model: &model,
+                reserved_pico_usd,
+                price_table_date: Some(table_source().1),
+                n_sent_bytes,
+                n_files,
+                n_redactions,
+                payload_sha256: &sha256,
+                consent,
+                reason: "a person chose the action",
+            };
+            ledger.reserve(&what, &caps, &calendar.now()).map_err(|refused| match refused {
+                Refused::Cap(refusal) if is_unknown => {
+                    format!("{refusal}; the price of {model} is not known, so the dearest is counted: give `prices` of the provider")
+                }
+                Refused::Cap(refusal) => refusal.to_string(),
+                Refused::Fault(fault) => fault.to_string(),
+            })
+        })
+        .await
+}

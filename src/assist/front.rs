@@ -1,0 +1,47 @@
+//! What an escalation needs of the editor, whatever protocol it speaks.
+
+use std::path::Path;
+
+use crate::text::LineRange;
+
+/// The editor's side of an escalation: a person to ask, and places to show things.
+pub trait Front: Send + Sync + 'static {
+    /// Asks a person to choose. `None`: no answer, which means no.
+    fn ask(
+        &self,
+        question: String,
+        answers: &[&str],
+    ) -> impl Future<Output = Option<String>> + Send;
+
+    /// Says a sentence.
+    fn tell(&self, tone: Tone, sentence: String) -> impl Future<Output = ()> + Send;
+
+    /// Opens a file beside. Whether the editor did.
+    fn show(&self, file: &Path) -> impl Future<Output = bool> + Send;
+
+    /// How far it is; an empty message is the end of it.
+    fn progress(&self, message: String) -> impl Future<Output = ()> + Send;
+
+    /// The answer so far, for editors that can show a growing text; whether this one can.
+    fn answer(&self, title: &str, text: &str, is_done: bool) -> impl Future<Output = bool> + Send;
+
+    /// Puts edits into a document, all or none.
+    ///
+    /// # Errors
+    /// The editor's reason, where it did not.
+    fn apply(
+        &self,
+        label: &str,
+        uri: &str,
+        version: i32,
+        edits: Vec<(LineRange, String)>,
+    ) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// How a sentence is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Info,
+    Warning,
+    Error,
+}

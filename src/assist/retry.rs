@@ -1,0 +1,99 @@
+//! Requests that could not be sent: kept on the disk if the settings say so, and sent later by a command.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::actions::Action;
+use crate::assist::cloud::Cloud;
+use crate::assist::escalate::{reserve, worst_case};
+use crate::assist::front::{Front, Tone};
+use crate::assist::outcome;
+use crate::assist::stream::{self, Ended};
+use crate::config::consent::Standing;
+use crate::privacy::outbound::Kept;
+use crate::workspace::rules;
+
+/// Keeps a request.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn keep(cloud: &Cloud, kept: &Kept) -> Result<(), String> {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_millis());
+    let file = cloud.unsent_folder().join(format!("{at}-{}.json", kept.action));
+    let text = serde_json::to_string(kept)
+        .map_err(|error| format!("the request can't be kept ({error})"))?;
+    outcome::write_private(&file, &text)
+}
+
+/// The files of requests that were kept, the oldest first.
+pub fn kept(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|it| it.path())
+        .filter(|it| it.extension().is_some_and(|it| it == "json"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Sends one of them, and returns the answer. The command that a person gives is their consent, to the bytes that they agreed to
+/// before.
+///
+/// # Errors
+/// One sentence; then the request is still kept, unless it may have been charged for.
+pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<String, String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("{} can't be read ({error})", file.display()))?;
+    let kept: Kept = serde_json::from_str(&text)
+        .map_err(|_| format!("{} is no request that keyside kept; remove it", file.display()))?;
+    let action = Action::ALL.into_iter().find(|it| it.name() == kept.action);
+    let action = action
+        .ok_or_else(|| format!("{} asks for something unknown; remove it", file.display()))?;
+    let provider = cloud.config().providers.iter().find(|it| it.name == kept.provider);
+    let provider = provider
+        .ok_or_else(|| format!("the settings have no provider {} any more", kept.provider))?;
+    let (workspace, files) = (kept.workspace.clone(), kept.files.clone());
+    // What was said, and what is left out, since then.
+    let root = workspace.clone().unwrap_or_default();
+    let fence = rules::fence(&root, &files, &cloud.config().never_send)?;
+    if let Some((file, who)) = files.iter().find_map(|it| Some((it, fence.stops(it)?))) {
+        return Err(format!("nothing of {} is sent: {who} leaves it out", file.display()));
+    }
+    let prepared = kept.prepared(provider)?;
+    if prepared.standing(&cloud.consents()?, &root) == Some(Standing::Never) {
+        return Err(
+            "nothing of its workspace is sent, as you said; `keyside cloud allow` takes that back"
+                .to_owned(),
+        );
+    }
+    let outbound = prepared.agreed_by_a_person();
+    let granted = reserve(cloud, action, &outbound, workspace.as_deref()).await?;
+    // Whoever has it under this name sends it, and nobody else; a program that dies while it does leaves it so.
+    let claimed = file.with_extension("sending");
+    std::fs::rename(file, &claimed)
+        .map_err(|error| format!("another program sends it, or it is gone ({error})"))?;
+    let began = Instant::now();
+    let (_never, cancelled) = watch::channel(false);
+    let received = stream::receive(cloud, (action.name(), true), &outbound, front, cancelled).await;
+    let worst = worst_case(cloud, outbound.request());
+    if let Err(sentence) =
+        outcome::settle(cloud, granted.id, &outbound, &received, worst, began).await
+    {
+        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
+    }
+    let may_cost = match &received.ended {
+        Ended::Failed(failure) => failure.may_cost,
+        Ended::Whole | Ended::Short(_) | Ended::Cancelled => true,
+    };
+    // What may have been charged for is not sent again by itself.
+    let _ = if may_cost { std::fs::remove_file(&claimed) } else { std::fs::rename(&claimed, file) };
+    match received.ended {
+        Ended::Whole => Ok(received.text),
+        Ended::Short(lack) => Ok(format!("{}\n\n({lack})", received.text)),
+        Ended::Failed(failure) if received.text.is_empty() => Err(failure.sentence),
+        Ended::Failed(failure) => Ok(format!("{}\n\n({})", received.text, failure.sentence)),
+        Ended::Cancelled => Err("the broker ended; try again".to_owned()),
+    }
+}

@@ -1,0 +1,72 @@
+//! `keyside cloud retry`: sends what was kept, and prints the answers.
+
+use std::path::Path;
+
+use crate::assist::front::{Front, Tone};
+use crate::assist::{Cloud, retry};
+use crate::cli::{serve, setup};
+use crate::config::cloud::CloudConfig;
+use crate::config::folders::Folders;
+use crate::text::LineRange;
+
+/// Sends all requests that were kept, one after the other.
+///
+/// # Errors
+/// One sentence, where not all could be sent.
+pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
+    let cloud = Cloud::start(config, folders, serve::broker()?)?
+        .ok_or("cloud.enabled is not set; switch it on in the settings file")?;
+    setup::give_up_network();
+    let files = retry::kept(&cloud.unsent_folder());
+    if files.is_empty() {
+        return setup::print("nothing is kept\n");
+    }
+    let runtime = setup::runtime()?;
+    let mut n_failed = 0;
+    for file in &files {
+        match runtime.block_on(retry::retry(&cloud, file, &Terminal)) {
+            Ok(answer) => setup::print(&format!("{answer}\n"))?,
+            Err(sentence) => {
+                eprintln!("keyside: {}: {sentence}", file.display());
+                n_failed += 1;
+            }
+        }
+    }
+    if n_failed > 0 {
+        return Err(format!("{n_failed} of {} requests came to nothing", files.len()));
+    }
+    Ok(())
+}
+
+/// Nobody is asked and nothing is shown but the answers.
+struct Terminal;
+
+impl Front for Terminal {
+    async fn ask(&self, _: String, _: &[&str]) -> Option<String> {
+        None
+    }
+
+    async fn tell(&self, _: Tone, sentence: String) {
+        eprintln!("{sentence}");
+    }
+
+    async fn show(&self, _: &Path) -> bool {
+        false
+    }
+
+    async fn progress(&self, _: String) {}
+
+    async fn answer(&self, _: &str, _: &str, _: bool) -> bool {
+        true
+    }
+
+    async fn apply(
+        &self,
+        _: &str,
+        _: &str,
+        _: i32,
+        _: Vec<(LineRange, String)>,
+    ) -> Result<(), String> {
+        Err("there is no document".to_owned())
+    }
+}

@@ -1,0 +1,360 @@
+//! One request from order to last event: settings, key, connection, answer, and what is tried again.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+use crate::cloud::connection::{self, CONNECT_PATIENCE};
+use crate::cloud::link::{Event, Failure, MAX_BODY_BYTES};
+use crate::cloud::{keys, sentence};
+use crate::config::Config;
+use crate::config::cloud::Provider;
+use crate::config::layers::{self, Resolved};
+use crate::wire::address::Address;
+use crate::wire::answer::Answer;
+use crate::wire::fault::{self, FaultKind, Refused};
+use crate::wire::retry::{Refusal, Retry, decide};
+use crate::wire::{self, Piece, StopReason};
+
+/// Of an answer, however much of it is text.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
+/// Of its text: more than 200,000 tokens can be.
+const MAX_TEXT_BYTES: usize = 8 << 20;
+/// Of an error's body.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+/// From the first byte sent, however lively the provider is.
+const MAX_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// What the server orders.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub provider: String,
+    pub host: String,
+    pub body: String,
+}
+
+/// Reads an environment variable.
+pub type Variable = fn(&str) -> Option<String>;
+
+/// Where a call's events go. `send` waits while nobody takes them.
+pub(crate) trait Listener {
+    fn send(&self, event: Event) -> impl Future<Output = ()> + Send;
+}
+
+/// An order that was found good.
+struct Ready {
+    provider: Provider,
+    address: Address,
+    headers: HeaderMap,
+    client: Client,
+    body: String,
+    /// How many tokens the answer may have, as the body says.
+    max_output_tokens: Option<u64>,
+    stall: Duration,
+}
+
+/// Carries out an order; returns its last event.
+pub(crate) async fn carry_out(
+    order: Order,
+    settings_file: &Path,
+    variable: Variable,
+    listener: &impl Listener,
+) -> Event {
+    let done = async {
+        let ready = prepare(order, settings_file, variable).await?;
+        let response = send(&ready, listener).await?;
+        read(&ready, response, listener).await
+    };
+    match done.await {
+        Ok(stop) => Event::Done { stop },
+        Err(failure) => Event::Failed(failure),
+    }
+}
+
+fn unsent(kind: FaultKind, sentence: String) -> Failure {
+    Failure { kind, sentence, may_cost: false }
+}
+
+/// Everything that can be found wrong before a byte leaves the machine.
+async fn prepare(order: Order, settings_file: &Path, variable: Variable) -> Result<Ready, Failure> {
+    let settings_are_wrong = |sentence| unsent(FaultKind::Settings, sentence);
+    let Resolved { config: Config { cloud, .. }, notes, .. } =
+        settings(settings_file).map_err(settings_are_wrong)?;
+    if !cloud.enabled {
+        let sentence = "cloud requests are switched off; set `cloud.enabled` in the settings file and restart the server";
+        return Err(settings_are_wrong(sentence.to_owned()));
+    }
+    let found = cloud.providers.into_iter().find(|it| it.name == order.provider);
+    let provider = found.ok_or_else(|| {
+        // One that is written wrongly takes all of them with it.
+        match notes.into_iter().find(|it| it.starts_with("cloud.providers")) {
+            Some(note) => unsent(FaultKind::Settings, format!("{note}; correct it and ask again")),
+            None => {
+                let name = fault::shortened(&order.provider);
+                let sentence =
+                    format!("the settings file has no provider {name} any more; ask again");
+                unsent(FaultKind::Mismatch, sentence)
+            }
+        }
+    })?;
+    let address = Address::of(&provider).map_err(settings_are_wrong)?;
+    let body = serde_json::from_str::<serde_json::Value>(&order.body).unwrap_or_default();
+    let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    let max_output_tokens = limits.iter().find_map(|it| body[it].as_u64());
+    if address.host != order.host || body["model"] != provider.model.as_str() {
+        let sentence = format!(
+            "the settings of {} have changed since the request was agreed to, so it was not sent; ask again",
+            provider.name
+        );
+        return Err(unsent(FaultKind::Mismatch, sentence));
+    }
+    if order.body.len() > MAX_BODY_BYTES {
+        let sentence = format!(
+            "the request has more than {} MiB and was not sent; select less text",
+            MAX_BODY_BYTES >> 20
+        );
+        return Err(unsent(FaultKind::TooLarge, sentence));
+    }
+    let for_key = provider.clone();
+    let key = tokio::task::spawn_blocking(move || keys::fetch(&for_key, &variable)).await;
+    let key =
+        key.unwrap_or_else(|_| Err("the key can't be fetched; restart the server".to_owned()));
+    let key = key.map_err(|sentence| unsent(FaultKind::NoKey, sentence))?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in wire::headers(&provider).map_err(settings_are_wrong)? {
+        // Gateways have their secrets in headers of their own.
+        let is_sensitive = provider.headers.keys().any(|it| it.eq_ignore_ascii_case(&name));
+        if let (Ok(name), Ok(mut value)) =
+            (HeaderName::try_from(name), HeaderValue::try_from(value))
+        {
+            value.set_sensitive(is_sensitive);
+            headers.insert(name, value);
+        }
+    }
+    if let (Some(key), Some((name, before))) = (key, wire::key_header(&provider)) {
+        let Ok(mut value) = HeaderValue::try_from(format!("{before}{}", key.expose_secret()))
+        else {
+            return Err(unsent(
+                FaultKind::NoKey,
+                format!("the key of {} has special characters in it; copy it again", provider.name),
+            ));
+        };
+        value.set_sensitive(true);
+        let name =
+            if name == "authorization" { AUTHORIZATION } else { HeaderName::from_static(name) };
+        headers.insert(name, value);
+    }
+    let client = connection::client(&address, &variable).map_err(settings_are_wrong)?;
+    let stall = Duration::from_secs(cloud.stall_seconds.clamp(1, 3_600));
+    Ok(Ready { provider, address, headers, client, body: order.body, max_output_tokens, stall })
+}
+
+/// The user's own settings, read anew for each request: a person corrects the file and asks again.
+fn settings(file: &Path) -> Result<Resolved, String> {
+    Ok(layers::resolve(&[layers::read_file(file)?]))
+}
+
+/// Sends the request until it is answered with a success, as often as that is harmless.
+async fn send(ready: &Ready, listener: &impl Listener) -> Result<Response, Failure> {
+    let host = &ready.address.host;
+    let mut n_tries = 0;
+    loop {
+        n_tries += 1;
+        listener.send(Event::Sending).await;
+        let request = ready
+            .client
+            .post(&ready.address.url)
+            .headers(ready.headers.clone())
+            .body(ready.body.clone());
+        // Connecting has a limit of its own, and then nothing has been sent; a silence beyond both is one after sending.
+        let response = match timeout(CONNECT_PATIENCE + ready.stall, request.send()).await {
+            Err(_) => return Err(stalled(ready, "has not begun to answer")),
+            Ok(Err(error)) => {
+                return Err(sentence::no_answer(&ready.provider, host, &error.without_url()));
+            }
+            Ok(Ok(response)) => response,
+        };
+        if response.status().is_success() {
+            let request_id = request_id(response.headers());
+            listener.send(Event::Answering { request_id }).await;
+            return Ok(response);
+        }
+        let (mut failure, retry) = refusal(ready, response, n_tries).await;
+        match retry {
+            Retry::After(wait) => {
+                let seconds = wait.as_secs_f64().ceil() as u64;
+                let sentence =
+                    format!("{}; trying again in {seconds} s", before_advice(&failure.sentence));
+                listener.send(Event::Waiting { seconds, sentence }).await;
+                tokio::time::sleep(wait).await;
+            }
+            Retry::NotBefore(wait) => {
+                let seconds = wait.as_secs();
+                let time = match seconds {
+                    0..=120 => format!("{seconds} seconds"),
+                    _ => format!("{} minutes", seconds.div_ceil(60)),
+                };
+                let what = before_advice(&failure.sentence);
+                failure.sentence = format!("{what}; ask again in {time}, not before");
+                return Err(failure);
+            }
+            Retry::No => return Err(failure),
+        }
+    }
+}
+
+/// What happened, without what to do next.
+fn before_advice(sentence: &str) -> &str {
+    sentence.rsplit_once("; ").map_or(sentence, |(what, _)| what)
+}
+
+/// Reads an answer with an error status.
+async fn refusal(ready: &Ready, mut response: Response, n_tries: u32) -> (Failure, Retry) {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    while let Ok(Ok(Some(bytes))) = timeout(ready.stall, response.chunk()).await {
+        let room = MAX_ERROR_BYTES.saturating_sub(body.len());
+        body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if body.len() >= MAX_ERROR_BYTES {
+            break;
+        }
+    }
+    let mut refused = fault::of_status(status, &String::from_utf8_lossy(&body));
+    refused.message = without_secrets(ready, refused.message);
+    let header = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
+    let refusal = Refusal {
+        status,
+        kind: refused.kind,
+        should_retry: header("x-should-retry"),
+        retry_after_ms: header("retry-after-ms"),
+        retry_after: header("retry-after"),
+    };
+    // Only where many clients meet does the spread matter, so the clock's lowest digits are chance enough.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let chance = f64::from(now.subsec_nanos() % 1_000) / 1e3;
+    let request_id = request_id(&headers);
+    let more = if request_id.is_empty() {
+        format!("status {status}")
+    } else {
+        format!("status {status}, request {request_id}")
+    };
+    // A gateway that gave up waiting does not know what the model behind it did.
+    let may_cost = matches!(status, 504 | 524);
+    let failure =
+        sentence::refused(&ready.provider, &ready.address.host, &refused, &more, may_cost);
+    (failure, decide(&refusal, n_tries, now.as_secs(), chance))
+}
+
+/// What is shorter is a word that any message may have.
+const LEAST_SECRET_BYTES: usize = 8;
+
+/// A message of the provider's without what was sent to it.
+fn without_secrets(ready: &Ready, message: String) -> String {
+    let values = ready.headers.values().filter(|it| it.is_sensitive());
+    let mut keys = values.filter_map(|it| it.to_str().ok()?.split(' ').next_back());
+    let repeats_key = keys.any(|key| key.len() >= LEAST_SECRET_BYTES && message.contains(key));
+    if repeats_key { String::new() } else { fault::without_echo(message, &ready.body) }
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let names = ["request-id", "x-request-id", "x-litellm-call-id", "apim-request-id"];
+    let value = names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).unwrap_or_default();
+    value.chars().filter(char::is_ascii_graphic).take(128).collect()
+}
+
+fn stalled(ready: &Ready, what: &str) -> Failure {
+    let host = &ready.address.host;
+    let seconds = ready.stall.as_secs();
+    Failure {
+        kind: FaultKind::Stalled,
+        sentence: format!(
+            "{host} {what} for {seconds} s and was given up; it may have been charged for, ask again or raise `cloud.stall_seconds`"
+        ),
+        may_cost: true,
+    }
+}
+
+/// Reads a successful answer to its end and passes its pieces on.
+async fn read(
+    ready: &Ready,
+    mut response: Response,
+    listener: &impl Listener,
+) -> Result<StopReason, Failure> {
+    let host = &ready.address.host;
+    let begun = Instant::now();
+    let mut answer = Answer::new(ready.provider.protocol);
+    let mut n_bytes = 0;
+    let mut n_text_bytes = 0;
+    let mut n_output_tokens = 0;
+    // Whatever happens from here on, the provider has worked.
+    let failed = |kind: FaultKind, message: String| {
+        let message = without_secrets(ready, message);
+        let (more, message) = match kind {
+            FaultKind::CutOff | FaultKind::AnswerTooLarge | FaultKind::Empty => {
+                (String::new(), message)
+            }
+            // What it is instead, in keyside's own words.
+            FaultKind::Malformed => (message, String::new()),
+            _ => ("in its answer".to_owned(), message),
+        };
+        sentence::refused(&ready.provider, host, &Refused { kind, message }, &more, true)
+    };
+    loop {
+        let chunk = match timeout(ready.stall, response.chunk()).await {
+            Err(_) => return Err(stalled(ready, "has sent nothing more")),
+            Ok(chunk) => chunk,
+        };
+        let pieces = match &chunk {
+            Ok(Some(bytes)) => {
+                n_bytes += bytes.len();
+                answer.push(bytes)
+            }
+            Ok(None) => answer.finish(),
+            Err(_) => {
+                let sentence = format!(
+                    "the connection to {host} ended in the middle of the answer; it may have been charged for, see whether the \
+                     network is up and ask again"
+                );
+                return Err(Failure { kind: FaultKind::Broken, sentence, may_cost: true });
+            }
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => {
+                    n_text_bytes += text.len();
+                    listener.send(Event::Text(text)).await;
+                }
+                Piece::Thinking => listener.send(Event::Thinking).await,
+                Piece::Usage(usage) => {
+                    n_output_tokens = usage.output_tokens;
+                    listener.send(Event::Usage(usage)).await;
+                }
+                Piece::Stop(StopReason::End) if n_text_bytes == 0 => {
+                    return Err(failed(FaultKind::Empty, String::new()));
+                }
+                // llama-server (b11549) calls a response complete that its limit has cut off.
+                Piece::Stop(StopReason::End)
+                    if ready.max_output_tokens.is_some_and(|it| n_output_tokens >= it) =>
+                {
+                    return Ok(StopReason::MaxTokens);
+                }
+                Piece::Stop(StopReason::Refusal(why)) => {
+                    return Ok(StopReason::Refusal(without_secrets(ready, why)));
+                }
+                Piece::Stop(stop) => return Ok(stop),
+                Piece::Error { kind, message } => return Err(failed(kind, message)),
+            }
+        }
+        if n_bytes > MAX_ANSWER_BYTES || n_text_bytes > MAX_TEXT_BYTES {
+            return Err(failed(FaultKind::AnswerTooLarge, String::new()));
+        }
+        if begun.elapsed() > MAX_TIME {
+            return Err(stalled(ready, "has not come to an end"));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The client as an escalation sees it: questions, messages, documents, progress and edits by the protocol.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::Mutex;
+use tower_lsp::gen_lsp_types::{
+    self as lsp, LspNotificationMethod, MessageDirection, Notification,
+};
+use tower_lsp::{Client, OngoingProgress, jsonrpc};
+
+use crate::assist::front::{Front, Tone};
+use crate::lsp::client::ClientProfile;
+use crate::text::{LineRange, file_uri};
+
+/// How long a question stands; then the answer is no.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long an editor may take to make a place for progress; without one it goes on.
+const SOON: Duration = Duration::from_secs(2);
+
+type Progress = OngoingProgress<tower_lsp::Unbounded, tower_lsp::Cancellable>;
+
+/// One escalation's way to the client.
+pub(crate) struct ClientFront {
+    client: Client,
+    token: lsp::ProgressToken,
+    title: String,
+    has_progress: bool,
+    has_show_document: bool,
+    takes_answers: bool,
+    progress: Mutex<Option<Progress>>,
+}
+
+/// `keyside/answer`, server to client, where the client has said (`capabilities.experimental.keyside.answers`) that it shows a
+/// text that grows.
+#[derive(Debug)]
+enum AnswerNotification {}
+
+impl Notification for AnswerNotification {
+    type Params = Answer;
+    const METHOD: LspNotificationMethod<'static> = LspNotificationMethod::Custom("keyside/answer");
+    const MESSAGE_DIRECTION: MessageDirection = MessageDirection::ServerToClient;
+}
+
+/// The parameters of `keyside/answer`: the whole text so far, in Markdown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Answer {
+    token: lsp::ProgressToken,
+    title: String,
+    text: String,
+    done: bool,
+}
+
+impl ClientFront {
+    pub(crate) fn new(client: Client, profile: &ClientProfile, title: String) -> Self {
+        static NEXT: AtomicI32 = AtomicI32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            client,
+            token: lsp::ProgressToken::String(format!("keyside-{number}")),
+            title,
+            has_progress: profile.has_progress,
+            has_show_document: profile.has_show_document,
+            takes_answers: profile.takes_answers,
+            progress: Mutex::new(None),
+        }
+    }
+
+    /// What the client names when it cancels.
+    pub(crate) fn token(&self) -> &lsp::ProgressToken {
+        &self.token
+    }
+}
+
+impl Front for ClientFront {
+    async fn ask(&self, question: String, answers: &[&str]) -> Option<String> {
+        let items = answers
+            .iter()
+            .map(|it| lsp::MessageActionItem {
+                title: (*it).to_owned(),
+                properties: Default::default(),
+            })
+            .collect();
+        let asked = self.client.show_message_request(lsp::MessageType::Info, question, Some(items));
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(Some(item))) => Some(item.title),
+            _ => None,
+        }
+    }
+
+    async fn tell(&self, tone: Tone, sentence: String) {
+        let kind = match tone {
+            Tone::Info => lsp::MessageType::Info,
+            Tone::Warning => lsp::MessageType::Warning,
+            Tone::Error => lsp::MessageType::Error,
+        };
+        self.client.show_message(kind, sentence).await;
+    }
+
+    async fn show(&self, file: &Path) -> bool {
+        if !self.has_show_document {
+            return false;
+        }
+        let params = lsp::ShowDocumentParams {
+            uri: lsp::Uri(file_uri(file)),
+            external: None,
+            take_focus: Some(true),
+            selection: None,
+        };
+        matches!(
+            tokio::time::timeout(PATIENCE, self.client.show_document(params)).await,
+            Ok(Ok(true))
+        )
+    }
+
+    async fn progress(&self, message: String) {
+        if !self.has_progress {
+            return;
+        }
+        let mut progress = self.progress.lock().await;
+        if message.is_empty() {
+            if let Some(progress) = progress.take() {
+                progress.finish().await;
+            }
+            return;
+        }
+        if progress.is_none() {
+            let created = self.client.create_work_done_progress(self.token.clone());
+            if !matches!(tokio::time::timeout(SOON, created).await, Ok(Ok(()))) {
+                return;
+            }
+            let begun = self.client.progress(self.token.clone(), self.title.clone());
+            *progress = Some(begun.with_cancel_button().begin().await);
+        }
+        if let Some(progress) = &*progress {
+            progress.report_with_message(message, Some(true)).await;
+        }
+    }
+
+    async fn answer(&self, title: &str, text: &str, is_done: bool) -> bool {
+        if self.takes_answers {
+            let (title, text) = (title.to_owned(), text.to_owned());
+            let answer = Answer { token: self.token.clone(), title, text, done: is_done };
+            self.client.send_notification::<AnswerNotification>(answer).await;
+        }
+        self.takes_answers
+    }
+
+    async fn apply(
+        &self,
+        label: &str,
+        uri: &str,
+        version: i32,
+        edits: Vec<(LineRange, String)>,
+    ) -> Result<(), String> {
+        let position =
+            |at: crate::text::LinePosition| json!({"line": at.line, "character": at.column});
+        let edits: Vec<_> = edits
+            .iter()
+            .map(|(range, text)| {
+                let range = json!({"start": position(range.start), "end": position(range.end)});
+                json!({"range": range, "newText": text})
+            })
+            .collect();
+        let change = json!({"textDocument": {"uri": uri, "version": version}, "edits": edits});
+        let params = json!({"label": label, "edit": {"documentChanges": [change]}});
+        let params: lsp::ApplyWorkspaceEditParams = serde_json::from_value(params)
+            .map_err(|_| "the edits can't be said in the protocol".to_owned())?;
+        let asked = self.client.send_request::<lsp::ApplyWorkspaceEditRequest>(params);
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(lsp::ApplyWorkspaceEditResult { applied: true, .. })) => Ok(()),
+            Ok(Ok(result)) => {
+                Err(result.failure_reason.unwrap_or_else(|| "the editor gave no reason".to_owned()))
+            }
+            Ok(Err(jsonrpc::Error { message, .. })) => Err(message.into_owned()),
+            Err(_) => Err("the editor did not answer".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `textDocument/codeAction`: what a person may ask a cloud model here. Answered from the settings alone, at once; nothing is read,
+//! and nothing is asked of anybody until one of them is chosen.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower_lsp::gen_lsp_types as lsp;
+
+use crate::assist::escalation::Action;
+use crate::lsp::server::Server;
+
+/// The parameters, as far as they matter; read leniently, because diagnostics of other servers come with them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Params {
+    text_document: lsp::TextDocumentIdentifier,
+    range: lsp::Range,
+    #[serde(default)]
+    context: Context,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Context {
+    diagnostics: Vec<Value>,
+    only: Option<Vec<String>>,
+    trigger_kind: Option<u32>,
+}
+
+/// The editor asks at each move of the caret, for a lamp in the margin.
+const AUTOMATIC: u32 = 2;
+/// Made by a language model (LSP 3.18, `CodeActionTag.LLMGenerated`).
+const LLM_GENERATED: u32 = 1;
+/// Diagnostics that are handed on with a request.
+const MAX_DIAGNOSTICS: usize = 20;
+
+pub(crate) fn answer(server: &Server, params: &Params) -> Vec<Value> {
+    let Some(cloud) = server.session.cloud() else { return Vec::new() };
+    let Context { diagnostics, only, trigger_kind } = &params.context;
+    let nothing_chosen = params.range.start == params.range.end && diagnostics.is_empty();
+    if *trigger_kind == Some(AUTOMATIC) && nothing_chosen {
+        return Vec::new();
+    }
+    let to = format!("{} at {}", cloud.model(), cloud.host());
+    let messages: Vec<Value> =
+        diagnostics.iter().take(MAX_DIAGNOSTICS).filter_map(diagnostic).collect();
+    Action::OF_CODE
+        .iter()
+        .filter(|action| !(**action == Action::Fix && messages.is_empty()))
+        .filter(|action| {
+            only.as_ref().is_none_or(|only| only.iter().any(|it| is_of(kind(**action), it)))
+        })
+        .map(|action| {
+            let title = format!("{} with {to} ☁", title(*action));
+            let arguments = json!([{
+                "uri": params.text_document.uri,
+                "range": params.range,
+                "diagnostics": messages,
+            }]);
+            json!({
+                "title": title,
+                "kind": kind(*action),
+                "tags": [LLM_GENERATED],
+                "command": {"title": title, "command": action.command(), "arguments": arguments},
+            })
+        })
+        .collect()
+}
+
+/// What of a diagnostic is of use in a question: its line, from 1, and its words.
+fn diagnostic(diagnostic: &Value) -> Option<Value> {
+    let message = diagnostic.get("message")?;
+    let message = message.as_str().or_else(|| message.get("value")?.as_str())?;
+    let line = diagnostic.pointer("/range/start/line")?.as_u64()? + 1;
+    Some(json!({"line": line, "message": message}))
+}
+
+fn title(action: Action) -> &'static str {
+    match action {
+        Action::Explain => "Explain",
+        Action::Refactor => "Refactor deeply",
+        Action::Fix => "Fix",
+        Action::Tests => "Write tests",
+        Action::Document => "Document",
+        Action::Ask => "Ask",
+    }
+}
+
+/// No kind of `source`: those run when a file is saved.
+fn kind(action: Action) -> &'static str {
+    match action {
+        Action::Fix => "quickfix",
+        Action::Explain | Action::Ask => "refactor.explain",
+        Action::Refactor | Action::Tests | Action::Document => "refactor.rewrite",
+    }
+}
+
+fn is_of(kind: &str, wanted: &str) -> bool {
+    wanted.is_empty()
+        || kind.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}

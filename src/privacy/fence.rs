@@ -1,0 +1,325 @@
+//! Which files are never sent, whoever asks: files that hold secrets, and what the workspace's ignore files leave out.
+//!
+//! Four kinds of ignore files are honoured, each read as its makers read it: `.gitignore`, `.aiignore` (JetBrains),
+//! `.cursorignore` and `.aiexclude` (Gemini: an empty one leaves out everything, and nothing is taken back in). What one of them
+//! takes back in with `!`, no other has to follow, and nothing in a workspace can take back what keyside or the user's settings
+//! leave out.
+
+use std::path::{Path, PathBuf};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// Names of ignore files, from the one that everybody has on.
+pub const IGNORE_FILES: &[&str] = &[".gitignore", ".aiignore", ".cursorignore", ".aiexclude"];
+
+/// Files that hold secrets, as in a `.gitignore`, whatever case they are written in.
+const SECRETS: &[&str] = &[
+    // Settings of programs, with keys in them.
+    ".env",
+    ".env.*",
+    "*.env",
+    ".envrc",
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".yarnrc.yml",
+    ".pypirc",
+    ".pgpass",
+    ".my.cnf",
+    ".htpasswd",
+    ".git-credentials",
+    ".dockercfg",
+    ".docker/config.json",
+    ".kube/config",
+    "kubeconfig",
+    "*.kubeconfig",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".gem/credentials",
+    ".m2/settings.xml",
+    ".aws/",
+    ".azure/",
+    ".config/gcloud/",
+    ".ssh/",
+    ".gnupg/",
+    ".terraform.d/credentials.tfrc.json",
+    "*.tfvars",
+    "*.tfvars.json",
+    "*.tfstate",
+    "*.tfstate.*",
+    ".vault-token",
+    ".vault_pass*",
+    "*vault-password*",
+    "local.settings.json",
+    // Secrets by name.
+    "secret.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
+    "secrets.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
+    "*.secret",
+    "*.secrets",
+    "credentials",
+    "*credentials*.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
+    "client_secret*.json",
+    "service-account*.json",
+    "service_account*.json",
+    "*password*.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
+    "*.credentials",
+    // Keys and what holds keys.
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    "*.pem",
+    "*.key",
+    "*.ppk",
+    "*.p8",
+    "*.p12",
+    "*.pfx",
+    "*.pkcs12",
+    "*.jks",
+    "*.keystore",
+    "*.keychain",
+    "*.keychain-db",
+    "*.kdb",
+    "*.kdbx",
+    "*.asc",
+    "*.gpg",
+    "*.age",
+    "*.agekey",
+    "*.ovpn",
+    "*.mobileprovision",
+    "*.snk",
+    // What git itself keeps.
+    ".git/",
+];
+
+/// One ignore file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoreFile {
+    /// The folder that it lies in.
+    pub folder: PathBuf,
+    /// One of [`IGNORE_FILES`].
+    pub name: &'static str,
+    pub text: String,
+}
+
+/// The rules that hold in one workspace.
+#[derive(Debug)]
+pub struct Fence {
+    /// With who says so. These hold wherever a file lies.
+    everywhere: Vec<(&'static str, Gitignore)>,
+    /// For each name of an ignore file, those of that name, a folder's before those of what is in it.
+    layered: Vec<(&'static str, Vec<Gitignore>)>,
+    /// An empty `.aiexclude`: nothing below this is sent.
+    closed: Vec<PathBuf>,
+}
+
+const OWN: &str = "keyside's list of files that hold secrets";
+const USERS: &str = "cloud.never_send in your settings";
+
+impl Fence {
+    /// The rules of keyside, of the user's settings, and of the ignore files, which come with a folder's before those of what is
+    /// in it. Globs of the settings that begin with `/` are of `root`; the others hold everywhere.
+    ///
+    /// # Errors
+    /// One sentence, where a rule can't be read: then nothing may be sent, because it may be the one that matters. A line of an ignore
+    /// file that git could not read either is passed over, as git does.
+    pub fn new(
+        root: &Path,
+        never_send: &[String],
+        ignore_files: &[IgnoreFile],
+    ) -> Result<Self, String> {
+        let mut everywhere = Vec::new();
+        let own = SECRETS.iter().map(|it| anywhere(it));
+        everywhere.push((OWN, matcher(Path::new("/"), own)?));
+        // What a settings file takes back with `!` would take back what it left out itself, and is of no use.
+        let users = never_send.iter().map(|it| it.trim()).filter(|it| !it.starts_with('!'));
+        let (of_root, others): (Vec<&str>, Vec<&str>) = users.partition(|it| it.starts_with('/'));
+        everywhere.push((USERS, matcher(root, of_root.into_iter().map(ToOwned::to_owned))?));
+        everywhere.push((USERS, matcher(Path::new("/"), others.into_iter().map(anywhere))?));
+        let mut layered: Vec<(&str, Vec<Gitignore>)> =
+            IGNORE_FILES.iter().map(|name| (*name, Vec::new())).collect();
+        let mut closed = Vec::new();
+        for IgnoreFile { folder, name, text } in ignore_files {
+            let takes_nothing_back = *name == ".aiexclude";
+            if takes_nothing_back && text.trim().is_empty() {
+                closed.push(folder.clone());
+            }
+            let mut builder = GitignoreBuilder::new(folder);
+            for line in text.trim_start_matches('\u{feff}').lines() {
+                if !(takes_nothing_back && line.starts_with('!')) {
+                    let _ = builder.add_line(None, line);
+                }
+            }
+            let built = builder.build().map_err(|_| {
+                format!(
+                    "{} can't be read, so nothing is sent; correct it",
+                    folder.join(name).display()
+                )
+            })?;
+            if let Some((_, rules)) = layered.iter_mut().find(|(it, _)| it == name) {
+                rules.push(built);
+            }
+        }
+        Ok(Self { everywhere, layered, closed })
+    }
+
+    /// Who says that nothing of a file is to be sent; `None`: nobody does. An absolute path.
+    pub fn stops(&self, path: &Path) -> Option<String> {
+        if self.closed.iter().any(|folder| path.starts_with(folder)) {
+            return Some(".aiexclude".to_owned());
+        }
+        let own = self.everywhere.iter().filter(|(_, rules)| path.starts_with(rules.path()));
+        let mut own =
+            own.filter(|(_, rules)| rules.matched_path_or_any_parents(path, false).is_ignore());
+        if let Some((who, _)) = own.next() {
+            return Some((*who).to_owned());
+        }
+        let stops = |rules: &[Gitignore]| {
+            // As git does: from the top down, and what is in a folder that is left out is not looked at.
+            let mut parts: Vec<&Path> = path.ancestors().collect();
+            parts.reverse();
+            parts.iter().any(|part| {
+                let nearest_first = rules
+                    .iter()
+                    .rev()
+                    .filter(|it| part.starts_with(it.path()) && *part != it.path());
+                let mut matches = nearest_first.map(|it| it.matched(part, *part != path));
+                matches.find(|it| !it.is_none()).is_some_and(|it| it.is_ignore())
+            })
+        };
+        let mut layered = self.layered.iter().filter(|(_, rules)| stops(rules));
+        layered.next().map(|(who, _)| (*who).to_owned())
+    }
+}
+
+/// A glob as it holds in every folder: one with a slash in its middle would otherwise hold in the topmost alone.
+fn anywhere(glob: &str) -> String {
+    let has_inner_slash = glob.trim_end_matches('/').contains('/');
+    if has_inner_slash && !glob.starts_with("**/") { format!("**/{glob}") } else { glob.to_owned() }
+}
+
+fn matcher(root: &Path, globs: impl Iterator<Item = String>) -> Result<Gitignore, String> {
+    let mut builder = GitignoreBuilder::new(root);
+    // It can only fail where a glob is there already.
+    let _ = builder.case_insensitive(true);
+    let unreadable = |glob: &str| {
+        format!(
+            "cloud.never_send: `{glob}` is no glob that keyside can read, so nothing is sent; correct it"
+        )
+    };
+    for glob in globs {
+        builder.add_line(None, &glob).map_err(|_| unreadable(&glob))?;
+    }
+    builder.build().map_err(|_| unreadable("the list"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(folder: &str, name: &'static str, text: &str) -> IgnoreFile {
+        IgnoreFile { folder: PathBuf::from(folder), name, text: text.to_owned() }
+    }
+
+    /// Which of the paths, separated by blanks, are stopped.
+    #[track_caller]
+    fn check(ignore_files: &[IgnoreFile], never_send: &[&str], paths: &str, stopped: &str) {
+        let never_send: Vec<String> = never_send.iter().map(ToString::to_string).collect();
+        let fence = Fence::new(Path::new("/w"), &never_send, ignore_files).unwrap();
+        let found: Vec<&str> =
+            paths.split_whitespace().filter(|it| fence.stops(Path::new(it)).is_some()).collect();
+        assert_eq!(found.join(" "), stopped);
+    }
+
+    #[test]
+    fn files_that_hold_secrets_are_stopped_everywhere() {
+        check(
+            &[],
+            &[],
+            "/w/.env /w/a/.env.local /w/a/.ENV /w/prod.env /w/src/env.rs /w/id_rsa /w/a/b/tls/server.KEY /w/src/key.rs \
+             /w/.ssh/config /w/.aws/config /w/infra/prod.tfvars /w/infra/main.tf /w/secrets.yaml /w/src/secrets.rs \
+             /w/.git/config /w/src/main.rs /w/credentials.json /w/src/credential.py",
+            "/w/.env /w/a/.env.local /w/a/.ENV /w/prod.env /w/id_rsa /w/a/b/tls/server.KEY \
+             /w/.ssh/config /w/.aws/config /w/infra/prod.tfvars /w/secrets.yaml /w/.git/config /w/credentials.json",
+        );
+    }
+
+    #[test]
+    fn a_workspace_takes_nothing_back() {
+        let all = "!.env\n!*.pem\n!private.rs\n!*\n";
+        let files: Vec<IgnoreFile> =
+            IGNORE_FILES.iter().map(|name| file("/w", name, all)).collect();
+        check(
+            &files,
+            &["private.rs"],
+            "/w/.env /w/a.pem /w/src/private.rs /w/a.rs",
+            "/w/.env /w/a.pem /w/src/private.rs",
+        );
+    }
+
+    #[test]
+    fn each_ignore_file_is_followed_for_itself() {
+        let files = [
+            file("/w", ".gitignore", "target/\n*.log\n!keep.log\n"),
+            file("/w", ".aiignore", "/internal/\n!target/\n"),
+            file("/w", ".cursorignore", "*.sql\n"),
+            file("/w/vendor", ".aiexclude", "*.c\n!good.c\n"),
+        ];
+        check(
+            &files,
+            &[],
+            "/w/target/x.rs /w/a.log /w/keep.log /w/internal/a/b.rs /w/src/internal/b.rs /w/q.sql /w/vendor/good.c /w/good.c",
+            "/w/target/x.rs /w/a.log /w/internal/a/b.rs /w/q.sql /w/vendor/good.c",
+        );
+    }
+
+    #[test]
+    fn the_nearest_ignore_file_of_a_name_decides() {
+        let files = [
+            file("/w", ".gitignore", "*.gen.rs\n"),
+            file("/w/sub", ".gitignore", "!mine.gen.rs\n"),
+        ];
+        check(
+            &files,
+            &[],
+            "/w/a.gen.rs /w/sub/a.gen.rs /w/sub/mine.gen.rs /w/mine.gen.rs",
+            "/w/a.gen.rs /w/sub/a.gen.rs /w/mine.gen.rs",
+        );
+    }
+
+    #[test]
+    fn an_empty_aiexclude_closes_its_folder() {
+        check(&[file("/w/a", ".aiexclude", " \n")], &[], "/w/a/b/c.rs /w/ab.rs", "/w/a/b/c.rs");
+    }
+
+    #[test]
+    fn secrets_are_stopped_outside_of_the_workspace_too() {
+        check(
+            &[],
+            &["sketches/", "docs/plan.md", "/top.rs"],
+            "/home/me/.ssh/config /home/me/.kube/config /elsewhere/.env /elsewhere/a.rs /x/sketches/a.rs /y/docs/plan.md \
+             /w/top.rs /y/top.rs",
+            "/home/me/.ssh/config /home/me/.kube/config /elsewhere/.env /x/sketches/a.rs /y/docs/plan.md /w/top.rs",
+        );
+    }
+
+    #[test]
+    fn what_is_in_a_folder_that_is_left_out_is_not_taken_back() {
+        let files = [
+            file("/w", ".gitignore", "secret/\n!*.rs\n"),
+            file("/w/secret", ".gitignore", "!*\n"),
+            file("/w/open", ".gitignore", "\u{feff}*.txt\n"),
+        ];
+        check(
+            &files,
+            &[],
+            "/w/secret/a.rs /w/secret/deep/b.rs /w/open/a.txt /w/a.rs",
+            "/w/secret/a.rs /w/secret/deep/b.rs /w/open/a.txt",
+        );
+    }
+
+    #[test]
+    fn with_a_glob_that_can_not_be_read_nothing_is_sent() {
+        assert!(Fence::new(Path::new("/w"), &["[z-a]".to_owned()], &[]).is_err());
+    }
+}

@@ -1,0 +1,253 @@
+//! The gate. Text leaves this machine as an [`Outbound`] and in no other way, and there is one only where a person agreed to just
+//! these bytes, or to all of this workspace.
+//!
+//! [`prepare`] takes what is to be asked, stops files that are fenced off, takes secrets out, and makes the bytes of the request's
+//! body. The [`Prepared`] can be looked at, and goes nowhere. Consent makes an `Outbound` of it, without touching the bytes: what was
+//! shown is what is sent.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::cloud::Provider;
+use crate::config::consent::{Consents, Standing};
+use crate::privacy::fence::Fence;
+use crate::privacy::placeholders::Placeholders;
+use crate::privacy::redact::Redactor;
+use crate::wire::{self, Ask, Role, Turn};
+
+/// What is to be asked, with nothing taken out yet.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    pub system: String,
+    pub user: String,
+    /// The files of which there is text in it.
+    pub files: Vec<DraftFile>,
+    pub max_output_tokens: u64,
+}
+
+/// A file, or the part of it, that a draft holds text of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftFile {
+    /// `None`: a text that is no file yet.
+    pub path: Option<PathBuf>,
+    /// As people and the model see it.
+    pub name: String,
+    /// Lines from 1, the end not included.
+    pub lines: Range<usize>,
+}
+
+/// A request that can be looked at, and goes nowhere.
+#[derive(Debug)]
+pub struct Prepared {
+    provider: String,
+    model: String,
+    host: String,
+    body: String,
+    files: Vec<DraftFile>,
+    /// How many secrets each rule found.
+    redactions: BTreeMap<String, usize>,
+    secrets: Placeholders,
+    n_input_tokens: u64,
+    max_output_tokens: u64,
+}
+
+/// Makes the bytes of a request, without what must not be in them.
+///
+/// # Errors
+/// One sentence: a file that is fenced off, or a provider whose address text may not be sent to.
+pub fn prepare(provider: &Provider, draft: &Draft, fence: &Fence) -> Result<Prepared, String> {
+    for file in &draft.files {
+        if let Some(who) = file.path.as_deref().and_then(|it| fence.stops(it)) {
+            return Err(format!("nothing of {} is sent: {who} leaves it out", file.name));
+        }
+    }
+    let host = wire::host(provider)?;
+    let mut secrets = Placeholders::new();
+    // Some rules are not for some files; where there are several, all rules are for all.
+    let is_same = |it: &DraftFile| draft.files.first().is_some_and(|first| first.name == it.name);
+    let path = draft.files.first().filter(|_| draft.files.iter().all(is_same));
+    let path = path.map(|it| it.name.as_str());
+    let redacted =
+        secrets.redact_all(Redactor::shared(), &[(&draft.system, None), (&draft.user, path)]);
+    let mut redactions = BTreeMap::new();
+    for finding in redacted.iter().flat_map(|it| &it.findings) {
+        *redactions.entry(finding.rule.clone()).or_default() += 1;
+    }
+    let mut texts = redacted.into_iter().map(|it| it.text);
+    let ask = Ask {
+        system: texts.next().unwrap_or_default(),
+        turns: vec![Turn { role: Role::User, text: texts.next().unwrap_or_default() }],
+        max_output_tokens: draft.max_output_tokens,
+    };
+    let body = wire::body(provider, &ask, true);
+    Ok(Prepared {
+        provider: provider.name.clone(),
+        model: provider.model.clone(),
+        host,
+        n_input_tokens: wire::estimate::ask_tokens(&ask),
+        body,
+        files: draft.files.clone(),
+        redactions,
+        secrets,
+        max_output_tokens: draft.max_output_tokens,
+    })
+}
+
+impl Prepared {
+    /// The exact bytes that would go over the wire.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    pub fn files(&self) -> &[DraftFile] {
+        &self.files
+    }
+
+    /// How many secrets each rule found.
+    pub fn redactions(&self) -> &BTreeMap<String, usize> {
+        &self.redactions
+    }
+
+    /// For putting secrets back into the answer.
+    pub fn secrets(&self) -> &Placeholders {
+        &self.secrets
+    }
+
+    /// On the safe side.
+    pub fn n_input_tokens(&self) -> u64 {
+        self.n_input_tokens
+    }
+
+    pub fn max_output_tokens(&self) -> u64 {
+        self.max_output_tokens
+    }
+
+    /// Of the body, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The request as it can be kept on the disk, for sending it later. Without the secrets, which stay in this process: an answer to
+    /// it keeps their placeholders.
+    pub fn kept(&self, action: &str, workspace: Option<&Path>) -> Kept {
+        Kept {
+            action: action.to_owned(),
+            workspace: workspace.map(Path::to_path_buf),
+            files: self.files.iter().filter_map(|it| it.path.clone()).collect(),
+            provider: self.provider.clone(),
+            host: self.host.clone(),
+            model: self.model.clone(),
+            body: self.body.clone(),
+            n_input_tokens: self.n_input_tokens,
+            max_output_tokens: self.max_output_tokens,
+        }
+    }
+
+    /// What was said once and for all of this workspace, provider and host.
+    pub fn standing(&self, consents: &Consents, workspace: &Path) -> Option<Standing> {
+        consents.answer(workspace, &self.provider, &self.host)
+    }
+
+    /// The request under what was said once and for all, where that is yes.
+    ///
+    /// # Errors
+    /// The request as it was.
+    pub fn under(self, consents: &Consents, workspace: &Path) -> Result<Outbound, Box<Self>> {
+        match self.standing(consents, workspace) {
+            Some(Standing::Always) => Ok(Outbound { prepared: self, agreed: Agreed::Workspace }),
+            Some(Standing::Never) | None => Err(Box::new(self)),
+        }
+    }
+
+    /// The request, after a person was asked about it and agreed. Called where the answer comes in, and nowhere else.
+    pub fn agreed_by_a_person(self) -> Outbound {
+        Outbound { prepared: self, agreed: Agreed::Once }
+    }
+}
+
+/// A request that could not be sent, to which a person had agreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    pub action: String,
+    pub workspace: Option<PathBuf>,
+    /// Of which there is text in it.
+    pub files: Vec<PathBuf>,
+    pub provider: String,
+    pub host: String,
+    pub model: String,
+    pub body: String,
+    pub n_input_tokens: u64,
+    pub max_output_tokens: u64,
+}
+
+impl Kept {
+    /// The request, if the provider is still the one that a person saw.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub fn prepared(self, provider: &Provider) -> Result<Prepared, String> {
+        if self.provider != provider.name
+            || self.host != wire::host(provider)?
+            || self.model != provider.model
+        {
+            return Err(format!(
+                "it was agreed to for {} at {}, and the settings name another model or host now",
+                self.model, self.host
+            ));
+        }
+        Ok(Prepared {
+            provider: self.provider,
+            model: self.model,
+            host: self.host,
+            body: self.body,
+            files: Vec::new(),
+            redactions: BTreeMap::new(),
+            secrets: Placeholders::new(),
+            n_input_tokens: self.n_input_tokens,
+            max_output_tokens: self.max_output_tokens,
+        })
+    }
+}
+
+/// Who agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreed {
+    /// A person, to these bytes.
+    Once,
+    /// A person, to all of this workspace.
+    Workspace,
+}
+
+/// A request that may be sent.
+#[derive(Debug)]
+pub struct Outbound {
+    prepared: Prepared,
+    agreed: Agreed,
+}
+
+impl Outbound {
+    pub fn request(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    pub fn agreed(&self) -> Agreed {
+        self.agreed
+    }
+}

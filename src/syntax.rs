@@ -1,0 +1,17 @@
+//! What code says of itself: which item a caret is in, which names it uses and where they are defined, and how much of it
+//! is no code. By tree-sitter, with grammars that are linked into the program.
+//!
+//! One file a subject: `languages` is the table of what can be read, `parse` makes a tree within a budget, `outline` finds
+//! items, `names` finds what they use. The queries are data in the folder `grammars`. Nothing here recurses, so that
+//! hostile nesting costs memory and not the stack.
+
+mod languages;
+mod names;
+mod outline;
+mod parse;
+#[cfg(test)]
+mod proofs;
+
+pub use languages::{LANGUAGES, Language};
+pub use outline::{Item, ItemKind};
+pub use parse::{MAX_BYTES, Parsed, parse, parse_while};

@@ -1,0 +1,128 @@
+//! OpenAI's Chat Completions protocol, which every server of models speaks, each with its own accent.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::config::cloud::Provider;
+use crate::wire::address::Address;
+use crate::wire::answer::State;
+use crate::wire::fault::{FaultKind, shortened};
+use crate::wire::{Ask, Piece, Role, StopReason};
+
+// Fields are written in the order in which they stand.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+    messages: Vec<Message<'a>>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+pub(crate) fn body(provider: &Provider, ask: &Ask, stream: bool) -> String {
+    let limit = Some(ask.max_output_tokens);
+    let (max_completion_tokens, max_tokens) =
+        if counts_thinking(provider) { (limit, None) } else { (None, limit) };
+    let system =
+        (!ask.system.is_empty()).then_some(Message { role: "system", content: &ask.system });
+    let turns = ask.turns.iter().map(|turn| {
+        let role = match turn.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        };
+        Message { role, content: &turn.text }
+    });
+    let body = Body {
+        model: &provider.model,
+        max_completion_tokens,
+        max_tokens,
+        stream,
+        stream_options: stream.then_some(StreamOptions { include_usage: true }),
+        messages: system.into_iter().chain(turns).collect(),
+    };
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+/// Whether the limit is called `max_completion_tokens`: OpenAI's own models from o1 and GPT-5 on refuse the older name, which
+/// servers of one's own know alone. OpenAI and Azure take the new name for every model.
+fn counts_thinking(provider: &Provider) -> bool {
+    let host = Address::of(provider).map(|it| it.host).unwrap_or_default();
+    if host == "api.openai.com:443" || host.ends_with(".openai.azure.com:443") {
+        return true;
+    }
+    let name = provider.model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let number = |prefix: &str| {
+        let digits = name.strip_prefix(prefix)?;
+        let end = digits.find(|it: char| !it.is_ascii_digit()).unwrap_or(digits.len());
+        digits[..end].parse::<u32>().ok()
+    };
+    number("gpt-").is_some_and(|it| it >= 5) || number("o").is_some()
+}
+
+pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
+    if !json["error"].is_null() {
+        return state.refused(json, pieces);
+    }
+    let choice = &json["choices"][0];
+    on_message(state, &choice["delta"], pieces);
+    on_finish(state, choice);
+    // LiteLLM sends it after the chunk with the reason, vLLM with every chunk if so told, others with no choice beside it.
+    state.told.merge_chat(&json["usage"]);
+    state.usage(pieces);
+}
+
+pub(crate) fn on_whole(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
+    let choice = &json["choices"][0];
+    if !choice["message"].is_object() {
+        return state.fail(FaultKind::Malformed, String::new(), pieces);
+    }
+    on_message(state, &choice["message"], pieces);
+    on_finish(state, choice);
+    state.told.merge_chat(&json["usage"]);
+    state.usage(pieces);
+    state.end(pieces);
+}
+
+fn on_message(state: &mut State, message: &Value, pieces: &mut Vec<Piece>) {
+    for thinking in ["reasoning_content", "reasoning"] {
+        if message[thinking].as_str().is_some_and(|it| !it.is_empty()) {
+            state.thinking(pieces);
+        }
+    }
+    match &message["content"] {
+        Value::String(text) => state.text(text, pieces),
+        // Mistral's, where the model thinks.
+        Value::Array(parts) => {
+            for part in parts {
+                state.text(part["text"].as_str().unwrap_or_default(), pieces);
+            }
+        }
+        _ => {}
+    }
+    state.refusal.push_str(message["refusal"].as_str().unwrap_or_default());
+}
+
+fn on_finish(state: &mut State, choice: &Value) {
+    let Some(reason) = choice["finish_reason"].as_str() else { return };
+    state.stop = Some(match reason {
+        "stop" => StopReason::End,
+        "length" => StopReason::MaxTokens,
+        "content_filter" => StopReason::Refusal("the provider's content filter".to_owned()),
+        other => StopReason::Other(shortened(other)),
+    });
+}

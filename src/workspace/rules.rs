@@ -1,0 +1,104 @@
+//! What a workspace says of itself: which of its files are left out of everything, and how its code is to be written.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::privacy::fence::{Fence, IGNORE_FILES, IgnoreFile};
+
+/// Longer ignore files, and longer notes on style, are something else.
+const MAX_RULES_BYTES: u64 = 256 * 1024;
+const MAX_CONVENTION_BYTES: u64 = 4 * 1024;
+/// Files that say how code is to be written, the most telling first.
+const CONVENTIONS: &[&str] = &[
+    ".editorconfig",
+    "rustfmt.toml",
+    ".rustfmt.toml",
+    ".prettierrc",
+    ".clang-format",
+    "ruff.toml",
+    "STYLE.md",
+    "CONTRIBUTING.md",
+    "docs/style.md",
+];
+
+/// The folder that a file's consent and ignore files are those of: the workspace's that holds it, or its own.
+pub fn root_of(folders: &[PathBuf], file: &Path) -> PathBuf {
+    let holding =
+        folders.iter().filter(|it| file.starts_with(it)).max_by_key(|it| it.as_os_str().len());
+    holding.cloned().or_else(|| file.parent().map(Path::to_path_buf)).unwrap_or_default()
+}
+
+/// The rules that hold for files of a workspace: the ignore files from the repository's top to each file's folder, as git reads them,
+/// and the repository's own list.
+///
+/// # Errors
+/// One sentence, where one of them can't be read: then nothing may be sent.
+pub fn fence(root: &Path, files: &[PathBuf], never_send: &[String]) -> Result<Fence, String> {
+    let repository = root.ancestors().find(|it| it.join(".git").exists()).unwrap_or(root);
+    let mut ignore_files = Vec::new();
+    let exclude = repository.join(".git/info/exclude");
+    if let Some(text) = rules_in(&exclude)? {
+        ignore_files.push(IgnoreFile {
+            folder: repository.to_path_buf(),
+            name: ".gitignore",
+            text,
+        });
+    }
+    let above = |file: &'_ PathBuf| -> Vec<PathBuf> {
+        let folders = file.ancestors().skip(1).take_while(|it| it.starts_with(repository));
+        folders.map(Path::to_path_buf).collect()
+    };
+    let folders: BTreeSet<PathBuf> = files.iter().flat_map(above).collect();
+    // In this order a folder comes before what is in it.
+    for folder in &folders {
+        for name in IGNORE_FILES {
+            if let Some(text) = rules_in(&folder.join(name))? {
+                ignore_files.push(IgnoreFile { folder: folder.clone(), name, text });
+            }
+        }
+    }
+    Fence::new(repository, never_send, &ignore_files)
+}
+
+/// An ignore file's text, whatever its bytes; `None` where there is none.
+fn rules_in(path: &Path) -> Result<Option<String>, String> {
+    let unreadable = |why: &str| {
+        Err(format!("{} can't be read ({why}), so nothing is sent; correct it", path.display()))
+    };
+    match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Ok(None),
+        Ok(metadata) if metadata.len() > MAX_RULES_BYTES => return unreadable("it is too large"),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return unreadable(&error.to_string()),
+    }
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) => unreadable(&error.to_string()),
+    }
+}
+
+/// The beginnings of files that say how code is to be written, with their names; what the fence leaves out is left out.
+pub fn conventions(root: &Path, fence: &Fence) -> Vec<(PathBuf, String)> {
+    let Ok(real_root) = root.canonicalize() else { return Vec::new() };
+    let is_here = |it: &PathBuf| it.canonicalize().is_ok_and(|real| real.starts_with(&real_root));
+    let files = CONVENTIONS.iter().map(|it| root.join(it)).filter(is_here);
+    let files = files.filter(|it| fence.stops(it).is_none());
+    files.filter_map(|file| read(&file).map(|text| (file, text))).collect()
+}
+
+/// A regular file's text, as far as a limit and the last whole line before it. A link may lead anywhere, and a pipe would wait for its
+/// writer, so neither is opened.
+fn read(path: &Path) -> Option<String> {
+    if !std::fs::symlink_metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(MAX_CONVENTION_BYTES).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 == MAX_CONVENTION_BYTES {
+        let end = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+        bytes.truncate(end);
+    }
+    String::from_utf8(bytes).ok()
+}

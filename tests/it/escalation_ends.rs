@@ -1,0 +1,115 @@
+//! How an escalation can end other than well: a document that has changed, a person who cancels, a cap, an error, an editor that says
+//! yes and does nothing. What was paid for is counted and kept.
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+
+use crate::escalation::{ANSWER, SOURCE, Scene, says};
+use crate::provider::{Answer, Provider};
+use crate::support::until;
+
+/// Of the one call in the ledger: its status, where its cost is from, and its cost.
+fn call(scene: &Scene) -> (String, String, i64) {
+    let path = scene.client.home.folders().data.join("ledger.db");
+    let ledger = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let sql = "SELECT status, cost_source, cost_pico_usd FROM sent_calls";
+    ledger.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_editor_that_does_not_do_what_it_says_loses_nothing() {
+    let provider = Provider::start(says(ANSWER)).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.refactor").await;
+    let sentence = scene.told("is not what it was to become").await;
+    let file = sentence.rsplit_once("kept as ").unwrap().1;
+    assert!(std::fs::read_to_string(file).unwrap().contains("+    width * height"));
+    // 321 and 45 tokens at 3 and 15 dollars a million.
+    assert_eq!(call(&scene), ("ok".to_owned(), "table".to_owned(), 1_638_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_can_not_be_put_in_is_kept() {
+    let provider = Provider::start(says("I would rather not change it.")).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.refactor").await;
+    let sentence = scene.told("what the model said is in").await;
+    let file = sentence.rsplit_once(" is in ").unwrap().1.trim_end_matches(')');
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "I would rather not change it.");
+    assert!(scene.said("workspace/applyEdit").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_has_changed_is_not_touched() {
+    let provider = Provider::start(says(ANSWER)).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    let change = json!({"textDocument": {"uri": scene.uri, "version": 2}, "contentChanges": [{"text": "fn x() {}\n"}]});
+    let typed =
+        json!({"jsonrpc": "2.0", "method": "textDocument/didChange", "params": change}).to_string();
+    let to_server = scene.client.sender();
+    *scene.client.person.lock().unwrap() =
+        Box::new(move |request| match request["method"].as_str().unwrap() {
+            "window/showMessageRequest" => {
+                to_server.send(keyside::lsp::frames::encode(typed.as_bytes())).unwrap();
+                json!({"title": "Send once"})
+            }
+            _ => Value::Null,
+        });
+    scene.choose("keyside.refactor").await;
+    let sentence = scene.told("the document has changed").await;
+    let file = sentence.rsplit_once("kept as ").unwrap().1;
+    let diff = std::fs::read_to_string(file).unwrap();
+    assert!(diff.contains("-    let result = width * height;"), "{diff}");
+    assert!(diff.contains("+    width * height"), "{diff}");
+    assert!(scene.said("workspace/applyEdit").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_request_closes_its_connection() {
+    let provider =
+        Provider::start(Answer::SaysAndStalls { text: "It multiplies ".to_owned() }).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    let progress = until(async || {
+        let said = scene.said("$/progress");
+        said.into_iter()
+            .find(|it| it["value"]["message"].as_str().is_some_and(|it| it.starts_with("writing")))
+    })
+    .await;
+    scene.client.notify("window/workDoneProgress/cancel", json!({"token": progress["token"]}));
+    let mut n_closed = provider.n_closed.clone();
+    n_closed.wait_for(|it| *it == 1).await.unwrap();
+    scene.told("cancelled").await;
+    scene.over().await;
+    // What the provider had read, and what it had written.
+    let (status, source, cost) = call(&scene);
+    assert_eq!((status.as_str(), source.as_str()), ("cancelled", "table"));
+    assert!(cost > 10 * 3_000_000, "{cost}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cap_stops_what_would_go_past_it() {
+    let provider = Provider::start(says(ANSWER)).await;
+    let scene = Scene::new(&provider.settings("daily_cap_usd = 0.01"), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    let sentence = scene.told("nothing was sent").await;
+    assert!(sentence.contains("cloud.daily_cap_usd"), "{sentence}");
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_an_error_changes_nothing_and_says_one_sentence() {
+    let body = json!({"type": "error", "error": {"type": "invalid_request_error", "message": "no such thing"}});
+    let provider = Provider::start(Answer::Status(400, body.to_string())).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.refactor").await;
+    let sentence = scene.told("no such thing").await;
+    assert!(sentence.contains("nothing was changed"), "{sentence}");
+    assert!(scene.said("workspace/applyEdit").is_empty());
+    assert_eq!(provider.requests().len(), 1);
+}

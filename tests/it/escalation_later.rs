@@ -1,0 +1,52 @@
+//! A request that could not be sent is kept, if the user wants that, and sent later by one command.
+
+use crate::escalation::{SOURCE, Scene, says};
+use crate::provider::Provider;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_sent_is_sent_later() {
+    let provider = Provider::start(says("It multiplies, later.")).await;
+    // Nobody is there at first: a port that was free a moment ago.
+    let gone =
+        tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
+    let settings = provider.settings("keep_unsent = true");
+    let scene =
+        Scene::new(&settings.replace(&format!(":{}", provider.port), &format!(":{gone}")), SOURCE)
+            .await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    scene.told("`keyside cloud retry` sends it").await;
+    let home = scene.client.home.0.clone();
+    let retry = async || {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
+        command
+            .args(["cloud", "retry"])
+            .env("KEYSIDE_HOME", &home)
+            .stdin(std::process::Stdio::null());
+        let output = command.output().await.unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    // The provider has moved, and that is not what was agreed to.
+    std::fs::write(home.join("config.toml"), &settings).unwrap();
+    let (_, sentence) = retry().await;
+    assert!(sentence.contains("another model or host now"), "{sentence}");
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", gone)).await.unwrap();
+    tokio::spawn(provider_at(listener, provider.port));
+    std::fs::write(
+        home.join("config.toml"),
+        settings.replace(&format!(":{}", provider.port), &format!(":{gone}")),
+    )
+    .unwrap();
+    let (answer, sentence) = retry().await;
+    assert_eq!(answer, "It multiplies, later.\n", "{sentence}");
+    assert_eq!(retry().await.0, "nothing is kept\n");
+    assert_eq!(provider.requests().len(), 1);
+}
+
+/// Hands connections on to another port.
+async fn provider_at(listener: tokio::net::TcpListener, port: u16) {
+    while let Ok((mut here, _)) = listener.accept().await {
+        let mut there = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut here, &mut there).await });
+    }
+}
