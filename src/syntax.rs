@@ -1,7 +1,7 @@
 //! What code says of itself: which item a caret is in, which names it uses and where they are defined, and how much of it
 //! is no code. By tree-sitter, with grammars that are linked into the program.
 //!
-//! One file a subject: `languages` is the table of what can be read, `parse` makes a tree within a budget, `outline` finds
+//! One file a subject: `languages` is the table of what can be read, `parse` makes a tree or gives up, `outline` finds
 //! items, `names` finds what they use. The queries are data in the folder `grammars`. Nothing here recurses, so that
 //! hostile nesting costs memory and not the stack.
 

@@ -121,7 +121,10 @@ impl Gathered {
         let original = &text[self.target.clone()];
         let changed = edits::replaced(text, self.target.clone(), original, &code, language)?.text;
         let n_errors = |text: &str| syntax::parse(language, text).map(|it| it.error_count());
-        if let (Some(before), Some(after)) = (n_errors(text), n_errors(&changed)) {
+        if let Some(before) = n_errors(text) {
+            let after = n_errors(&changed);
+            let after =
+                after.ok_or("The answer could not be checked for errors; it was not applied.")?;
             edits::has_no_new_errors(before, after)?;
         }
         Ok(Changed { edits: edits::minimal_edits(text, &changed), text: changed })

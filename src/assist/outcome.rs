@@ -163,7 +163,8 @@ async fn apply<F: Front>(
     front: &F,
 ) -> Result<(), String> {
     let text = asked.text();
-    let changed = match gathered.change(asked, &text, answer) {
+    // It parses and compares, which may take a while; keys are answered meanwhile.
+    let changed = match tokio::task::block_in_place(|| gathered.change(asked, &text, answer)) {
         Ok(changed) => changed,
         Err(sentence) => {
             return Err(format!("{sentence}{}", kept(cloud, asked, answer, front).await));

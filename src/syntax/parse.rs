@@ -1,7 +1,9 @@
-//! A text as a tree, within a budget of bytes and of steps.
+//! A text as a tree, within bounds of bytes and of time.
+//!
+//! The one place among the pure modules that looks at a clock; it only ever says that there is no tree.
 
-use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
+use std::time::{Duration, Instant};
 
 use tree_sitter::{Parser, QueryCursor, StreamingIterator, Tree};
 
@@ -10,18 +12,20 @@ use super::languages::{Language, Role};
 /// Longer texts are not parsed.
 pub const MAX_BYTES: usize = 1 << 19;
 
-/// Steps that a parse may take, in hundreds, which is how often tree-sitter asks: so many for each text, and so many more for
-/// each byte. Counted, and not timed, so that the same text has the same tree on every machine and under every load. Real
-/// code takes 0.3 to 0.7 steps a byte, and the most among 2,500 files took 3.1.
-const STEPS_OF_ANY_TEXT: usize = 50_000;
-const STEPS_OF_A_BYTE: usize = 4;
-const STEPS_OF_A_CALL: usize = 100;
+/// How long the parse of a whole text may take, and a search. Ten thousand lines of real code take a tenth of a second, and
+/// as much again for each size of pieces.
+const MAX_TIME: Duration = Duration::from_millis(500);
+/// The clock alone is not enough. Of text that is no code tree-sitter may keep many readings, and at the text's end it puts
+/// each of them together in steps of which one copies everything: 50,000 bytes of `>void (>void (` take Rust's grammar more
+/// than 4 GB, in less than the hundred steps after which it asks whether to go on. Such a text gives itself away in its
+/// pieces, where it costs little memory yet: of the first size real code takes 1 to 3 ms, and such text mostly 20 to 1,600.
+const PIECES: [(usize, Duration); 2] =
+    [(4_000, Duration::from_millis(60)), (32_000, Duration::from_millis(200))];
+const TRIES_OF_A_PIECE: usize = 3;
+/// A lexer that looks for a string's end again and again never asks whether to go on, but it asks for text as often as this.
 const CHUNK_BYTES: usize = 1 << 10;
-const STEPS_OF_A_CHUNK: usize = 64;
 const MAX_RUN_OF_TOKENS: usize = 2_000;
 const MAX_DEPTH: i64 = 10_000;
-/// A step of a search is a node that is entered or left.
-const MAX_SEARCH_STEPS: usize = 8_000_000;
 /// Matches that have begun and may still fail.
 const MAX_OPEN_MATCHES: u32 = 4_096;
 
@@ -51,31 +55,63 @@ pub fn parse_while<'text>(
     }
     let mut parser = Parser::new();
     parser.set_language(&language.grammar()).ok()?;
-    // Both callbacks of the parser count in the same account.
-    let n_steps_left = Cell::new(STEPS_OF_ANY_TEXT + STEPS_OF_A_BYTE * text.len());
-    let take = |n_steps| n_steps_left.set(n_steps_left.get().saturating_sub(n_steps));
-    let mut progress = |_: &tree_sitter::ParseState| {
-        take(STEPS_OF_A_CALL);
-        if n_steps_left.get() > 0 && is_wanted() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
+    for (n_bytes, max_time) in PIECES {
+        for piece in pieces_of(text, n_bytes).filter(|it| it.len() < text.len()) {
+            // More than once, because it may have been another program's turn.
+            let mut is_quick = |_| tree_of(piece, &mut parser, max_time, is_wanted).is_some();
+            if !(0..TRIES_OF_A_PIECE).any(&mut is_quick) {
+                return None;
+            }
         }
-    };
-    let bytes = text.as_bytes();
-    let mut read = |at: usize, _| {
-        // A lexer that looks for a string's end again and again never asks whether to go on, but it does ask for text.
-        take(STEPS_OF_A_CHUNK);
-        let end = if n_steps_left.get() > 0 { at.saturating_add(CHUNK_BYTES) } else { at };
-        bytes.get(at..end.min(bytes.len())).unwrap_or_default()
-    };
-    let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
-    let tree = parser.parse_with_options(&mut read, None, Some(options))?;
-    if n_steps_left.get() == 0 {
-        return None;
     }
+    let tree = tree_of(text, &mut parser, MAX_TIME, is_wanted)?;
     let can_be_searched = can_be_searched(&tree);
     Some(Parsed { text, tree, language, can_be_searched })
+}
+
+/// A text in pieces of so many bytes at most, which end with a line if there is an end.
+fn pieces_of(text: &str, n_bytes: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let most = floor_of_character(rest, n_bytes);
+        let end = if most < rest.len() {
+            rest[..most].rfind('\n').map_or(most, |it| it + 1)
+        } else {
+            most
+        };
+        let piece;
+        (piece, rest) = rest.split_at(end);
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Where the character at a byte begins, or the text's end.
+fn floor_of_character(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+fn tree_of(
+    text: &str,
+    parser: &mut Parser,
+    max_time: Duration,
+    is_wanted: &mut dyn FnMut() -> bool,
+) -> Option<Tree> {
+    let started = Instant::now();
+    let is_late = || started.elapsed() > max_time;
+    let mut progress = |_: &tree_sitter::ParseState| {
+        if !is_late() && is_wanted() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
+    let mut read = |at: usize, _| {
+        let end = if is_late() { at } else { at.saturating_add(CHUNK_BYTES) };
+        text.as_bytes().get(at..end.min(text.len())).unwrap_or_default()
+    };
+    parser.reset();
+    parser.parse_with_options(&mut read, None, Some(options)).filter(|_| !is_late())
 }
 
 /// Whether a query can go through the tree in useful time. It can't where more tokens follow each other than in any
@@ -128,15 +164,18 @@ impl Parsed<'_> {
     }
 
     /// Calls `on_match` with each match of the language's query that touches the range, until there is no more or it has
-    /// taken too many steps. Not at all where that would take too long from the start.
+    /// taken too long. Not at all where that would take too long from the start.
     pub(super) fn search(&self, range: Range<usize>, on_match: &mut dyn FnMut(&[Captured])) {
         let Some(compiled) = self.language.compiled().filter(|_| self.can_be_searched) else {
             return;
         };
-        let mut n_calls_left = MAX_SEARCH_STEPS / STEPS_OF_A_CALL;
+        let started = Instant::now();
         let mut progress = |_: &tree_sitter::QueryCursorState| {
-            n_calls_left = n_calls_left.saturating_sub(1);
-            if n_calls_left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if started.elapsed() < MAX_TIME {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         };
         let options = tree_sitter::QueryCursorOptions::new().progress_callback(&mut progress);
         let mut cursor = QueryCursor::new();
@@ -201,13 +240,21 @@ mod tests {
     #[test]
     fn a_caller_can_stop() {
         let text = "fn f() { g(1, 2, 3); }\n".repeat(1_000);
-        let mut n_asked = 0;
-        let mut is_wanted = || {
-            n_asked += 1;
-            n_asked < 5
-        };
-        assert!(parse_while("rust", &text, &mut is_wanted).is_none());
-        assert_eq!(n_asked, 5);
+        assert!(parse("rust", &text).is_some());
+        assert!(parse_while("rust", &text, &mut || false).is_none());
+    }
+
+    #[test]
+    fn pieces_are_the_text() {
+        for text in ["", "ab", "äöü\n", "a\nbcd\nefghijklmn\no", "ääääääääää"] {
+            let pieces: Vec<&str> = pieces_of(text, 5).collect();
+            assert_eq!(pieces.concat(), text);
+            assert!(pieces.iter().all(|it| it.len() <= 5));
+        }
+        assert_eq!(
+            pieces_of("a\nbcd\nefghijklmn\no", 5).collect::<Vec<_>>(),
+            ["a\n", "bcd\n", "efghi", "jklmn", "\no"]
+        );
     }
 
     /// Nothing is asserted but that it comes back: on a small stack, as threads of a pool have it.

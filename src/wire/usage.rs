@@ -69,7 +69,10 @@ impl Told {
     /// Merges the `usage` of OpenAI's chat protocol.
     pub fn merge_chat(&mut self, usage: &Value) {
         merge(&mut self.input, count(&usage["prompt_tokens"]));
-        merge(&mut self.output, count(&usage["completion_tokens"]));
+        // Gemini leaves what it thought out of the completion, and bills it.
+        let total = count(&usage["total_tokens"]).zip(self.input);
+        let rest = total.and_then(|(total, input)| total.checked_sub(input));
+        merge(&mut self.output, count(&usage["completion_tokens"]).max(rest));
         self.merge_details(&usage["prompt_tokens_details"], &usage["completion_tokens_details"]);
         self.merge_cost(usage);
     }
@@ -177,6 +180,13 @@ mod tests {
         let mut chat = Told::default();
         chat.merge_chat(&json!({
             "prompt_tokens": 147, "completion_tokens": 9,
+            "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 7},
+            "completion_tokens_details": {"reasoning_tokens": 3}}));
+        assert_eq!(chat.with_input_whole(), expected);
+        // As Gemini counts.
+        let mut chat = Told::default();
+        chat.merge_chat(&json!({
+            "prompt_tokens": 147, "completion_tokens": 6, "total_tokens": 156,
             "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 7},
             "completion_tokens_details": {"reasoning_tokens": 3}}));
         assert_eq!(chat.with_input_whole(), expected);
