@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::actions::Action;
 use crate::cloud::link::Broker;
@@ -25,6 +28,19 @@ pub struct Cloud {
     ledger: Arc<Mutex<Option<Ledger>>>,
     /// What a person should be told of the ledger, each thing once.
     notes: Arc<Mutex<Vec<String>>>,
+    /// Turns true when the program ends.
+    closing: watch::Sender<bool>,
+    /// How many calls are reserved and not settled.
+    n_open: watch::Sender<usize>,
+}
+
+/// A call that is reserved; dropped when it is settled, or can't be.
+pub(crate) struct Open<'a>(&'a Cloud);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.n_open.send_modify(|n| *n -= 1);
+    }
 }
 
 impl Cloud {
@@ -57,6 +73,8 @@ impl Cloud {
             folders: folders.clone(),
             ledger: Arc::default(),
             notes: Arc::default(),
+            closing: watch::Sender::new(false),
+            n_open: watch::Sender::new(0),
         }))
     }
 
@@ -155,6 +173,25 @@ impl Cloud {
 }
 
 impl Cloud {
+    /// Notes that a call is reserved, until what is returned is dropped.
+    pub(crate) fn open_call(&self) -> Open<'_> {
+        self.n_open.send_modify(|n| *n += 1);
+        Open(self)
+    }
+
+    /// Turns true when the program ends.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Cancels what is under way, and waits until it is settled, but no longer than `patience`: what is not settled then is
+    /// counted at its worst case by the next server.
+    pub async fn close(&self, patience: Duration) {
+        self.closing.send_replace(true);
+        let mut n_open = self.n_open.subscribe();
+        let _ = tokio::time::timeout(patience, n_open.wait_for(|n| *n == 0)).await;
+    }
+
     /// What a person should be told of the ledger: that it was damaged, so that what was spent is not known.
     pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
@@ -163,7 +200,7 @@ impl Cloud {
 
 /// Takes away what an earlier server left behind: requests, whose time is over, and answers of more than a week ago.
 fn forget_shown(folder: &Path) {
-    const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3_600);
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let age =
             entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());

@@ -166,7 +166,7 @@ async fn show<F: Front>(
     let file = cloud.shown_folder().join(format!("request-{}.json", &prepared.sha256()[..12]));
     outcome::write_private(&file, prepared.body())?;
     shown.0.push(file.clone());
-    if !front.show(&file).await {
+    if !front.show(&file, true).await {
         front
             .tell(Tone::Info, format!("keyside: what will be sent is in {}", file.display()))
             .await;
@@ -269,6 +269,7 @@ async fn send<F: Front>(
     for warning in granted.warnings.iter().filter(|it| it.is_new) {
         front.tell(Tone::Warning, format!("keyside: {warning}")).await;
     }
+    let open = cloud.open_call();
     let began = Instant::now();
     let title = asked.title();
     let how = (title.as_str(), asked.action.answers_in_text());
@@ -282,6 +283,7 @@ async fn send<F: Front>(
         began,
     )
     .await;
+    drop(open);
     if let Err(sentence) = settled {
         front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
     }

@@ -16,8 +16,9 @@ pub trait Front: Send + Sync + 'static {
     /// Says a sentence.
     fn tell(&self, tone: Tone, sentence: String) -> impl Future<Output = ()> + Send;
 
-    /// Opens a file beside. Whether the editor did.
-    fn show(&self, file: &Path) -> impl Future<Output = bool> + Send;
+    /// Opens a file beside, and takes the person there only if they asked to see it: what they type must not go elsewhere. Whether
+    /// the editor did.
+    fn show(&self, file: &Path, was_asked_for: bool) -> impl Future<Output = bool> + Send;
 
     /// How far it is; an empty message is the end of it.
     fn progress(&self, message: String) -> impl Future<Output = ()> + Send;

@@ -107,19 +107,19 @@ pub(crate) async fn show<F: Front>(
         Ended::Failed(failure) => Some(failure.sentence.clone()),
         Ended::Cancelled => Some("cancelled; the connection is closed".to_owned()),
     };
+    let is_cancelled = matches!(received.ended, Ended::Cancelled);
     let outcome = if asked.action.answers_in_text() {
         show_text(cloud, asked, received, lack, front).await
     } else if let Some(lack) = lack {
         Err(format!(
             "nothing was changed: {lack}{}",
-            kept(cloud, asked, &received.text, front).await
+            kept(cloud, asked, &received.text, front, is_cancelled).await
         ))
     } else {
         apply(cloud, newest, asked, gathered, &received.text, front).await
     };
     if let Err(sentence) = outcome {
-        let tone =
-            if matches!(received.ended, Ended::Cancelled) { Tone::Info } else { Tone::Error };
+        let tone = if is_cancelled { Tone::Info } else { Tone::Error };
         front.tell(tone, format!("keyside: {sentence}")).await;
     }
 }
@@ -143,7 +143,7 @@ async fn show_text<F: Front>(
             let file =
                 cloud.shown_folder().join(format!("{}-{}.md", asked.action.name(), now_ms()));
             write_private(&file, &text)?;
-            if !front.show(&file).await {
+            if !front.show(&file, false).await {
                 front
                     .tell(Tone::Info, format!("keyside: the answer is in {}", file.display()))
                     .await;
@@ -167,7 +167,7 @@ async fn apply<F: Front>(
     let changed = match tokio::task::block_in_place(|| gathered.change(asked, &text, answer)) {
         Ok(changed) => changed,
         Err(sentence) => {
-            return Err(format!("{sentence}{}", kept(cloud, asked, answer, front).await));
+            return Err(format!("{sentence}{}", kept(cloud, asked, answer, front, false).await));
         }
     };
     let applied = match newest.of(&asked.uri) {
@@ -186,7 +186,7 @@ async fn apply<F: Front>(
     let diff = edits::unified_diff(&asked.name, &text, &changed.text);
     let file = cloud.shown_folder().join(format!("{}-{}.diff", asked.action.name(), now_ms()));
     write_private(&file, &diff)?;
-    front.show(&file).await;
+    front.show(&file, false).await;
     Err(format!("nothing was changed, because {why}; the answer is kept as {}", file.display()))
 }
 
@@ -204,14 +204,23 @@ async fn arrived(newest: &Newest, asked: &Escalation, text: &str) -> Result<(), 
 }
 
 /// Keeps an answer that was paid for and can't be put in, and says where, behind a sentence.
-async fn kept<F: Front>(cloud: &Cloud, asked: &Escalation, answer: &str, front: &F) -> String {
+async fn kept<F: Front>(
+    cloud: &Cloud,
+    asked: &Escalation,
+    answer: &str,
+    front: &F,
+    is_cancelled: bool,
+) -> String {
     if answer.trim().is_empty() {
         return String::new();
     }
     let file = cloud.shown_folder().join(format!("{}-{}.md", asked.action.name(), now_ms()));
     match write_private(&file, answer) {
         Ok(()) => {
-            front.show(&file).await;
+            // Who cancels does not want to read it.
+            if !is_cancelled {
+                front.show(&file, false).await;
+            }
             format!(" (what the model said is in {})", file.display())
         }
         Err(sentence) => format!(" ({sentence})"),

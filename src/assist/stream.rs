@@ -69,7 +69,7 @@ pub(crate) async fn receive<F: Front>(
         is_shown: false,
     };
     let mut restorer = request.secrets().restorer();
-    let mut call = cloud.broker.send(outbound);
+    let (mut call, mut closing) = (cloud.broker.send(outbound), cloud.closing());
     let mut reports = interval(REPORT_EVERY);
     reports.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut state, mut told) = ("connecting".to_owned(), (0, String::new()));
@@ -78,6 +78,7 @@ pub(crate) async fn receive<F: Front>(
         let event = tokio::select! {
             biased;
             () = until_cancelled(&mut cancelled) => break,
+            () = until_cancelled(&mut closing) => break,
             event = call.next() => event,
             _ = reports.tick() => {
                 let now = (received.text.len(), progress(cloud, &received, &state));
@@ -116,7 +117,7 @@ pub(crate) async fn receive<F: Front>(
     received
 }
 
-/// Returns when a person wants it to stop, or when the server ends.
+/// Returns when somebody wants it to stop.
 pub(crate) async fn until_cancelled(cancelled: &mut watch::Receiver<bool>) {
     let _ = cancelled.wait_for(|it| *it).await;
 }

@@ -50,7 +50,7 @@ impl Front for Terminal {
         eprintln!("{sentence}");
     }
 
-    async fn show(&self, _: &Path) -> bool {
+    async fn show(&self, _: &Path, _: bool) -> bool {
         false
     }
 

@@ -38,6 +38,9 @@ pub fn run() -> Result<Infallible, String> {
         Arc::clone(&session),
         file_settings,
     ));
+    if let Some(cloud) = session.cloud() {
+        runtime.block_on(cloud.close(PATIENCE));
+    }
     session.engine().end(PATIENCE);
     // The ledger may be held by others; nobody waits for that here.
     let (done, wait) = std::sync::mpsc::channel();

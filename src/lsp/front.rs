@@ -101,14 +101,14 @@ impl Front for ClientFront {
         self.client.show_message(kind, sentence).await;
     }
 
-    async fn show(&self, file: &Path) -> bool {
+    async fn show(&self, file: &Path, was_asked_for: bool) -> bool {
         if !self.has_show_document {
             return false;
         }
         let params = lsp::ShowDocumentParams {
             uri: lsp::Uri(file_uri(file)),
             external: None,
-            take_focus: Some(true),
+            take_focus: Some(was_asked_for),
             selection: None,
         };
         matches!(

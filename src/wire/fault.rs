@@ -112,7 +112,9 @@ const TOO_LARGE_WORDS: [&str; 4] = [
 
 /// Reads an answer with an error status. `body` is what came with it.
 pub fn of_status(status: u16, body: &str) -> Refused {
-    let json = serde_json::from_str::<Value>(body).unwrap_or_default();
+    // LiteLLM sends an error of a stream as a stream, whatever its status.
+    let data = body.lines().find_map(|line| line.strip_prefix("data:")).unwrap_or(body);
+    let json = serde_json::from_str::<Value>(data).unwrap_or_default();
     let told = of_json(&json);
     let by_status = match status {
         401 => FaultKind::WrongKey,

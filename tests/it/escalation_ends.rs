@@ -25,6 +25,8 @@ async fn an_editor_that_does_not_do_what_it_says_loses_nothing() {
     let sentence = scene.told("is not what it was to become").await;
     let file = sentence.rsplit_once("kept as ").unwrap().1;
     assert!(std::fs::read_to_string(file).unwrap().contains("+    width * height"));
+    // Who types on types on where they are.
+    assert_eq!(scene.said("window/showDocument")[0]["takeFocus"], false);
     // 321 and 45 tokens at 3 and 15 dollars a million.
     assert_eq!(call(&scene), ("ok".to_owned(), "table".to_owned(), 1_638_000_000));
 }
@@ -112,4 +114,26 @@ async fn an_answer_that_is_an_error_changes_nothing_and_says_one_sentence() {
     assert!(sentence.contains("nothing was changed"), "{sentence}");
     assert!(scene.said("workspace/applyEdit").is_empty());
     assert_eq!(provider.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_properly_settles_what_is_under_way() {
+    let provider =
+        Provider::start(Answer::SaysAndStalls { text: "It multiplies ".to_owned() }).await;
+    let mut scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    until(async || {
+        let said = scene.said("$/progress");
+        let is_writing = |it: &Value| {
+            it["value"]["message"].as_str().is_some_and(|it| it.starts_with("writing"))
+        };
+        said.iter().any(is_writing).then_some(())
+    })
+    .await;
+    scene.client.ask("shutdown", Value::Null).await;
+    scene.client.notify("exit", Value::Null);
+    scene.client.child.take().unwrap().wait().await.unwrap();
+    let (status, source, _) = call(&scene);
+    assert_eq!((status.as_str(), source.as_str()), ("cancelled", "table"));
 }

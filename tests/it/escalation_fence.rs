@@ -84,3 +84,18 @@ async fn with_rules_that_can_not_be_read_nothing_is_sent() {
     scene.told("so nothing is sent").await;
     assert!(provider.requests().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_file_lies_on_this_machine_is_not_told() {
+    let provider = Provider::start(says("It multiplies.")).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    let elsewhere = scene.client.home.0.join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    let scene = Scene { uri: format!("file://{}/lone.rs", elsewhere.display()), ..scene };
+    scene.client.open(&scene.uri, SOURCE);
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    scene.over().await;
+    let body = &provider.requests()[0].body;
+    assert!(body.contains("lone.rs") && !body.contains("elsewhere"), "{body}");
+}

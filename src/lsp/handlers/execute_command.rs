@@ -86,7 +86,7 @@ fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument)
         uri: argument.uri,
         version: document.version,
         language_id: document.language_id.to_string(),
-        name: server.profile().path_of(&document.uri),
+        name: name_of(&server.profile().path_of(&document.uri)),
         file: file_path(&document.uri),
         rope: document.rope.clone(),
         selection: start.min(end)..start.max(end),
@@ -109,4 +109,12 @@ fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument)
         }
     });
     Ok(())
+}
+
+/// A document as a provider sees it: within its workspace, or else by its last name. Where a file lies beyond that says who its
+/// owner is.
+fn name_of(path: &str) -> String {
+    let is_absolute = path.starts_with(['/', '\\']) || path.get(1..2) == Some(":");
+    let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    if is_absolute { last.to_owned() } else { path.to_owned() }
 }
