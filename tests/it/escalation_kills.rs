@@ -29,12 +29,12 @@ async fn server(home: &Path, uri: &str) -> Client {
     command.arg(format!("KEYSIDE_HOME={}", home.display()));
     command.arg(env!("CARGO_BIN_EXE_keyside")).arg("serve");
     let client = Client::started(command, TempFolder::new());
-    let folder = format!("file://{}/work", home.display());
+    let folder = format!("file://{}/project", home.display());
     client
         .initialize_with(json!({
             "processId": null,
             "capabilities": {"window": {"workDoneProgress": true}},
-            "workspaceFolders": [{"uri": folder, "name": "work"}],
+            "workspaceFolders": [{"uri": folder, "name": "project"}],
         }))
         .await;
     client.open(uri, SOURCE);
@@ -59,7 +59,7 @@ fn over_or_refused(client: &Client) -> usize {
 
 /// Asks so often, and is killed now and then; returns how many ended properly and were not refused.
 async fn work(home: PathBuf, number: u64, n_escalations: usize) -> usize {
-    let uri = format!("file://{}/work/a{number}.rs", home.display());
+    let uri = format!("file://{}/project/a{number}.rs", home.display());
     let mut random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
     let mut next = move || {
         random ^= random << 13;
@@ -114,12 +114,12 @@ async fn the_ledger_is_exact_whatever_is_killed() {
     let provider = Provider::start(answer).await;
     let home = TempFolder::new();
     let folders = home.folders();
-    std::fs::create_dir_all(home.0.join("work")).unwrap();
+    std::fs::create_dir_all(home.0.join("project")).unwrap();
     let settings = "daily_cap_usd = 3.0\nmax_output_tokens = 1000";
     std::fs::write(folders.config_file(), provider.settings(settings)).unwrap();
     let consent = format!(
         "[[consent]]\nworkspace = {:?}\nprovider = \"here\"\nhost = \"127.0.0.1:{}\"\nanswer = \"always\"\n",
-        home.0.join("work"),
+        home.0.join("project"),
         provider.port
     );
     std::fs::write(folders.consent_file(), consent).unwrap();

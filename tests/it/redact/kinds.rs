@@ -185,7 +185,7 @@ pub const KINDS: &[Kind] = &[
     ("curl with a user", Snippet, "curl -u admin:«<14w>» https://example.org/"),
     ("curl with a header", Snippet, "curl -H 'Authorization: Bearer «<40w>»' https://example.org/"),
     ("session cookie", Snippet, "Cookie: theme=dark; sessionid=«<32l>»"),
-    ("npmrc", Snippet, "//registry.npmjs.org/:_authToken=«<36h>»"),
+    ("npmrc", Snippet, "//npm.example.com/:_authToken=«<36h>»"),
     ("netrc", Snippet, "machine api.example.org login deploy password «<14w>»"),
     ("Docker config", Snippet, "{\"auths\": {\"r.example.org\": {\"auth\": \"«<40w>»\"}}}"),
     ("command line", Snippet, "mysqldump --password=«<12w>» --all-databases"),
