@@ -47,7 +47,11 @@ impl Action {
     }
 
     pub fn of_command(command: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.command() == command)
+        Self::of_name(command.strip_prefix("keyside.")?)
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
     }
 
     /// Whether the answer is read by a person, or is code that takes the place of what was asked about. Where tests belong is the

@@ -63,8 +63,7 @@ impl Cloud {
                 .to_owned());
         };
         let host = wire::host(provider)?;
-        forget_shown(&folders.cache.join("shown"));
-        Ok(Some(Self {
+        let cloud = Self {
             config: config.clone(),
             provider: provider.clone(),
             host,
@@ -75,7 +74,9 @@ impl Cloud {
             notes: Arc::default(),
             closing: watch::Sender::new(false),
             n_open: watch::Sender::new(0),
-        }))
+        };
+        forget_shown(&cloud.shown_folder());
+        Ok(Some(cloud))
     }
 
     pub fn config(&self) -> &CloudConfig {
@@ -136,10 +137,7 @@ impl Cloud {
     }
 
     pub(crate) fn caps(&self) -> Caps {
-        Caps {
-            daily_pico_usd: usd_to_pico(self.config.daily_cap_usd),
-            monthly_pico_usd: usd_to_pico(self.config.monthly_cap_usd),
-        }
+        caps(&self.config)
     }
 
     /// Does something with the ledger, on a thread that may wait for other processes.
@@ -170,9 +168,7 @@ impl Cloud {
         });
         worked.await.unwrap_or_else(|_| Err("the ledger failed; the log says where".to_owned()))
     }
-}
 
-impl Cloud {
     /// Notes that a call is reserved, until what is returned is dropped.
     pub(crate) fn open_call(&self) -> Open<'_> {
         self.n_open.send_modify(|n| *n += 1);
@@ -210,6 +206,14 @@ fn forget_shown(folder: &Path) {
         if age.is_some_and(|age| age > limit) {
             let _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+/// The caps of the settings, as the ledger takes them.
+pub fn caps(config: &CloudConfig) -> Caps {
+    Caps {
+        daily_pico_usd: usd_to_pico(config.daily_cap_usd),
+        monthly_pico_usd: usd_to_pico(config.monthly_cap_usd),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::assist::cloud::Cloud;
 use crate::assist::escalation::{Action, Escalation, Gathered, gather};
 use crate::assist::front::{Front, Tone};
-use crate::assist::stream::Ended;
+use crate::assist::stream::{Ended, Received};
 use crate::assist::{Session, outcome, retry, stream};
 use crate::config::consent::{Consents, Entry, Standing};
 use crate::privacy::outbound::{Outbound, Prepared, prepare};
@@ -83,39 +83,40 @@ async fn agree<F: Front>(
     let (gathered, prepared) = work.await.unwrap_or_else(|_| {
         Err("the question could not be put together; the log says where".to_owned())
     })?;
-    let Some(workspace) = gathered.workspace.clone() else {
-        return agree_once(cloud, gathered, prepared, front, shown).await;
-    };
-    match prepared.standing(&cloud.consents()?, &workspace) {
-        Some(Standing::Never) => {
-            return Err(format!(
-                "nothing of this workspace is sent to {}, as you said; `keyside cloud allow` takes that back",
-                prepared.provider()
-            ));
+    // Of a text that is no file nothing can be said once and for all.
+    let workspace = gathered.workspace.clone();
+    let prepared = match &workspace {
+        None => prepared,
+        Some(workspace) => {
+            let consents = cloud.consents()?;
+            if prepared.standing(&consents, workspace) == Some(Standing::Never) {
+                return Err(format!(
+                    "nothing of this workspace is sent to {}, as you said; `keyside cloud allow` takes that back",
+                    prepared.provider()
+                ));
+            }
+            match prepared.under(&consents, workspace) {
+                Ok(outbound) => return Ok(Some((gathered, outbound))),
+                Err(prepared) => *prepared,
+            }
         }
-        Some(Standing::Always) | None => {}
-    }
-    let prepared = match prepared.under(&cloud.consents()?, &workspace) {
-        Ok(outbound) => return Ok(Some((gathered, outbound))),
-        Err(prepared) => *prepared,
+    };
+    let answers: &[&str] = match &workspace {
+        Some(_) => &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL],
+        None => &[SEND_ONCE, SHOW, CANCEL],
     };
     loop {
-        let question = question(cloud, &prepared, Some(&workspace)).await?;
+        let question = question(cloud, &prepared, workspace.as_deref()).await?;
         for note in cloud.take_notes() {
             front.tell(Tone::Warning, format!("keyside: {note}")).await;
         }
-        let answer = front.ask(question, &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL]).await;
-        match answer.as_deref() {
-            Some(SEND_ONCE) => {
-                return Ok(Some((gathered, prepared.agreed_by_a_person())));
-            }
-            Some(answer @ (ALWAYS | NEVER)) => {
-                let standing = if answer == ALWAYS { Standing::Always } else { Standing::Never };
-                remember(cloud, &prepared, &workspace, standing)?;
-                if standing == Standing::Never {
-                    return Ok(None);
-                }
-                let outbound = prepared.under(&cloud.consents()?, &workspace).map_err(|_| {
+        let answer = front.ask(question, answers).await;
+        match (answer.as_deref(), &workspace) {
+            (Some(SEND_ONCE), _) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
+            (Some(SHOW), _) => show(cloud, &prepared, front, shown).await?,
+            (Some(ALWAYS), Some(workspace)) => {
+                remember(cloud, &prepared, workspace, Standing::Always)?;
+                let outbound = prepared.under(&cloud.consents()?, workspace).map_err(|_| {
                     format!(
                         "{} does not hold what was just said; look at it",
                         cloud.consent_file().display()
@@ -123,9 +124,11 @@ async fn agree<F: Front>(
                 })?;
                 return Ok(Some((gathered, outbound)));
             }
-            Some(SHOW) => show(cloud, &prepared, front, shown).await?,
-            Some(_) => return Ok(None),
-            None => {
+            (Some(NEVER), Some(workspace)) => {
+                remember(cloud, &prepared, workspace, Standing::Never)?;
+                return Ok(None);
+            }
+            (None, Some(workspace)) => {
                 let sentence = format!(
                     "keyside: nothing was sent, because nobody agreed; where your editor shows no question, run `keyside cloud allow` \
                      in {}",
@@ -134,23 +137,6 @@ async fn agree<F: Front>(
                 front.tell(Tone::Info, sentence).await;
                 return Ok(None);
             }
-        }
-    }
-}
-
-/// The same for a text that is no file: nothing can be said once and for all of it.
-async fn agree_once<F: Front>(
-    cloud: &Cloud,
-    gathered: Gathered,
-    prepared: Prepared,
-    front: &F,
-    shown: &mut ShownFiles,
-) -> Result<Option<(Gathered, Outbound)>, String> {
-    loop {
-        let question = question(cloud, &prepared, None).await?;
-        match front.ask(question, &[SEND_ONCE, SHOW, CANCEL]).await.as_deref() {
-            Some(SEND_ONCE) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
-            Some(SHOW) => show(cloud, &prepared, front, shown).await?,
             _ => return Ok(None),
         }
     }
@@ -245,11 +231,11 @@ async fn question(
 }
 
 /// The most that a request can cost.
-pub(crate) fn worst_case(cloud: &Cloud, prepared: &Prepared) -> i64 {
+fn worst_case(cloud: &Cloud, prepared: &Prepared) -> i64 {
     cloud.tariff.worst_case(prepared.n_input_tokens(), prepared.max_output_tokens())
 }
 
-/// Reserves, sends, settles and shows.
+/// Sends, and shows what came of it.
 async fn send<F: Front>(
     cloud: &Cloud,
     newest: &Newest,
@@ -260,33 +246,15 @@ async fn send<F: Front>(
     cancelled: watch::Receiver<bool>,
 ) {
     let workspace = gathered.workspace.as_deref();
-    let granted = match reserve(cloud, asked.action, &outbound, workspace).await {
-        Ok(granted) => granted,
+    let title = asked.title();
+    let how = (title.as_str(), asked.action.answers_in_text());
+    let sent = reserve_and_send(cloud, asked.action, how, &outbound, workspace, front, cancelled);
+    let received = match sent.await {
+        Ok(received) => received,
         Err(sentence) => {
             return front.tell(Tone::Error, format!("keyside: nothing was sent: {sentence}")).await;
         }
     };
-    for warning in granted.warnings.iter().filter(|it| it.is_new) {
-        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
-    }
-    let open = cloud.open_call();
-    let began = Instant::now();
-    let title = asked.title();
-    let how = (title.as_str(), asked.action.answers_in_text());
-    let received = stream::receive(cloud, how, &outbound, front, cancelled).await;
-    let settled = outcome::settle(
-        cloud,
-        granted.id,
-        &outbound,
-        &received,
-        worst_case(cloud, outbound.request()),
-        began,
-    )
-    .await;
-    drop(open);
-    if let Err(sentence) = settled {
-        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
-    }
     if let Ended::Failed(failure) = &received.ended
         && failure.kind.may_pass()
         && !failure.may_cost
@@ -302,11 +270,40 @@ async fn send<F: Front>(
     outcome::show(cloud, newest, asked, gathered, &received, front).await;
 }
 
+/// Reserves, sends, takes in and settles; `how` is as `stream::receive` has it. Warnings are told on the way.
+///
+/// # Errors
+/// One sentence, where it can't be reserved: then nothing was sent.
+pub(crate) async fn reserve_and_send<F: Front>(
+    cloud: &Cloud,
+    action: Action,
+    how: (&str, bool),
+    outbound: &Outbound,
+    workspace: Option<&Path>,
+    front: &F,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Received, String> {
+    let open = cloud.open_call();
+    let granted = reserve(cloud, action, outbound, workspace).await?;
+    for warning in granted.warnings.iter().filter(|it| it.is_new) {
+        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
+    }
+    let began = Instant::now();
+    let received = stream::receive(cloud, how, outbound, front, cancelled).await;
+    let worst_case = worst_case(cloud, outbound.request());
+    let settled = outcome::settle(cloud, granted.id, outbound, &received, worst_case, began).await;
+    drop(open);
+    if let Err(sentence) = settled {
+        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
+    }
+    Ok(received)
+}
+
 /// Reserves the most that a request can cost.
 ///
 /// # Errors
 /// One sentence; then nothing may be sent.
-pub(crate) async fn reserve(
+async fn reserve(
     cloud: &Cloud,
     action: Action,
     outbound: &Outbound,

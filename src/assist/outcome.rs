@@ -1,8 +1,8 @@
 //! The end of an escalation: its money in the ledger, its answer before the person.
 
 use std::io::Write;
-use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::assist::cloud::Cloud;
 use crate::assist::escalation::{Escalation, Gathered};
@@ -10,7 +10,7 @@ use crate::assist::front::{Front, Tone};
 use crate::assist::stream::{Ended, Received};
 use crate::edits;
 use crate::privacy::outbound::Outbound;
-use crate::store::{CallId, CostSource, Settlement, Status, Tokens, UsageSource};
+use crate::store::{CallId, CostSource, Settlement, Status, Tokens, UsageSource, unix_ms};
 use crate::text::Newest;
 use crate::wire;
 use crate::wire::price::PriceSource;
@@ -35,10 +35,7 @@ pub(crate) async fn settle(
         Ended::Failed(_) => Status::Failed,
         Ended::Cancelled => Status::Cancelled,
     };
-    let may_cost = match &received.ended {
-        Ended::Failed(failure) => failure.may_cost,
-        Ended::Whole | Ended::Short(_) | Ended::Cancelled => received.was_sent,
-    };
+    let may_cost = received.may_cost();
     let is_whole = matches!(received.ended, Ended::Whole | Ended::Short(_));
     let told = received.usage.filter(|_| may_cost || is_whole);
     let (usage, usage_source) = match told {
@@ -137,17 +134,11 @@ async fn show_text<F: Front>(
     {
         text.push_str(&format!("\n\n---\n*{lack}*\n"));
     }
-    if !text.is_empty() {
-        let is_shown = front.answer(&asked.title(), &text, true).await;
-        if !is_shown {
-            let file =
-                cloud.shown_folder().join(format!("{}-{}.md", asked.action.name(), now_ms()));
-            write_private(&file, &text)?;
-            if !front.show(&file, false).await {
-                front
-                    .tell(Tone::Info, format!("keyside: the answer is in {}", file.display()))
-                    .await;
-            }
+    if !text.is_empty() && !front.answer(&asked.title(), &text, true).await {
+        let file = shown_file(cloud, asked, "md", &text)?;
+        if !front.show(&file, false).await {
+            let sentence = format!("keyside: the answer is in {}", file.display());
+            front.tell(Tone::Info, sentence).await;
         }
     }
     lack.map_or(Ok(()), Err)
@@ -184,8 +175,7 @@ async fn apply<F: Front>(
     };
     let Err(why) = applied else { return Ok(()) };
     let diff = edits::unified_diff(&asked.name, &text, &changed.text);
-    let file = cloud.shown_folder().join(format!("{}-{}.diff", asked.action.name(), now_ms()));
-    write_private(&file, &diff)?;
+    let file = shown_file(cloud, asked, "diff", &diff)?;
     front.show(&file, false).await;
     Err(format!("nothing was changed, because {why}; the answer is kept as {}", file.display()))
 }
@@ -214,9 +204,8 @@ async fn kept<F: Front>(
     if answer.trim().is_empty() {
         return String::new();
     }
-    let file = cloud.shown_folder().join(format!("{}-{}.md", asked.action.name(), now_ms()));
-    match write_private(&file, answer) {
-        Ok(()) => {
+    match shown_file(cloud, asked, "md", answer) {
+        Ok(file) => {
             // Who cancels does not want to read it.
             if !is_cancelled {
                 front.show(&file, false).await;
@@ -225,6 +214,18 @@ async fn kept<F: Front>(
         }
         Err(sentence) => format!(" ({sentence})"),
     }
+}
+
+/// Writes what a person is to look at where it stays for a while.
+fn shown_file(
+    cloud: &Cloud,
+    asked: &Escalation,
+    ending: &str,
+    text: &str,
+) -> Result<PathBuf, String> {
+    let file = cloud.shown_folder().join(format!("{}-{}.{ending}", asked.action.name(), unix_ms()));
+    write_private(&file, text)?;
+    Ok(file)
 }
 
 /// Writes a file that its owner alone can read, with its folder.
@@ -246,8 +247,4 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), String> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
-}
-
-fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_millis())
 }

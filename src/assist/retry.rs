@@ -1,18 +1,18 @@
 //! Requests that could not be sent: kept on the disk if the settings say so, and sent later by a command.
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
 use crate::actions::Action;
 use crate::assist::cloud::Cloud;
-use crate::assist::escalate::{reserve, worst_case};
-use crate::assist::front::{Front, Tone};
+use crate::assist::escalate::reserve_and_send;
+use crate::assist::front::Front;
 use crate::assist::outcome;
-use crate::assist::stream::{self, Ended};
+use crate::assist::stream::{Ended, Received};
 use crate::config::consent::Standing;
 use crate::privacy::outbound::Kept;
+use crate::store::unix_ms;
 use crate::workspace::rules;
 
 /// Keeps a request.
@@ -20,8 +20,7 @@ use crate::workspace::rules;
 /// # Errors
 /// One sentence.
 pub(crate) fn keep(cloud: &Cloud, kept: &Kept) -> Result<(), String> {
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_millis());
-    let file = cloud.unsent_folder().join(format!("{at}-{}.json", kept.action));
+    let file = cloud.unsent_folder().join(format!("{}-{}.json", unix_ms(), kept.action));
     let text = serde_json::to_string(kept)
         .map_err(|error| format!("the request can't be kept ({error})"))?;
     outcome::write_private(&file, &text)
@@ -48,8 +47,7 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
         .map_err(|error| format!("{} can't be read ({error})", file.display()))?;
     let kept: Kept = serde_json::from_str(&text)
         .map_err(|_| format!("{} is no request that keyside kept; remove it", file.display()))?;
-    let action = Action::ALL.into_iter().find(|it| it.name() == kept.action);
-    let action = action
+    let action = Action::of_name(&kept.action)
         .ok_or_else(|| format!("{} asks for something unknown; remove it", file.display()))?;
     let provider = cloud.config().providers.iter().find(|it| it.name == kept.provider);
     let provider = provider
@@ -69,26 +67,20 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
         );
     }
     let outbound = prepared.agreed_by_a_person();
-    let granted = reserve(cloud, action, &outbound, workspace.as_deref()).await?;
     // Whoever has it under this name sends it, and nobody else; a program that dies while it does leaves it so.
     let claimed = file.with_extension("sending");
     std::fs::rename(file, &claimed)
         .map_err(|error| format!("another program sends it, or it is gone ({error})"))?;
-    let began = Instant::now();
     let (_never, cancelled) = watch::channel(false);
-    let received = stream::receive(cloud, (action.name(), true), &outbound, front, cancelled).await;
-    let worst = worst_case(cloud, outbound.request());
-    if let Err(sentence) =
-        outcome::settle(cloud, granted.id, &outbound, &received, worst, began).await
-    {
-        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
-    }
-    let may_cost = match &received.ended {
-        Ended::Failed(failure) => failure.may_cost,
-        Ended::Whole | Ended::Short(_) | Ended::Cancelled => true,
-    };
+    let (how, workspace) = ((action.name(), true), workspace.as_deref());
+    let sent = reserve_and_send(cloud, action, how, &outbound, workspace, front, cancelled).await;
     // What may have been charged for is not sent again by itself.
-    let _ = if may_cost { std::fs::remove_file(&claimed) } else { std::fs::rename(&claimed, file) };
+    let _ = if sent.as_ref().is_ok_and(Received::may_cost) {
+        std::fs::remove_file(&claimed)
+    } else {
+        std::fs::rename(&claimed, file)
+    };
+    let received = sent?;
     match received.ended {
         Ended::Whole => Ok(received.text),
         Ended::Short(lack) => Ok(format!("{}\n\n({lack})", received.text)),

@@ -34,8 +34,6 @@ pub(crate) struct Received {
     /// The model thought, at a length that nobody told.
     pub has_thought: bool,
     pub first_text: Option<Duration>,
-    /// Whether the editor shows the text by itself.
-    pub is_shown: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +64,6 @@ pub(crate) async fn receive<F: Front>(
         was_sent: false,
         has_thought: false,
         first_text: None,
-        is_shown: false,
     };
     let mut restorer = request.secrets().restorer();
     let (mut call, mut closing) = (cloud.broker.send(outbound), cloud.closing());
@@ -85,7 +82,7 @@ pub(crate) async fn receive<F: Front>(
                 if now != told {
                     front.progress(now.1.clone()).await;
                     if is_text && now.0 != told.0 {
-                        received.is_shown = front.answer(title, &received.text, false).await;
+                        front.answer(title, &received.text, false).await;
                     }
                     told = now;
                 }
@@ -123,6 +120,14 @@ pub(crate) async fn until_cancelled(cancelled: &mut watch::Receiver<bool>) {
 }
 
 impl Received {
+    /// Whether the provider may charge for it.
+    pub(crate) fn may_cost(&self) -> bool {
+        match &self.ended {
+            Ended::Failed(failure) => failure.may_cost,
+            Ended::Whole | Ended::Short(_) | Ended::Cancelled => self.was_sent,
+        }
+    }
+
     /// Takes an event in; returns what is going on now, where that has changed. `ended` says when it was the last.
     fn take(
         &mut self,

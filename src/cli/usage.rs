@@ -6,11 +6,10 @@ mod text;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::assist::cloud::{caps, ledger_file};
 use crate::cli::setup;
-use crate::config::cloud::{CloudConfig, Provider};
-use crate::store::{
-    Amounts, Calendar, Caps, Ledger, PICO_USD_PER_USD, Standing, UsageReport, usd_to_pico,
-};
+use crate::config::cloud::Provider;
+use crate::store::{Amounts, Calendar, Caps, Ledger, PICO_USD_PER_USD, Standing, UsageReport};
 use crate::wire::price::{PriceSource, Tariff};
 use crate::wire::usage::Usage;
 
@@ -57,7 +56,7 @@ pub fn run(arguments: &UsageArguments) -> Result<(), String> {
     } else {
         calendar.last_days(now.unix_ms, arguments.days)
     };
-    let path = folders.data.join("ledger.db");
+    let path = ledger_file(&folders.data);
     // Asking what was spent begins no ledger.
     let report = if path.exists() {
         let mut ledger = Ledger::open(&path).map_err(|it| it.sentence)?;
@@ -87,14 +86,6 @@ fn comparison(model: &str) -> Option<Comparison> {
         input_pico_usd_per_token: price(Usage { input_tokens: 1, ..Usage::default() }),
         output_pico_usd_per_token: price(Usage { output_tokens: 1, ..Usage::default() }),
     })
-}
-
-/// The caps of the settings, as the ledger takes them.
-pub fn caps(config: &CloudConfig) -> Caps {
-    Caps {
-        daily_pico_usd: usd_to_pico(config.daily_cap_usd),
-        monthly_pico_usd: usd_to_pico(config.monthly_cap_usd),
-    }
 }
 
 fn to_json(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -> String {

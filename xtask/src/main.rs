@@ -67,18 +67,10 @@ fn test(arguments: &[String]) -> Result<(), String> {
 fn model_pipeline() -> Result<(), String> {
     const CAN_MAKE_ENVIRONMENTS: &[&str] = &["-c", "import venv, ensurepip"];
     if !works("python3", CAN_MAKE_ENVIRONMENTS) {
-        if !works("apt-get", &["--version"]) {
-            return Err(
-                "the model's tests need Python 3.11 or newer with its venv module; install it, \
-                        then run this again"
-                    .to_owned(),
-            );
-        }
-        let prefix = if is_root() { "" } else { "sudo " };
-        install(&[
-            format!("{prefix}apt-get update -qq"),
-            format!("{prefix}apt-get install -y -qq python3 python3-venv"),
-        ])?;
+        apt_install(
+            "python3 python3-venv",
+            "the model's tests need Python 3.11 or newer with its venv module",
+        )?;
     }
     say("making a tiny model from a small corpus (the first time fetches PyTorch, some 3 GB)");
     cargo(&["build", "--release", "--package", "keyside"])?;
@@ -251,15 +243,18 @@ fn tracer() -> Result<(), String> {
     if !cfg!(target_os = "linux") || works("strace", &["-V"]) {
         return Ok(());
     }
+    apt_install("strace", "the tests watch the program with strace")
+}
+
+/// Installs packages of Debian, after saying so; elsewhere says `why` they are needed.
+fn apt_install(packages: &str, why: &str) -> Result<(), String> {
     if !works("apt-get", &["--version"]) {
-        return Err(
-            "the tests watch the program with strace; install it, then run this again".to_owned()
-        );
+        return Err(format!("{why}; install it, then run this again"));
     }
     let prefix = if is_root() { "" } else { "sudo " };
     install(&[
         format!("{prefix}apt-get update -qq"),
-        format!("{prefix}apt-get install -y -qq strace"),
+        format!("{prefix}apt-get install -y -qq {packages}"),
     ])
 }
 
