@@ -66,13 +66,13 @@ def corpus(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
     """The step's output, its inputs, and what makes it."""
     packages = f"{HERE}/{SETTINGS[a.setting][0]}"
     pinned = [p for p in (f"{packages}/crates/Cargo.lock", f"{packages}/pypi.txt", f"{packages}/npm.txt") if os.path.exists(p)]
-    inputs = [*pinned, f"{HERE}/corpus/secrets.toml", *sources("corpus", "filters", "near_duplicates")]
+    inputs = [*pinned, *sources("corpus", "filters", "near_duplicates")]
 
     def make():
         for done in ("crates.done", "wheels.done"):  # what is pinned may have changed; the clients keep what they have
             if os.path.exists(f"{work}/downloads/{done}") and not newer(f"{work}/downloads/{done}", pinned):
                 os.remove(f"{work}/downloads/{done}")
-        run([python_of(work), "-m", "pipeline.corpus", "--packages", packages, "--work", work])
+        run([python_of(work), "-m", "pipeline.corpus", "--packages", packages, "--work", work, "--keyside", program(a)])
 
     return f"{work}/manifest.tsv", inputs, make
 

@@ -62,6 +62,9 @@ enum Command {
         /// Print the findings, with rule, line and column, and never a secret.
         #[arg(long)]
         json: bool,
+        /// Read many texts, a line of JSON each with `path` and `text`, and print the findings of each, a line.
+        #[arg(long, conflicts_with_all = ["path", "json"])]
+        each: bool,
     },
     /// What calls to models have cost, here and elsewhere.
     Usage(usage::UsageArguments),
@@ -137,7 +140,8 @@ pub fn run() -> ExitCode {
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
-        Some(Command::Redact { path, json }) => redact::run(path.as_deref(), json).map(done),
+        Some(Command::Redact { each: true, .. }) => redact::run_each().map(done),
+        Some(Command::Redact { path, json, .. }) => redact::run(path.as_deref(), json).map(done),
         Some(Command::Usage(arguments)) => usage::run(&arguments).map(done),
         Some(Command::Cloud(command)) => cloud::run(&command).map(done),
         Some(Command::Broker) => broker::run().map(|never| match never {}),

@@ -74,7 +74,7 @@ pub enum StopReason {
     End,
     /// It used all the tokens that it was given.
     MaxTokens,
-    /// Question and answer together filled the model's context.
+    /// Question and answer together filled the model's context, or another limit of the model's own.
     ContextFull,
     /// The model or its provider would not answer, with the reason where one is told.
     Refusal(String),
@@ -92,7 +92,8 @@ impl StopReason {
                 "the answer was cut off at the limit of its tokens; raise `cloud.max_output_tokens` or ask for less".to_owned(),
             ),
             Self::ContextFull => Some(
-                "the answer was cut off because the model's context is full; select less text or lower `cloud.max_input_tokens`"
+                "the answer was cut off by a limit of the model's own, such as its context; select less text, lower \
+                 `cloud.max_input_tokens` or ask for less"
                     .to_owned(),
             ),
             Self::Refusal(why) if why.is_empty() => {

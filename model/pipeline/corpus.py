@@ -1,6 +1,6 @@
 """Fetches the named packages with their ordinary clients, and filters them into training and held-out files.
 
-    python3 -m pipeline.corpus --packages corpus --work .work/full
+    python3 -m pipeline.corpus --packages corpus --work .work/full --keyside ../target/release/keyside
 
 Writes WORK/text/{rust,python,ts,js}.{train,heldout}.jsonl, one file of source a line as {"lang","pkg","path","text"}, and
 WORK/manifest.tsv: registry, package, version, licence, SHA-256 of what was downloaded, languages, split, files and characters kept.
@@ -147,7 +147,13 @@ def read_npm(job):
     return "npm", name, version, licence, hashlib.sha256(data).hexdigest(), files
 
 
-RULES = filters.load_secret_rules()
+SECRETS: filters.Secrets  # of each process that reads packages
+
+
+def begin_reading(keyside: str) -> None:
+    """What a process that reads packages needs first."""
+    global SECRETS
+    SECRETS = filters.Secrets(keyside)
 
 
 def read_package(job):
@@ -171,7 +177,7 @@ def read_package(job):
         text = filters.without_licence_header(text)
         if not filters.written_by_hand(text):
             why["generated, data, or too short or long"] += 1
-        elif rule := filters.secret_in(text, RULES):
+        elif rule := SECRETS.rule_of(path, text):
             why[f"secret: {rule}"] += 1
         elif size[language] + len(text) > MOST_CHARACTERS_A_PACKAGE[language]:
             why["package too large"] += 1
@@ -195,7 +201,7 @@ def jobs(packages: str, downloads: str):
                 yield "npm", (f"{downloads}/npm/{npm_file(line.split()[0])}", line.split()[0])
 
 
-def build(packages: str, downloads: str, work: str, processes: int) -> None:
+def build(packages: str, downloads: str, work: str, keyside: str, processes: int) -> None:
     """Filters what was fetched. Held-out packages go first: of near-duplicates, the held-out one stays and the others are left out."""
     os.makedirs(f"{work}/text", exist_ok=True)
     listed = list(jobs(packages, downloads))
@@ -204,7 +210,7 @@ def build(packages: str, downloads: str, work: str, processes: int) -> None:
     is_held_out = [filters.held_out(language_of[kind], package_of[kind](argument)) for kind, argument in listed]
     outputs = {(l, s): open(f"{work}/text/{l}.{s}.jsonl", "w") for l in LANGUAGES for s in ("train", "heldout")}
     seen, why, rows = near_duplicates.NearDuplicates(), collections.Counter(), []
-    with multiprocessing.Pool(processes) as pool:
+    with multiprocessing.Pool(processes, begin_reading, (keyside,)) as pool:
         for split in ("heldout", "train"):
             mine = [job for job, h in zip(listed, is_held_out) if h == (split == "heldout")]
             for (registry, name, version, licence, checksum), kept, reasons in pool.imap(read_package, mine, chunksize=4):
@@ -237,12 +243,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--packages", default="corpus", help="the folder with the pinned packages")
     arguments.add_argument("--work", required=True, help="where text/ and manifest.tsv go")
+    arguments.add_argument("--keyside", required=True, help="the program, whose rules say what a secret is")
     arguments.add_argument("--downloads", help="where downloads are kept (default: WORK/downloads)")
     arguments.add_argument("--processes", type=int, default=os.cpu_count())
     a = arguments.parse_args()
     downloads = a.downloads or f"{a.work}/downloads"
     fetch(a.packages, downloads)
-    build(a.packages, downloads, a.work, a.processes)
+    build(a.packages, downloads, a.work, a.keyside, a.processes)
 
 
 if __name__ == "__main__":

@@ -53,9 +53,9 @@ pub(crate) async fn settle(
         }
         None => (Usage::default(), UsageSource::Estimated),
     };
-    // How long a model thought is told at the end alone.
+    // How long a model thought is told at the end alone, and by some gateways not at all.
     let is_told = told.is_some() || !received.text.is_empty();
-    let is_known = is_whole || !may_cost || (is_told && !received.has_thought);
+    let is_known = !may_cost || (is_whole && told.is_some()) || (is_told && !received.has_thought);
     let (cost_pico_usd, cost_source) = match cloud.tariff.cost(&usage) {
         (cost, PriceSource::Provider) => (cost, CostSource::Provider),
         (cost, _) if is_known => (cost, CostSource::Table),

@@ -8,7 +8,7 @@ use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::setup;
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
-use crate::engine::check;
+use crate::engine::{check, llama};
 use crate::offline::{self, Offline};
 use crate::stdx::milliseconds as ms;
 use crate::wire;
@@ -98,12 +98,18 @@ fn program() -> Finding {
 
 fn processor() -> Finding {
     let cores = num_cpus::get_physical();
-    if let Err(sentence) = check::processor() {
+    let built = llama::instructions();
+    if let Err(sentence) = check::processor(&built) {
         let (what, fix) = sentence.split_once("; ").unwrap_or((&sentence, ""));
         let (what, fix) = (what.to_owned(), fix.to_owned());
         return Finding { name: "processor", state: State::Bad, what, fix };
     }
-    good("processor", format!("{} with {cores} cores", std::env::consts::ARCH))
+    let what = format!(
+        "{} with {cores} cores; the model uses {}",
+        std::env::consts::ARCH,
+        built.join(", ")
+    );
+    good("processor", what)
 }
 
 fn settings(folders: &Folders, resolved: &Resolved) -> Finding {

@@ -1,8 +1,9 @@
 //! `keyside redact`: a text without its secrets, or where they are.
 
-use std::io::Read;
+use std::io::{BufRead, Read, Write};
 
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::cli::setup;
 use crate::privacy::placeholders::Placeholders;
@@ -26,18 +27,53 @@ pub fn run(path: Option<&str>, as_json: bool) -> Result<(), String> {
 
 fn answer(bytes: &[u8], path: Option<&str>, as_json: bool) -> Result<String, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, error.valid_up_to()))?;
-    let redactor = Redactor::shared();
     if !as_json {
-        return Ok(Placeholders::new().redact(redactor, text, path).0);
+        return Ok(Placeholders::new().redact(Redactor::shared(), text, path).0);
     }
-    let findings: Vec<_> = redactor
-        .find(text, path)
-        .iter()
-        .map(|it| json!({"rule": it.rule, "line": it.line, "column": it.column}))
-        .collect();
-    let list = serde_json::to_string_pretty(&findings)
+    let list = serde_json::to_string_pretty(&findings(text, path))
         .map_err(|error| format!("the findings can't be written ({error})"))?;
     Ok(format!("{list}\n"))
+}
+
+/// Where secrets are, and what they look like, as JSON.
+fn findings(text: &str, path: Option<&str>) -> Value {
+    let found = Redactor::shared().find(text, path);
+    found.iter().map(|it| json!({"rule": it.rule, "line": it.line, "column": it.column})).collect()
+}
+
+/// A text of many.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    path: Option<String>,
+    text: String,
+}
+
+/// Reads texts from standard input, a line of JSON each (`{"path": …, "text": …}`), and prints the findings of each, a line of JSON,
+/// as soon as it has been read. For programs that look through thousands of files.
+///
+/// # Errors
+/// One sentence, where a line is no such JSON.
+pub fn run_each() -> Result<(), String> {
+    each(std::io::stdin().lock(), std::io::stdout().lock())
+}
+
+fn each(input: impl BufRead, mut output: impl Write) -> Result<(), String> {
+    for (number, line) in input.lines().enumerate() {
+        let line = line.map_err(|error| format!("standard input can't be read ({error})"))?;
+        let Text { path, text } = serde_json::from_str(&line).map_err(|error| {
+            // The error's own words may quote the line.
+            format!(
+                "line {} of standard input is not {{\"path\": …, \"text\": …}} as JSON (column {})",
+                number + 1,
+                error.column()
+            )
+        })?;
+        writeln!(output, "{}", findings(&text, path.as_deref()))
+            .and_then(|()| output.flush())
+            .map_err(|error| format!("the answer can't be written ({error})"))?;
+    }
+    Ok(())
 }
 
 fn not_text(bytes: &[u8], at: usize) -> String {
@@ -77,6 +113,23 @@ mod tests {
         let findings: serde_json::Value = serde_json::from_str(&findings).unwrap();
         assert_eq!(findings, json!([{"rule": "github-pat", "line": 2, "column": 10}]));
         assert_eq!(answer(b"nothing", None, true).unwrap(), "[]\n");
+    }
+
+    #[test]
+    fn each_text_of_many_has_its_line() {
+        let secret = json!({"path": "a.py", "text": format!("\nKEY = \"{}\"\n", token())});
+        let input = format!("{secret}\n{{\"text\": \"nothing\"}}\n");
+        let mut output = Vec::new();
+        each(input.as_bytes(), &mut output).unwrap();
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            "[{\"column\":8,\"line\":2,\"rule\":\"github-pat\"}]\n[]\n"
+        );
+        let sentence = each("{\"text\": 1}\n".as_bytes(), Vec::new()).unwrap_err();
+        assert_eq!(
+            sentence,
+            "line 1 of standard input is not {\"path\": …, \"text\": …} as JSON (column 10)"
+        );
     }
 
     #[test]

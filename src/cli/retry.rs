@@ -17,6 +17,7 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
     let cloud = Cloud::start(config, folders, serve::broker()?)?
         .ok_or("cloud.enabled is not set; switch it on in the settings file")?;
     setup::give_up_network();
+    setup::forget_keys(config);
     let files = retry::kept(&cloud.unsent_folder());
     if files.is_empty() {
         return setup::print("nothing is kept\n");

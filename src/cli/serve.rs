@@ -28,6 +28,7 @@ pub fn run() -> Result<Infallible, String> {
     // The broker keeps the network that this process gives up, so it comes first; its settings are all that was read.
     let cloud = broker().and_then(|broker| Cloud::start(&config.cloud, &folders, broker));
     setup::give_up_network();
+    setup::forget_keys(&config.cloud);
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let session = Arc::new(session.with_cloud(cloud).with_ledger());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::assist::Session;
+use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;
 use crate::config::layers::{self, Resolved};
 
@@ -35,6 +36,12 @@ pub fn start_logging() {
 pub fn give_up_network() {
     let network = crate::offline::give_up_network().sentence();
     tracing::info!("{network}");
+}
+
+/// Takes the keys of providers out of this process's environment and out of its memory: the broker has them, and nobody else needs
+/// them. To be called right after the broker was started, while no other thread looks into the environment.
+pub fn forget_keys(config: &CloudConfig) {
+    config.providers.iter().filter_map(|it| it.key_variable()).for_each(environment::forget);
 }
 
 /// The folders of this user.
@@ -98,4 +105,36 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(target_os = "linux")]
+mod environment {
+    use std::ffi::CString;
+
+    /// Overwrites a variable's value where the system put it when the process began, which is also what `/proc` shows, and
+    /// removes it.
+    pub(super) fn forget(name: &str) {
+        let Ok(name) = CString::new(name) else { return };
+        // SAFETY: nobody else changes the environment, and the value ends in a zero byte, as all of them do.
+        unsafe {
+            let value = libc::getenv(name.as_ptr());
+            if value.is_null() {
+                return;
+            }
+            for at in 0..libc::strlen(value) {
+                // Volatile, because nobody reads it again.
+                value.add(at).write_volatile(0);
+            }
+            libc::unsetenv(name.as_ptr());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod environment {
+    /// Removes a variable from the environment that programs started later get.
+    pub(super) fn forget(name: &str) {
+        // SAFETY: nobody else looks into the environment at the start.
+        unsafe { std::env::remove_var(name) };
+    }
 }

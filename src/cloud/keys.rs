@@ -34,7 +34,7 @@ impl Place {
             return Ok(Self::None);
         }
         let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
-        match provider.key.strip_prefix("env:") {
+        match provider.key_variable() {
             Some(name) if !name.is_empty() && name.chars().all(is_name) => {
                 Ok(Self::Variable(name.to_owned()))
             }

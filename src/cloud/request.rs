@@ -343,6 +343,15 @@ async fn read(
                 {
                     return Ok(StopReason::MaxTokens);
                 }
+                // Long before the limit that it was given it met another, which most protocols call by the same name.
+                Piece::Stop(StopReason::MaxTokens)
+                    if n_output_tokens > 0
+                        && ready
+                            .max_output_tokens
+                            .is_some_and(|it| n_output_tokens < it / 10 * 9) =>
+                {
+                    return Ok(StopReason::ContextFull);
+                }
                 Piece::Stop(StopReason::Refusal(why)) => {
                     return Ok(StopReason::Refusal(without_secrets(ready, why)));
                 }

@@ -120,6 +120,11 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// The name of the environment variable that holds the key, where the settings name one; it may be no name at all.
+    pub fn key_variable(&self) -> Option<&str> {
+        self.key.strip_prefix("env:")
+    }
+
     fn fault(&self) -> Option<&'static str> {
         if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
             return Some("a list whose members each have a `name`");
@@ -127,7 +132,7 @@ impl Provider {
         if self.model.trim().is_empty() {
             return Some("a list whose members each have a `model`");
         }
-        let is_variable = self.key.strip_prefix("env:").is_some_and(|it| !it.trim().is_empty());
+        let is_variable = self.key_variable().is_some_and(|it| !it.trim().is_empty());
         if self.key != "keyring" && !is_variable {
             return Some(
                 "a list in which `key` says where the key is, `keyring` or `env:VARIABLE`; a key itself does not belong here",

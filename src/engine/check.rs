@@ -12,19 +12,49 @@ use std::time::UNIX_EPOCH;
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
 
-/// Whether this processor has the instructions that llama.cpp was built with; without them it would be killed at the
-/// first decode.
+/// Whether this processor has the instructions that llama.cpp was `built` with (`llama::instructions`); without them it would be
+/// killed at the first decode. AMX is not among them: llama.cpp asks the system for it and does without.
 ///
 /// # Errors
 /// One sentence.
-pub fn processor() -> Result<(), String> {
+pub fn processor(built: &[String]) -> Result<(), String> {
+    let Some(lacking) = built.iter().find(|name| !is_there(name)) else { return Ok(()) };
+    Err(if lacking == "AVX2" || lacking == "FMA" {
+        "this processor has no AVX2, which keyside needs; use a machine with AVX2 and FMA (Intel \
+         since 2013, AMD since 2015)"
+            .to_owned()
+    } else {
+        format!(
+            "this processor has no {lacking}, for which this keyside was built; build it again without GGML_{lacking}"
+        )
+    })
+}
+
+/// Whether this processor has an instruction set by llama.cpp's name. What is not an instruction set, or can't be asked for, counts
+/// as there.
+fn is_there(name: &str) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if !(std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")) {
-        return Err("this processor has no AVX2, which keyside needs; use a machine with AVX2 and FMA (Intel \
-                    since 2013, AMD since 2015)"
-            .to_owned());
+    match name {
+        "AVX2" => return std::is_x86_feature_detected!("avx2"),
+        "FMA" => return std::is_x86_feature_detected!("fma"),
+        "F16C" => return std::is_x86_feature_detected!("f16c"),
+        "BMI2" => return std::is_x86_feature_detected!("bmi2"),
+        "AVX_VNNI" => return std::is_x86_feature_detected!("avxvnni"),
+        "AVX512" => return std::is_x86_feature_detected!("avx512f"),
+        "AVX512_VBMI" => return std::is_x86_feature_detected!("avx512vbmi"),
+        "AVX512_VNNI" => return std::is_x86_feature_detected!("avx512vnni"),
+        "AVX512_BF16" => return std::is_x86_feature_detected!("avx512bf16"),
+        _ => {}
     }
-    Ok(())
+    #[cfg(target_arch = "aarch64")]
+    match name {
+        "DOTPROD" => return std::arch::is_aarch64_feature_detected!("dotprod"),
+        "MATMUL_INT8" => return std::arch::is_aarch64_feature_detected!("i8mm"),
+        "SVE" => return std::arch::is_aarch64_feature_detected!("sve"),
+        _ => {}
+    }
+    let _ = name;
+    true
 }
 
 /// Tries a file unless it is known to be good. `cache_folder` is where that is remembered.
@@ -83,4 +113,34 @@ fn fingerprint(path: &Path) -> Option<String> {
         changed.as_secs(),
         changed.subsec_nanos()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(built: &[&str]) -> Result<(), String> {
+        processor(&built.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_instruction_that_is_not_there_is_said_instead_of_met() {
+        assert_eq!(checked(&["LLAMAFILE", "OPENMP"]), Ok(()));
+        let here = crate::engine::llama::instructions();
+        assert_eq!(processor(&here), Ok(()));
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert!(here.iter().any(|it| it == "AVX2"), "{here:?}");
+            let beyond = [
+                ("AVX_VNNI", std::is_x86_feature_detected!("avxvnni")),
+                ("AVX512_BF16", std::is_x86_feature_detected!("avx512bf16")),
+            ];
+            for (name, is_there) in beyond {
+                let sentence = format!(
+                    "this processor has no {name}, for which this keyside was built; build it again without GGML_{name}"
+                );
+                assert_eq!(checked(&["AVX2", name]), if is_there { Ok(()) } else { Err(sentence) });
+            }
+        }
+    }
 }

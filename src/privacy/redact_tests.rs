@@ -46,6 +46,8 @@ fn words_and_templates_are_no_secrets() {
         "Authorization: Bearer <token>",
         "primary_key = \"id_0123456789abcd\"",
         "secret_name: my-secret-name-1",
+        ">>> tokenizer = AutoTokenizer.from_pretrained(\"somebody/Bert2-0.5B-Instruct\")",
+        "(\"audio_v2_tokenizer\", \"AudioV2TokenizerConfig\"),",
         "-----BEGIN PRIVATE KEY-----",
         "a key made with aVeryLongNameOfSomethingElse and more ends with\n-----END PRIVATE KEY-----",
     ] {
@@ -79,6 +81,8 @@ fn a_rule_for_some_files_is_tried_on_a_text_without_a_name() {
 fn what_is_let_pass_hides_no_secret_behind_it() {
     let text = "password = os.environ.get(\"DB_PASSWORD\", \"x7#Kq2!vT9\")";
     assert_eq!(found(text, None).1, "password = os.environ.get(\"DB_PASSWORD\", \"[]\")");
+    let text = "tokenizer_api_key = \"4fK9xQ2mZr7Lp3Wd8Tb6\"";
+    assert_eq!(found(text, None).1, "tokenizer_api_key = \"[]\"");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use keyside::wire;
 use keyside::wire::fault::FaultKind;
 
 use crate::broker::{KEY, Setup, all, error, failure, provider, question, text_of};
-use crate::peer::{self, Peer, Step, answer, chunk, ending, last_chunk, stream_head, text};
+use crate::peer::{
+    self, Peer, Step, answer, chunk, ending, ending_after, last_chunk, stream_head, text,
+};
 
 /// Puts `(CAUSE)` for the system's own words before `end`, as every system has others.
 fn without_cause(sentence: &str, before: &str, end: &str) -> String {
@@ -194,7 +196,8 @@ async fn every_broken_answer_has_its_sentence_and_is_asked_for_once() {
         ("not a word", events(String::new())),
         ("an empty answer", events(format!("{beginning}{}", ending("end_turn")))),
         ("a refusal", events(format!("{beginning}{}", ending("refusal")))),
-        ("no tokens left", events(format!("{begun}{}", ending("max_tokens")))),
+        ("no tokens left", events(format!("{begun}{}", ending_after(100, "max_tokens")))),
+        ("a limit that is not ours", events(format!("{begun}{}", ending("max_tokens")))),
         ("no context left", events(format!("{begun}{}", ending("model_context_window_exceeded")))),
         ("an error at first", events(overloaded.clone())),
         ("an error later", events(format!("{begun}{overloaded}"))),
@@ -236,21 +239,22 @@ async fn every_broken_answer_has_its_sentence_and_is_asked_for_once() {
             HOST ended its answer without a word; it may have been charged for, ask again, or another model
         a refusal: 1x done Refusal("") "" the model declined to answer; put the question differently or ask another model
         no tokens left: 1x done MaxTokens "Hello" the answer was cut off at the limit of its tokens; raise `cloud.max_output_tokens` or ask for less
-        no context left: 1x done ContextFull "Hello" the answer was cut off because the model's context is full; select less text or lower `cloud.max_input_tokens`
+        a limit that is not ours: 1x done ContextFull "Hello" the answer was cut off by a limit of the model's own, such as its context; select less text, lower `cloud.max_input_tokens` or ask for less
+        no context left: 1x done ContextFull "Hello" the answer was cut off by a limit of the model's own, such as its context; select less text, lower `cloud.max_input_tokens` or ask for less
         an error at first: 1x Overloaded, may cost
             HOST has more to do than it can (in its answer, it says: Overloaded); it may have been charged for, ask again in a while, or another provider
         an error later: 1x Overloaded, may cost
             HOST has more to do than it can (in its answer, it says: Overloaded); it may have been charged for, ask again in a while, or another provider
         no JSON: 1x Malformed, may cost
-            HOST does not answer as its protocol says; it may have been charged for, see whether `protocol` and `base_url` of p6 fit each other
+            HOST does not answer as its protocol says; it may have been charged for, see whether `protocol` and `base_url` of p7 fit each other
         a web page: 1x Malformed, may cost
-            HOST does not answer as its protocol says (a web page); it may have been charged for, see whether `protocol` and `base_url` of p7 fit each other
+            HOST does not answer as its protocol says (a web page); it may have been charged for, see whether `protocol` and `base_url` of p8 fit each other
         an error with 200: 1x Server, may cost
             HOST failed (in its answer, it says: sorry); it may have been charged for, ask again in a while, or another provider
         too much text: 1x AnswerTooLarge, may cost
-            HOST sends more than an answer can be; it may have been charged for, see whether `base_url` of p9 is right
-        a line without end: 1x AnswerTooLarge, may cost
             HOST sends more than an answer can be; it may have been charged for, see whether `base_url` of p10 is right
+        a line without end: 1x AnswerTooLarge, may cost
+            HOST sends more than an answer can be; it may have been charged for, see whether `base_url` of p11 is right
     "#]].assert_eq(&report(cases).await);
 }
 

@@ -31,6 +31,32 @@ async fn an_editor_that_does_not_do_what_it_says_loses_nothing() {
     assert_eq!(call(&scene), ("ok".to_owned(), "table".to_owned(), 1_638_000_000));
 }
 
+/// How long it thought is charged for, and the text does not tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_after_thinking_without_a_count_is_counted_at_its_worst_case() {
+    let events = [
+        r#"{"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}"#,
+        r#"{"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}}"#,
+        r#"{"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}}"#,
+        r#"{"type": "content_block_stop", "index": 0}"#,
+        r#"{"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}}"#,
+        r#"{"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "It adds."}}"#,
+        r#"{"type": "content_block_stop", "index": 1}"#,
+        r#"{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}"#,
+        r#"{"type": "message_stop"}"#,
+    ];
+    let events = events.map(|it| serde_json::from_str(it).unwrap()).to_vec();
+    let provider = Provider::start(Answer::Streams(events)).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    scene.over().await;
+    let (status, source, cost) = call(&scene);
+    assert_eq!((status.as_str(), source.as_str()), ("ok", "worst_case"));
+    // 8,000 tokens of an answer at 15 dollars a million, and the question.
+    assert!(cost > 120_000_000_000, "{cost}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_can_not_be_put_in_is_kept() {
     let provider = Provider::start(says("I would rather not change it.")).await;

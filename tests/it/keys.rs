@@ -85,3 +85,66 @@ fn what_is_no_key_for_the_keyring_is_refused() {
         assert!(!output.status.success() && text.contains(expected), "{text}");
     }
 }
+
+/// What a program holds that must not be there: nothing of it is in any of its memory.
+#[cfg(target_os = "linux")]
+fn holds(process_id: u32, text: &str) -> Vec<String> {
+    use std::os::unix::fs::FileExt;
+    let process = std::path::PathBuf::from(format!("/proc/{process_id}"));
+    let memory = std::fs::File::open(process.join("mem")).unwrap();
+    let maps = std::fs::read_to_string(process.join("maps")).unwrap();
+    let (mut n_bytes, mut found) = (0, vec![]);
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|it| u64::from_str_radix(it, 16).unwrap());
+        let mut bytes = vec![0; (end - start) as usize];
+        // The kernel's own pages can't be read.
+        if !rest.starts_with('r') || memory.read_exact_at(&mut bytes, start).is_err() {
+            continue;
+        }
+        n_bytes += bytes.len();
+        if bytes.windows(text.len()).any(|it| it == text.as_bytes()) {
+            found.push(line.to_owned());
+        }
+    }
+    assert!(n_bytes > 10 << 20, "only {n_bytes} bytes could be read");
+    found
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_environment_is_the_brokers_and_not_in_the_servers_memory() {
+    use crate::provider::{Answer, Provider};
+    use crate::support::{Client, until};
+
+    // Put together here, so that it is in no program's text.
+    let key = ["sk-of", "-the", "-environment"].concat();
+    let says = Answer::Says { text: "It adds.".to_owned(), input_tokens: 3, output_tokens: 3 };
+    let provider = Provider::start(says).await;
+    let home = TempFolder::new();
+    let settings =
+        provider.settings("").replace("auth = \"none\"", "key = \"env:KEYSIDE_TEST_KEY\"");
+    let folders = home.folders();
+    std::fs::create_dir_all(&folders.config).unwrap();
+    std::fs::write(folders.config_file(), settings).unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
+    command.arg("serve").env("KEYSIDE_TEST_KEY", &key);
+    let client = Client::started(command, home);
+    client.initialize(&["utf-8"]).await;
+    client.open("file:///a.rs", "fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n");
+    *client.person.lock().unwrap() = Box::new(|_| serde_json::json!({"title": "Send once"}));
+    let at = serde_json::json!({"line": 1, "character": 4});
+    let argument = serde_json::json!({"uri": "file:///a.rs", "range": {"start": at, "end": at}});
+    let command = serde_json::json!({"command": "keyside.explain", "arguments": [argument]});
+    client.ask("workspace/executeCommand", command).await;
+    let request = until(async || provider.requests().pop()).await;
+    assert!(request.head.contains(&key), "the broker has the key: {}", request.head);
+
+    let server = client.child.as_ref().unwrap().id().unwrap();
+    let environment = std::fs::read(format!("/proc/{server}/environ")).unwrap();
+    assert!(environment.windows(12).any(|it| it == b"KEYSIDE_HOME"), "the environment is read");
+    assert_eq!(holds(server, &key), Vec::<String>::new());
+    // And the way of looking finds what is there.
+    assert_ne!(holds(server, "KEYSIDE_HOME="), Vec::<String>::new());
+}

@@ -85,3 +85,51 @@ async fn an_explanation_opens_beside_and_a_refactoring_changes_the_buffer() {
         state[0].as_array().unwrap().iter().any(|it| it[1] == SOURCE.trim_end())
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_will_be_sent_can_be_read_in_peace_before_the_question_comes_back() {
+    let says = Answer::Says { text: "It adds.".to_owned(), input_tokens: 3, output_tokens: 3 };
+    let provider = Provider::start(says).await;
+    let nvim = open(&provider);
+    nvim.lua(
+        "
+        _G.choices = { 'Show what will be sent', 'Show what will be sent', 'Send once' }
+        vim.ui.select = function(items, options, done)
+          table.insert(_G.asked, options.prompt or '')
+          local wanted = table.remove(_G.choices, 1)
+          for _, item in ipairs(items) do
+            if item.title == wanted then return done(item) end
+          end
+        end
+        return true",
+    );
+    nvim.keys(&["2G", ":Keyside explain<CR>"]);
+    let is_reading = |state: &Value| {
+        let name = nvim.lua("return vim.api.nvim_buf_get_name(0)");
+        let texts = state[0].as_array().unwrap();
+        name.as_str().unwrap().contains("what will be sent")
+            && texts.iter().any(|it| it[1].as_str().unwrap().contains("    let result = width"))
+    };
+    let n_asked = |state: &Value| state[1].as_array().unwrap().len();
+    let state = until(&nvim, "what will be sent", is_reading);
+    assert_eq!(n_asked(&state), 1);
+    // A person reads on, and nobody asks them anything; what they read is in no file of Neovim's.
+    nvim.keys(&["G", "gg", "/width<CR>", "n"]);
+    std::thread::sleep(Duration::from_millis(300));
+    let state = nvim.lua(BUFFERS);
+    assert!(is_reading(&state) && n_asked(&state) == 1, "{state:#}");
+    assert_eq!(
+        nvim.lua("return { vim.bo.buftype, vim.bo.swapfile }"),
+        serde_json::json!(["nofile", false])
+    );
+    assert!(provider.requests().is_empty());
+    nvim.keys(&["<CR>"]);
+    // The second time the window is closed instead.
+    until(&nvim, "the second showing", |state| n_asked(state) == 2 && is_reading(state));
+    nvim.keys(&[":quit<CR>"]);
+    let state = until(&nvim, "the explanation", |state| {
+        state[0].as_array().unwrap().iter().any(|it| it[1] == "It adds.")
+    });
+    assert_eq!((n_asked(&state), &state[2]), (3, &Value::from("")));
+    assert_eq!(provider.requests().len(), 1);
+}

@@ -197,7 +197,12 @@ pub fn text(text: &str) -> String {
 
 /// Anthropic's events after the text.
 pub fn ending(stop_reason: &str) -> String {
-    let delta = serde_json::json!({"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": {"output_tokens": 5}});
+    ending_after(5, stop_reason)
+}
+
+/// The same, after so many tokens.
+pub fn ending_after(output_tokens: u64, stop_reason: &str) -> String {
+    let delta = serde_json::json!({"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": {"output_tokens": output_tokens}});
     format!(
         "event: message_delta\ndata: {delta}\n\nevent: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
     )

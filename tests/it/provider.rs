@@ -21,6 +21,8 @@ pub enum Answer {
     Says { text: String, input_tokens: u64, output_tokens: u64 },
     /// The beginning of such a stream, and then nothing, with the connection open.
     SaysAndStalls { text: String },
+    /// These events, as they are.
+    Streams(Vec<Value>),
     /// A status and a body.
     Status(u16, String),
 }
@@ -117,6 +119,12 @@ async fn converse(
                 .await?;
             event(&mut stream, &json!({"type": "message_stop"})).await?;
         }
+        Answer::Streams(events) => {
+            stream.write_all(STREAM_HEAD).await?;
+            for it in events {
+                event(&mut stream, &it).await?;
+            }
+        }
         Answer::SaysAndStalls { text } => {
             begin(&mut stream, 10).await?;
             say(&mut stream, &text).await?;
@@ -128,10 +136,10 @@ async fn converse(
     Ok(())
 }
 
+const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_1\r\nconnection: close\r\n\r\n";
+
 async fn begin(stream: &mut TcpStream, input_tokens: u64) -> std::io::Result<()> {
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_1\r\nconnection: close\r\n\r\n")
-        .await?;
+    stream.write_all(STREAM_HEAD).await?;
     let usage = json!({"input_tokens": input_tokens, "output_tokens": 1});
     let message =
         json!({"id": "m", "type": "message", "role": "assistant", "content": [], "usage": usage});

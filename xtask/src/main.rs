@@ -4,6 +4,8 @@
 //! What is missing is installed with the system's package manager, after saying so; where that can't be
 //! done, the exact command is printed. No dependencies, so that this starts in a second.
 
+mod processor;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -12,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   try [FILE]   build keyside and show real ghost text on a real file
   test         run every test
+  build        build keyside; with --for-this-processor, with the instructions that this one has beyond AVX2
   setup        install what building needs, nothing else";
 
 fn main() -> ExitCode {
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "try" => try_it(&rest),
         "test" => test(&rest),
+        "build" => build(&rest),
         "setup" => build_tools(),
         _ => {
             eprintln!("{USAGE}");
@@ -48,6 +52,15 @@ fn try_it(arguments: &[String]) -> Result<(), String> {
         command.arg(root().join("src/text/documents.rs"));
     }
     run(command.args(arguments))
+}
+
+fn build(arguments: &[String]) -> Result<(), String> {
+    build_tools()?;
+    match arguments {
+        [] => cargo(&["build", "--release", "--package", "keyside"]),
+        [flag] if flag == "--for-this-processor" => processor::build(),
+        _ => Err(USAGE.to_owned()),
+    }
 }
 
 fn test(arguments: &[String]) -> Result<(), String> {
@@ -298,8 +311,13 @@ fn neovim_is_new_enough(program: &str) -> bool {
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(program).args(arguments).current_dir(root()))
+    run(cargo_command().args(arguments))
+}
+
+fn cargo_command() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

@@ -22,6 +22,15 @@ return {
   },
   -- A cloud model's answer is shown while it is being written.
   capabilities = { experimental = { keyside = { answers = true } } },
+  -- What is asked before anything is sent.
+  handlers = {
+    ['window/showDocument'] = function(...)
+      return require('keyside.consent').on_show_document(...)
+    end,
+    ['window/showMessageRequest'] = function(...)
+      return require('keyside.consent').on_question(...)
+    end,
+  },
   -- The server's settings, in the shape of its config.toml. None: its defaults are its own affair.
   init_options = vim.empty_dict(),
   -- Long enough for a clean exit; a server that hangs is ended, and does not hold up quitting.

@@ -53,6 +53,9 @@ end
 ---@param question string
 ---@param lines? {[1]: integer, [2]: integer} from 1, both included
 function M.run(client, action, question, lines)
+  if action == 'cancel' then
+    require('keyside.consent').cancel(client.id)
+  end
   local bufnr = api.nvim_get_current_buf()
   local range = vim.lsp.util.make_range_params(0, client.offset_encoding).range
   if lines then
