@@ -2,6 +2,7 @@
 
 pub mod documents;
 pub mod edit;
+pub mod lines;
 pub mod position;
 pub mod uri;
 

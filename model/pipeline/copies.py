@@ -1,15 +1,23 @@
 """Checks that suggestions do not copy the training set: finds runs of 65 or more words and punctuation marks that a training file has too.
 
     python3 -m pipeline.copies --suggestions suggestions.jsonl --text .work/full/text
+    python3 -m pipeline.copies --keyside ../target/release/keyside --text .work/full/text
 
-Each line of the suggestions is {"text": ...}. White space does not count. Ends with 1 if something was copied.
+Each line of the suggestions is {"text": ...}. White space does not count. With `--keyside` the suggestions are made first, where copying
+is likeliest: training files up to the first line of a block, nothing after it, everything that the model says up to an eighth of
+its context. Ends with 1 if something was copied.
 """
 
 import argparse
 import glob
+import hashlib
+import heapq
 import json
+import os
 import re
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -72,16 +80,49 @@ def find(suggestions: list[str], folder: str) -> list[dict]:
     return [found[i] for i in sorted(found)]
 
 
+def likeliest(folder: str, n: int):
+    """`n` beginnings of training files, each ending in the first line of a block; the same ones every time."""
+    carets = []
+    for path in sorted(glob.glob(f"{folder}/*.train.jsonl")):
+        with open(path) as file:
+            for line in file:
+                document = json.loads(line)
+                order = int.from_bytes(hashlib.md5(document["path"].encode()).digest())
+                places = [m.end() for m in re.finditer(r"[{:]\n *", document["text"])]
+                if places:
+                    heapq.heappush(carets, (-order, document["path"], document["text"][: places[order % len(places)]]))
+                if len(carets) > n:
+                    heapq.heappop(carets)
+    return [(path, prefix) for _, path, prefix in carets]
+
+
+def suggested(keyside: str, folder: str, n: int) -> list[str]:
+    """What the program suggests at these places."""
+    asked = "".join(json.dumps({"id": str(i), "path": path, "prefix": prefix, "suffix": ""}) + "\n" for i, (path, prefix) in enumerate(likeliest(folder, n)))
+    with tempfile.TemporaryDirectory() as home:
+        with open(f"{home}/config.toml", "w") as file:
+            file.write("[completion]\nmax_tokens = 512\nmax_lines = 64\nmin_confidence = 0.0\ngenerate_ms = 60000\n")
+        command = [os.path.abspath(keyside), "complete", "--batch"]
+        answered = subprocess.run(command, input=asked.encode(), stdout=subprocess.PIPE, env=os.environ | {"KEYSIDE_HOME": home}, check=True)
+    return [json.loads(line)["completion"] for line in answered.stdout.splitlines()]
+
+
 def main() -> int:
     """Runs the check."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--suggestions", required=True, help='a JSONL file of {"text": ...}')
+    of = p.add_mutually_exclusive_group(required=True)
+    of.add_argument("--suggestions", help='a JSONL file of {"text": ...}')
+    of.add_argument("--keyside", help="the program, which is asked for suggestions")
+    p.add_argument("--n", type=int, default=1000, help="how many suggestions it is asked for")
     p.add_argument("--text", required=True, help="the folder with LANGUAGE.train.jsonl")
     a = p.parse_args()
     if not glob.glob(f"{a.text}/*.train.jsonl"):
         raise SystemExit(f"{a.text} has no *.train.jsonl; make the corpus first")
-    with open(a.suggestions) as file:
-        suggestions = [json.loads(line)["text"] for line in file if line.strip()]
+    if a.keyside:
+        suggestions = suggested(a.keyside, a.text, a.n)
+    else:
+        with open(a.suggestions) as file:
+            suggestions = [json.loads(line)["text"] for line in file if line.strip()]
     long_enough = sum(len(TOKEN.findall(s)) >= LEAST_TOKENS for s in suggestions)
     found = find(suggestions, a.text)
     for one in found:

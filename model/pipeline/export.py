@@ -1,12 +1,14 @@
-"""Writes a checkpoint as GGUF, in the llama architecture as llama.cpp and keyside read it.
+"""Writes a checkpoint, or a GGUF that this wrote before, as GGUF, in the llama architecture as llama.cpp and keyside read it.
 
     python3 -m pipeline.export --checkpoint .work/run/checkpoint.pt --out .work/keyside-nano.gguf
+    python3 -m pipeline.export --gguf keyside-nano-v1.gguf --body Q4_0 --out .work/q4.gguf
 
 Matrices are quantized as --body says, the embedding (which is the output's matrix as well) as --embedding says; norms stay F32.
 The tokenizer goes into the file with its pre-tokenizer's name and the ids of the fill-in-the-middle tokens.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 
@@ -42,6 +44,17 @@ def read_checkpoint(path: str):
     return shape, {name: view.float().numpy() for name, view in zip(names, layout.views(kept["weights"]))}
 
 
+def read_gguf(path: str):
+    """The same of a GGUF, whose quantized matrices are taken for what they say."""
+    reader = gguf.GGUFReader(path)
+    of = lambda key: int(reader.fields[f"llama.{key}"].contents())  # noqa: E731
+    shape = network.Shape(
+        n_vocab=of("vocab_size"), d_model=of("embedding_length"), n_layers=of("block_count"), n_heads=of("attention.head_count"),
+        n_kv_heads=of("attention.head_count_kv"), d_ffn=of("feed_forward_length"), n_context=of("context_length"),
+    )  # fmt: skip
+    return shape, {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
+
+
 def write_metadata(writer: gguf.GGUFWriter, shape: network.Shape, name: str, body: str) -> None:
     """What a reader must know of the network."""
     writer.add_name(name)
@@ -59,8 +72,8 @@ def write_metadata(writer: gguf.GGUFWriter, shape: network.Shape, name: str, bod
     writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{body}"])
 
 
-def write_tokenizer(writer: gguf.GGUFWriter, path: str, n_vocab: int) -> None:
-    """The tokens in the order of their ids, the merges, and the ids of the special tokens."""
+def write_tokenizer(writer: gguf.GGUFWriter, path: str, n_vocab: int, n_unused: int) -> None:
+    """The tokens in the order of their ids, the merges, and the ids of the special tokens; at the end those that no text has."""
     with open(path) as file:
         tokenizer = json.load(file)
     vocabulary = tokenizer["model"]["vocab"] | {t["content"]: t["id"] for t in tokenizer["added_tokens"]}
@@ -70,8 +83,9 @@ def write_tokenizer(writer: gguf.GGUFWriter, path: str, n_vocab: int) -> None:
         raise SystemExit(f"{path} has {len(tokens)} tokens, the network has {n_vocab}")
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.CONTROL if t in special else gguf.TokenType.NORMAL for t in tokens])
+    kinds = [gguf.TokenType.CONTROL if t in special else gguf.TokenType.NORMAL for t in tokens]
+    writer.add_token_list(tokens + [f"[unused {n}]" for n in range(n_unused)])
+    writer.add_token_types(kinds + [gguf.TokenType.UNUSED] * n_unused)
     writer.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in tokenizer["model"]["merges"]])
     end = special["<|endoftext|>"]
     for add in (writer.add_eos_token_id, writer.add_bos_token_id, writer.add_pad_token_id, writer.add_eot_token_id):
@@ -93,17 +107,22 @@ def write_tensor(writer: gguf.GGUFWriter, name: str, values: np.ndarray, kind: s
 def main() -> None:
     """Runs the step."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--checkpoint", required=True)
+    of = p.add_mutually_exclusive_group(required=True)
+    of.add_argument("--checkpoint")
+    of.add_argument("--gguf", help="another GGUF of this pipeline's, to be quantized anew")
     p.add_argument("--out", required=True, help="the GGUF to write")
     p.add_argument("--tokenizer", default=os.path.join(HERE, "..", "tokenizer.json"))
     p.add_argument("--body", choices=BODY_TYPES, default="Q8_0", help="the type of the blocks' matrices")
     p.add_argument("--embedding", choices=EMBEDDING_TYPES, default="Q8_0")
     p.add_argument("--name", default="keyside-nano")
+    p.add_argument("--unused-tokens", type=int, default=0, help="add so many tokens that no text has, to see what a larger vocabulary costs")
     a = p.parse_args()
-    shape, tensors = read_checkpoint(a.checkpoint)
+    shape, tensors = read_checkpoint(a.checkpoint) if a.checkpoint else read_gguf(a.gguf)
     writer = gguf.GGUFWriter(a.out + ".part", "llama")
-    write_metadata(writer, shape, a.name, a.body)
-    write_tokenizer(writer, a.tokenizer, shape.n_vocab)
+    embedding = tensors["token_embd.weight"]
+    tensors["token_embd.weight"] = np.concatenate([embedding, embedding[: a.unused_tokens]])
+    write_metadata(writer, dataclasses.replace(shape, n_vocab=shape.n_vocab + a.unused_tokens), a.name, a.body)
+    write_tokenizer(writer, a.tokenizer, shape.n_vocab, a.unused_tokens)
     for name, values in tensors.items():
         write_tensor(writer, name, values, a.embedding if name.startswith("token_embd") else a.body)
     writer.write_header_to_file()

@@ -4,12 +4,12 @@
 //! line's end into what stands before it, and a generated line ends in the end token instead; counts of
 //! the running text's tokens made suggestions worse, although they told the next token better.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use ropey::{Rope, RopeSlice};
+use ropey::Rope;
 
 use crate::generation::{Token, Tokenizer};
+use crate::text::lines::lines_of;
 
 /// How much of a document is counted: characters before the caret's line and after it.
 const MAX_CHARS: [usize; 2] = [32_768, 16_384];
@@ -29,9 +29,19 @@ pub struct DocumentText {
 /// Keeps a document's tokens while it is typed in: only lines that have changed are tokenised again.
 #[derive(Debug, Default)]
 pub struct DocumentLines {
-    /// What each line is known by, and where its tokens end.
-    lines: Vec<(u64, usize)>,
+    /// The lines that were looked at last, the caret's as a blank one.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<LineEnd>,
     tokens: Arc<Vec<Token>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LineEnd {
+    /// In the text.
+    byte: usize,
+    /// In the tokens.
+    token: usize,
 }
 
 impl DocumentLines {
@@ -44,72 +54,106 @@ impl DocumentLines {
         tokenizer: &dyn Tokenizer,
     ) -> DocumentText {
         let caret_line = rope.char_to_line(caret.min(rope.len_chars()));
-        let from = rope.line_to_char(caret_line).saturating_sub(MAX_CHARS[0]);
+        let caret_line_start = rope.line_to_char(caret_line);
+        let from = caret_line_start.saturating_sub(MAX_CHARS[0]);
         let first = match from {
             0 => 0,
             // In steps, so that the beginning does not move on with each line that is typed.
             _ => (rope.char_to_line(from) + 1).next_multiple_of(LINE_STEP).min(caret_line),
         };
-        let next = (caret_line + 1).min(rope.len_lines());
-        let until = (rope.line_to_char(next) + MAX_CHARS[1]).min(rope.len_chars());
-        let last =
-            if until == rope.len_chars() { rope.len_lines() } else { rope.char_to_line(until) };
-        let lines = || {
-            let before = rope.lines_at(first).take(caret_line - first);
-            before.chain(rope.lines_at(next).take(last.saturating_sub(next)))
+        let after = rope.line_to_char((caret_line + 1).min(rope.len_lines()));
+        let until = (after + MAX_CHARS[1]).min(rope.len_chars());
+        let last = if until == rope.len_chars() {
+            until
+        } else {
+            rope.line_to_char(rope.char_to_line(until)).max(after)
         };
-        let hashes: Vec<u64> = lines().map(hash).collect();
-
-        let same_start = self.lines.iter().zip(&hashes).take_while(|(a, b)| a.0 == **b).count();
-        let most = self.lines.len().min(hashes.len()) - same_start;
-        let ends = self.lines.iter().rev().zip(hashes.iter().rev()).take(most);
-        let same_end = ends.take_while(|(a, b)| a.0 == **b).count();
-        if same_start + same_end < hashes.len().max(self.lines.len()) {
-            let old_end = self.lines.len() - same_end;
-            let at = |line: usize| if line == 0 { 0 } else { self.lines[line - 1].1 };
-            let (from, to) = (at(same_start), at(old_end));
-            let mut fresh = Vec::new();
-            let mut fresh_lines = Vec::new();
-            let changed = lines().zip(&hashes).skip(same_start);
-            for (line, hash) in changed.take(hashes.len() - same_start - same_end) {
-                line_tokens(line, end, tokenizer, &mut fresh);
-                fresh_lines.push((*hash, from + fresh.len()));
-            }
-            let grown = fresh.len() as isize - (to - from) as isize;
-            for (_, until) in &mut self.lines[old_end..] {
-                *until = until.saturating_add_signed(grown);
-            }
-            self.lines.splice(same_start..old_end, fresh_lines);
-            Arc::make_mut(&mut self.tokens).splice(from..to, fresh);
+        let mut text = String::with_capacity(self.text.len() + 256);
+        text.extend(rope.slice(rope.line_to_char(first)..caret_line_start).chunks());
+        // Stands for the caret's line, so that no line break of two characters comes of the two parts.
+        text.push('\n');
+        let n_bytes_before = text.len();
+        text.extend(rope.slice(after..last).chunks());
+        if text != self.text {
+            self.replace(text, end, tokenizer);
         }
-        let n_before = match caret_line - first {
-            0 => 0,
-            n => self.lines[n - 1].1,
-        };
+        let n_lines_before = self.ends.partition_point(|it| it.byte <= n_bytes_before);
+        let n_before = n_lines_before.checked_sub(1).map_or(0, |it| self.ends[it].token);
         DocumentText { tokens: Arc::clone(&self.tokens), n_before }
     }
+
+    /// Takes another text, and tokenises those of its lines that are not the old one's first or last ones.
+    fn replace(&mut self, text: String, end: Token, tokenizer: &dyn Tokenizer) {
+        let (old, new) = (self.text.as_bytes(), text.as_bytes());
+        let is_break = |it: Option<&u8>| it.is_none_or(|it| matches!(it, b'\n' | b'\r'));
+        let n_same = common_prefix(old, new);
+        // The last line may have no end of its own, and go on now.
+        let whole = self.ends.len() - usize::from(!is_break(old.last()));
+        let n_first = self.ends[..whole].partition_point(|it| it.byte <= n_same);
+        let at = |line: usize| match line.checked_sub(1) {
+            Some(line) => self.ends[line],
+            None => LineEnd { byte: 0, token: 0 },
+        };
+        let first = at(n_first);
+        let n_same = common_suffix(&old[first.byte..], &new[first.byte..]);
+        // Lines by their beginnings, of which each is the end of the one before.
+        let mut n_kept_before = n_first
+            + self.ends[n_first..].partition_point(|it| it.byte < old.len() - n_same)
+            + usize::from(first.byte < old.len() - n_same);
+        n_kept_before = n_kept_before.min(self.ends.len());
+        if n_kept_before < self.ends.len() {
+            let begins_at = new.len() - (old.len() - at(n_kept_before).byte);
+            n_kept_before += usize::from(begins_at > 0 && !is_break(new.get(begins_at - 1)));
+        }
+        let last = at(n_kept_before);
+        let changed = first.byte..new.len() - (old.len() - last.byte);
+
+        let (mut fresh, mut fresh_ends) = (Vec::new(), Vec::new());
+        let mut byte = changed.start;
+        for line in lines_of(&text[changed.clone()]) {
+            line_tokens(line, end, tokenizer, &mut fresh);
+            byte += line.len();
+            fresh_ends.push(LineEnd { byte, token: first.token + fresh.len() });
+        }
+        let grown_bytes = changed.end as isize - last.byte as isize;
+        let grown_tokens = fresh.len() as isize - (last.token - first.token) as isize;
+        for it in &mut self.ends[n_kept_before..] {
+            it.byte = it.byte.saturating_add_signed(grown_bytes);
+            it.token = it.token.saturating_add_signed(grown_tokens);
+        }
+        self.ends.splice(n_first..n_kept_before, fresh_ends);
+        Arc::make_mut(&mut self.tokens).splice(first.token..last.token, fresh);
+        self.text = text;
+    }
+}
+
+/// How many bytes two texts begin with alike. In blocks, because comparing those takes an instruction for many bytes.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const BLOCK: usize = 128;
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
+    let n = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    n + a[n..].iter().zip(&b[n..]).take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes two texts end with alike.
+fn common_suffix(a: &[u8], b: &[u8]) -> usize {
+    const BLOCK: usize = 128;
+    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK));
+    let n = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - n], &b[..b.len() - n]);
+    n + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 
 /// A whole text as [`DocumentText`] has it, for text that does not change.
 pub fn text_tokens(text: &str, end: Token, tokenizer: &dyn Tokenizer) -> Vec<Token> {
-    let rope = Rope::from_str(text);
     let mut tokens = Vec::new();
-    for line in rope.lines() {
+    for line in lines_of(text) {
         line_tokens(line, end, tokenizer, &mut tokens);
     }
     tokens
 }
 
-fn hash(line: RopeSlice) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for chunk in line.chunks() {
-        hasher.write(chunk.as_bytes());
-    }
-    hasher.finish()
-}
-
-fn line_tokens(line: RopeSlice, end: Token, tokenizer: &dyn Tokenizer, into: &mut Vec<Token>) {
-    let line = line.to_string();
+fn line_tokens(line: &str, end: Token, tokenizer: &dyn Tokenizer, into: &mut Vec<Token>) {
     let line = line.trim_end_matches(['\n', '\r']);
     if !line.trim().is_empty() && line.len() <= MAX_LINE_BYTES {
         tokenizer.tokenize(line, into);
@@ -162,12 +206,12 @@ pub(super) mod tests {
         };
         let mut rope = Rope::from_str(&"fn a() {}\n".repeat(40));
         let mut kept = DocumentLines::default();
-        for _ in 0..500 {
+        for _ in 0..2_000 {
             let at = random(rope.len_chars() + 1);
             if random(3) == 0 {
                 rope.remove(at..(at + random(30)).min(rope.len_chars()));
             } else {
-                let pieces = ["x", "\n", "let y = 1;\n", "\n\n", "é"];
+                let pieces = ["x", "\n", "let y = 1;\n", "\n\n", "é", "\r\n", "\r"];
                 rope.insert(at, pieces[random(pieces.len())]);
             }
             let caret = random(rope.len_chars() + 1);

@@ -115,6 +115,14 @@ impl TextIndex {
     }
 }
 
+/// Places in an index, as ranges of `sorted`.
+struct Places {
+    ranges: Vec<Range<usize>>,
+    n: usize,
+    /// Each of so many is looked at, and stands for them all.
+    step: usize,
+}
+
 impl IndexView {
     /// `index` without the files of these numbers.
     pub fn without(index: Arc<TextIndex>, files: impl IntoIterator<Item = usize>) -> Self {
@@ -129,49 +137,77 @@ impl IndexView {
         history: &[Token],
         half_typed: Option<&dyn HalfTyped>,
     ) -> [Option<Match>; 2] {
-        let find = |order: usize| self.matched(history, order, half_typed);
         // What matches twelve tokens matches eleven, so the longest is found by bisection as well.
-        let (mut found, mut order, mut too_long) = (None, 0, MAX_ORDER.min(history.len()) + 1);
+        let (mut order, mut too_long) = (0, MAX_ORDER.min(history.len()) + 1);
         while order + 1 < too_long {
             let middle = usize::midpoint(order, too_long);
-            match find(middle) {
-                Some(it) => (found, order) = (Some(it), middle),
+            let places = self.places(history, middle, half_typed);
+            match self.followers(&places, middle, half_typed).next() {
+                Some(_) => order = middle,
                 None => too_long = middle,
             }
         }
-        let Some(longest) = found.or_else(|| half_typed.and_then(|_| find(0))) else {
+        let least = usize::from(half_typed.is_none());
+        if order < least {
+            return [None, None];
+        }
+        let Some(longest) = self.matched(history, order, half_typed, 0) else {
             return [None, None];
         };
-        let least = usize::from(half_typed.is_none());
-        let enough = |it: &Match| it.total >= 2 * longest.total;
-        let shorter = (least..longest.order).rev().find_map(|order| find(order).filter(enough));
+        let shorter = (least..order)
+            .rev()
+            .find_map(|order| self.matched(history, order, half_typed, 2 * longest.total));
         [Some(longest), shorter]
     }
 
-    /// What follows the last `order` tokens of `history`.
+    /// Where the last `order` tokens of `history` are.
+    fn places(
+        &self,
+        history: &[Token],
+        order: usize,
+        half_typed: Option<&dyn HalfTyped>,
+    ) -> Places {
+        let index = &self.index;
+        let ranges: Vec<Range<usize>> = match (order, half_typed) {
+            (0, None) => Vec::new(),
+            (0, Some(it)) => it.first_tokens().iter().map(|it| index.of_token(*it)).collect(),
+            _ => vec![index.places(&history[history.len() - order..])],
+        };
+        let n: usize = ranges.iter().map(Range::len).sum();
+        Places { ranges, n, step: n.div_ceil(MAX_PLACES).max(1) }
+    }
+
+    /// What follows these places.
+    fn followers<'a>(
+        &'a self,
+        places: &'a Places,
+        order: usize,
+        half_typed: Option<&'a dyn HalfTyped>,
+    ) -> impl Iterator<Item = Token> + 'a {
+        let index = &*self.index;
+        let places = places.ranges.iter().cloned().flatten().step_by(places.step);
+        places.map(|it| index.sorted[it]).filter_map(move |at| {
+            let next = at as usize + order;
+            let spells = |it: &dyn HalfTyped| it.is_spelled_by(&index.tokens[next..]);
+            let token = *index.tokens.get(next).filter(|it| **it != BORDER)?;
+            (!self.is_without(at) && half_typed.is_none_or(spells)).then_some(token)
+        })
+    }
+
+    /// What follows the last `order` tokens of `history`, if it does `at_least` so often.
     fn matched(
         &self,
         history: &[Token],
         order: usize,
         half_typed: Option<&dyn HalfTyped>,
+        at_least: u32,
     ) -> Option<Match> {
-        let index = &self.index;
-        let history = &history[history.len() - order..];
-        let ranges: Vec<Range<usize>> = match (order, half_typed) {
-            (0, None) => Vec::new(),
-            (0, Some(it)) => it.first_tokens().iter().map(|it| index.of_token(*it)).collect(),
-            _ => vec![index.places(history)],
-        };
-        let n_places: usize = ranges.iter().map(Range::len).sum();
-        let step = n_places.div_ceil(MAX_PLACES).max(1);
-        let places = ranges.into_iter().flatten().step_by(step).map(|it| index.sorted[it]);
-        let followers = places.filter_map(|at| {
-            let next = at as usize + order;
-            let spells = |it: &dyn HalfTyped| it.is_spelled_by(&index.tokens[next..]);
-            let token = *index.tokens.get(next).filter(|it| **it != BORDER)?;
-            (!self.is_without(at) && half_typed.is_none_or(spells)).then_some(token)
-        });
-        counted(followers.collect(), order, step)
+        let places = self.places(history, order, half_typed);
+        if places.n.next_multiple_of(places.step) < at_least as usize {
+            return None;
+        }
+        let followers = self.followers(&places, order, half_typed).collect();
+        counted(followers, order, places.step).filter(|it| it.total >= at_least)
     }
 
     fn is_without(&self, at: u32) -> bool {

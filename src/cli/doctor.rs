@@ -8,7 +8,7 @@ use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::setup;
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
-use crate::engine::{check, llama};
+use crate::engine::check;
 use crate::offline::{self, Offline};
 use crate::stdx::milliseconds as ms;
 use crate::wire;
@@ -98,17 +98,18 @@ fn program() -> Finding {
 
 fn processor() -> Finding {
     let cores = num_cpus::get_physical();
-    let built = llama::instructions();
-    if let Err(sentence) = check::processor(&built) {
+    if let Err(sentence) = check::processor() {
         let (what, fix) = sentence.split_once("; ").unwrap_or((&sentence, ""));
         let (what, fix) = (what.to_owned(), fix.to_owned());
         return Finding { name: "processor", state: State::Bad, what, fix };
     }
-    let what = format!(
-        "{} with {cores} cores; the model uses {}",
-        std::env::consts::ARCH,
-        built.join(", ")
-    );
+    let built_for: Vec<&str> = check::built_for().collect();
+    let what = match &built_for[..] {
+        [] => format!("{} with {cores} cores", std::env::consts::ARCH),
+        all => {
+            format!("{} with {cores} cores; built for {}", std::env::consts::ARCH, all.join(", "))
+        }
+    };
     good("processor", what)
 }
 

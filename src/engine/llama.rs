@@ -57,19 +57,6 @@ pub struct LoadOptions {
     pub n_context_tokens: Option<usize>,
 }
 
-/// The instructions beyond every processor's that llama.cpp was built with, as it names them (`AVX2`, `AVX512_VNNI`).
-pub fn instructions() -> Vec<String> {
-    static LOCK: Mutex<()> = Mutex::new(());
-    let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: the string is llama.cpp's own, ends in a zero byte and stays until the next call, which waits for this one.
-    let said = unsafe { CStr::from_ptr(llama_cpp_sys_2::llama_print_system_info()) };
-    let said = said.to_string_lossy().into_owned();
-    drop(guard);
-    // `CPU : SSE3 = 1 | AVX2 = 1 | LLAMAFILE = 1 | `
-    let parts = said.split(['|', ':']).filter_map(|part| part.trim().strip_suffix(" = 1"));
-    parts.map(ToOwned::to_owned).collect()
-}
-
 /// Loads a model and makes it ready to decode.
 ///
 /// # Errors
@@ -77,7 +64,7 @@ pub fn instructions() -> Vec<String> {
 pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
     let started = Instant::now();
     let path = &options.path;
-    check::processor(&instructions())?;
+    check::processor()?;
     check_file(path)?;
     let backend = backend()?;
     let parameters = LlamaModelParams::default().with_use_mmap(options.use_mmap);

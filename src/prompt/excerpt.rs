@@ -4,8 +4,11 @@
 //! small file costs. Where something has to be cut at a moving end, it is cut in steps, so that the
 //! excerpt does not slide with each key and the resident prompt stays valid.
 
-use ropey::{Rope, RopeSlice};
+use std::borrow::Cow;
 
+use ropey::Rope;
+
+use crate::text::lines::lines_of;
 use crate::text::position::line_end_char;
 
 /// Lines looked at before the caret's line.
@@ -58,35 +61,28 @@ impl Excerpt {
         let line_after = rope.slice(caret..line_end.min(caret + MAX_LINE_CHARS)).to_string();
 
         let earliest = line.saturating_sub(MAX_LINES_BEFORE).next_multiple_of(LINE_STEP);
-        let mut chars = 0;
-        let mut first_line = line;
-        while first_line > earliest {
-            chars += rope.line(first_line - 1).len_chars();
-            if chars > MAX_CHARS {
-                // Too long before the lines ran out: down to the next step, if that leaves anything.
-                let step = first_line.next_multiple_of(LINE_STEP);
-                first_line = if step < line { step } else { first_line };
-                break;
-            }
-            first_line -= 1;
+        let from = line_start.saturating_sub(MAX_CHARS);
+        let mut first_line = earliest;
+        if rope.line_to_char(earliest) < from {
+            // Too long before the lines run out: from the next step on, if that leaves anything.
+            first_line = rope.char_to_line(from - 1) + 1;
+            let step = first_line.next_multiple_of(LINE_STEP);
+            first_line = if step < line { step } else { first_line };
         }
-        let lines_before: Vec<String> =
-            (first_line..line).map(|index| with_plain_break(rope.line(index))).collect();
+        let lines_before = lines_between(rope, rope.line_to_char(first_line), line_start);
 
         let mut lines_after = Vec::new();
-        let mut chars = 0;
         let mut crlf = false;
         if line + 1 < rope.len_lines() {
-            crlf = rope.char(rope.line_to_char(line + 1) - 1) == '\n'
-                && rope.line_to_char(line + 1) - line_end == 2;
-            for index in line + 1..rope.len_lines().min(line + 1 + MAX_LINES_AFTER) {
-                let text = rope.line(index);
-                chars += text.len_chars();
-                if chars > MAX_CHARS {
-                    break;
-                }
-                lines_after.push(with_plain_break(text));
+            let after = rope.line_to_char(line + 1);
+            crlf = rope.char(after - 1) == '\n' && after - line_end == 2;
+            let mut last = rope.len_lines().min(line + 1 + MAX_LINES_AFTER);
+            if rope.line_to_char(last) > after + MAX_CHARS {
+                last = rope.char_to_line(after + MAX_CHARS);
             }
+            lines_after = lines_between(rope, after, rope.line_to_char(last));
+            // A rope's last line may be empty.
+            lines_after.extend((lines_after.len() < last - (line + 1)).then(String::new));
         } else if line > 0 {
             crlf = line_start >= 2 && rope.char(line_start - 2) == '\r';
         }
@@ -102,17 +98,18 @@ impl Excerpt {
     }
 }
 
-/// A line with its break, if it has one, made `\n`.
-fn with_plain_break(line: RopeSlice<'_>) -> String {
-    let mut text = line.to_string();
-    if text.ends_with("\r\n") {
-        text.truncate(text.len() - 2);
-        text.push('\n');
-    } else if text.ends_with('\r') {
-        text.pop();
-        text.push('\n');
-    }
-    text
+/// Lines between two places, their breaks made `\n`. All at once, because each look-up of a line goes down the rope's tree.
+fn lines_between(rope: &Rope, from: usize, to: usize) -> Vec<String> {
+    let text = Cow::from(rope.slice(from..to));
+    lines_of(&text)
+        .map(|line| {
+            let content = line.trim_end_matches(['\n', '\r']);
+            let mut plain = String::with_capacity(line.len());
+            plain.push_str(content);
+            plain.extend((content.len() < line.len()).then_some('\n'));
+            plain
+        })
+        .collect()
 }
 
 /// The excerpt at the `$0` of a text.

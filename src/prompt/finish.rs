@@ -195,6 +195,26 @@ fn repeats_line_above(excerpt: &Excerpt, text: &str) -> bool {
 /// Cuts the text before the first closing bracket that closes nothing, or something that what follows
 /// the caret closes already. The flag says whether something was cut.
 fn balanced<'a>(excerpt: &Excerpt, text: &'a str, quotes: Quotes) -> (&'a str, bool) {
+    let mut depth: Vec<char> = Vec::new();
+    // Most texts close nothing but their own brackets, and ask for none of this.
+    let mut available = None;
+    for (at, c) in brackets(text, quotes) {
+        if is_opener(c) {
+            depth.push(c);
+        } else if depth.last() == Some(&opener_of(c)) {
+            depth.pop();
+        } else if !depth.is_empty()
+            || available.get_or_insert_with(|| open_at_caret(excerpt, quotes)).next()
+                != Some(opener_of(c))
+        {
+            return (text[..at].trim_end(), true);
+        }
+    }
+    (text, false)
+}
+
+/// Brackets that are open at the caret and not closed after it, innermost first.
+fn open_at_caret(excerpt: &Excerpt, quotes: Quotes) -> std::vec::IntoIter<char> {
     let mut open: Vec<char> = Vec::new();
     for line in excerpt.lines_before.iter().chain(std::iter::once(&excerpt.line_before)) {
         for (_, c) in brackets(line, quotes) {
@@ -206,7 +226,6 @@ fn balanced<'a>(excerpt: &Excerpt, text: &'a str, quotes: Quotes) -> (&'a str, b
             }
         }
     }
-    // Brackets that are open at the caret and not closed after it, innermost first.
     let mut available: Vec<char> = Vec::new();
     let mut depth: Vec<char> = Vec::new();
     'after: for line in std::iter::once(&excerpt.line_after).chain(&excerpt.lines_after) {
@@ -226,18 +245,7 @@ fn balanced<'a>(excerpt: &Excerpt, text: &'a str, quotes: Quotes) -> (&'a str, b
         }
     }
     available.extend(open.into_iter().rev());
-    let mut available = available.into_iter();
-    let mut depth: Vec<char> = Vec::new();
-    for (at, c) in brackets(text, quotes) {
-        if is_opener(c) {
-            depth.push(c);
-        } else if depth.last() == Some(&opener_of(c)) {
-            depth.pop();
-        } else if !depth.is_empty() || available.next() != Some(opener_of(c)) {
-            return (text[..at].trim_end(), true);
-        }
-    }
-    (text, false)
+    available.into_iter()
 }
 
 fn is_word(c: char) -> bool {

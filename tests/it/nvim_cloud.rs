@@ -105,10 +105,10 @@ async fn what_will_be_sent_can_be_read_in_peace_before_the_question_comes_back()
     );
     nvim.keys(&["2G", ":Keyside explain<CR>"]);
     let is_reading = |state: &Value| {
-        let name = nvim.lua("return vim.api.nvim_buf_get_name(0)");
-        let texts = state[0].as_array().unwrap();
-        name.as_str().unwrap().contains("what will be sent")
-            && texts.iter().any(|it| it[1].as_str().unwrap().contains("    let result = width"))
+        state[0].as_array().unwrap().iter().any(|it| {
+            let (name, text) = (it[0].as_str().unwrap(), it[1].as_str().unwrap());
+            name.contains("what will be sent") && text.contains("    let result = width")
+        })
     };
     let n_asked = |state: &Value| state[1].as_array().unwrap().len();
     let state = until(&nvim, "what will be sent", is_reading);
