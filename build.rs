@@ -15,7 +15,9 @@ const BEYOND: &[(&str, &str)] = &[
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=KEYSIDE_SYMBOLS");
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let variable = |name: &str| {
+        std::env::var_os(name).and_then(|it| it.into_string().ok()).unwrap_or_default()
+    };
     if variable("CARGO_CFG_TARGET_OS") == "linux" && variable("KEYSIDE_SYMBOLS").is_empty() {
         println!("cargo::rustc-link-arg-bins=-Wl,-s");
     }

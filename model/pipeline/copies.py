@@ -3,7 +3,7 @@
     python3 -m pipeline.copies --suggestions suggestions.jsonl --text .work/full/text
     python3 -m pipeline.copies --keyside ../target/release/keyside --text .work/full/text
 
-Each line of the suggestions is {"text": ...}. White space does not count. With `--keyside` the suggestions are made first, where copying
+Each line of the suggestions is {"text": ...}. White space does not count, nor do runs of fewer than eight different words and marks. With `--keyside` the suggestions are made first, where copying
 is likeliest: training files up to the first line of a block, nothing after it, everything that the model says up to an eighth of
 its context. Ends with 1 if something was copied.
 """
@@ -22,6 +22,8 @@ import tempfile
 import numpy as np
 
 LEAST_TOKENS = 65
+# A row of zeros is nobody's.
+LEAST_DIFFERENT = 8
 TOKEN = re.compile(r"\w+|[^\w\s]")
 MULTIPLIER, BASE = np.uint64(0x9E3779B97F4A7C15), 0xD6E8FEB86659FD93
 
@@ -57,7 +59,8 @@ def find(suggestions: list[str], folder: str) -> list[dict]:
     places = {}
     for i, ts in enumerate(tokens):
         for at, h in enumerate(window_hashes(ts, numbers).tolist()):
-            places.setdefault(h, []).append((i, at))
+            if len(set(ts[at : at + LEAST_TOKENS])) >= LEAST_DIFFERENT:
+                places.setdefault(h, []).append((i, at))
     if not places:
         return []
     wanted = np.sort(np.fromiter(places, np.uint64, len(places)))

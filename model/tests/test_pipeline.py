@@ -322,12 +322,12 @@ class Copies(unittest.TestCase):
     def test_a_long_copy_is_found_and_a_short_one_is_not(self):
         """Runs of LEAST_TOKENS tokens are found whatever the space between them."""
         with tempfile.TemporaryDirectory() as folder:
-            text = made_up_rust(1)
+            text, zeros = made_up_rust(1), "0, " * 200
             with open(f"{folder}/rust.train.jsonl", "w") as file:
-                file.write(json.dumps({"lang": "rust", "pkg": "some", "path": "some/lib.rs", "text": text}) + "\n")
+                file.write(json.dumps({"lang": "rust", "pkg": "some", "path": "some/lib.rs", "text": text + zeros}) + "\n")
             words = copies.TOKEN.findall(text)
             long, short = words[40 : 40 + copies.LEAST_TOKENS], words[40 : 40 + copies.LEAST_TOKENS - 1]
-            suggestions = ["let fresh = " + "  ".join(long) + " end", "let fresh = " + " ".join(short) + " end", made_up_rust(2), ""]
+            suggestions = ["let fresh = " + "  ".join(long) + " end", "let fresh = " + " ".join(short) + " end", made_up_rust(2), "", zeros]
             found = copies.find(suggestions, folder)
             self.assertEqual([(f["suggestion"], f["path"]) for f in found], [(0, "some/lib.rs")])
             self.assertEqual(copies.TOKEN.findall(found[0]["copied"]), long)

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::assist::cloud::Cloud;
 use crate::assist::escalation::{Action, Escalation, Gathered, gather};
-use crate::assist::front::{Front, Tone};
+use crate::assist::front::{Answered, Front, Tone};
 use crate::assist::stream::{Ended, Received};
 use crate::assist::{Session, outcome, retry, stream};
 use crate::config::consent::{Consents, Entry, Standing};
@@ -49,7 +49,6 @@ pub async fn escalate<F: Front>(
         }
         Err(sentence) => front.tell(Tone::Error, format!("keyside: {sentence}")).await,
     }
-    front.progress(String::new()).await;
 }
 
 /// Files that were written for a person to look at, gone when the escalation is over: they are text of the workspace.
@@ -110,11 +109,33 @@ async fn agree<F: Front>(
         for note in cloud.take_notes() {
             front.tell(Tone::Warning, format!("keyside: {note}")).await;
         }
-        let answer = front.ask(question, answers).await;
-        match (answer.as_deref(), &workspace) {
-            (Some(SEND_ONCE), _) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
-            (Some(SHOW), _) => show(cloud, &prepared, front, shown).await?,
-            (Some(ALWAYS), Some(workspace)) => {
+        let answer = match front.ask(question, answers).await {
+            Answered::Chose(answer) => answer,
+            Answered::Nothing => CANCEL.to_owned(),
+            Answered::NotAsked => {
+                return Err(match &workspace {
+                    Some(workspace) => format!(
+                        "nothing was sent, because this editor asks nobody; run `keyside cloud allow` in {}",
+                        workspace.display()
+                    ),
+                    None => "nothing was sent, because this editor asks nobody, and what is no file of a workspace can't be allowed \
+                             once and for all; save it in one"
+                        .to_owned(),
+                });
+            }
+        };
+        match (&*answer, &workspace) {
+            (SEND_ONCE, _) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
+            (SHOW, _) => {
+                show(cloud, &prepared, front, shown).await?;
+                if front.hides_what_it_shows() {
+                    let sentence =
+                        "keyside: this is what would be sent; to send it, choose the action again";
+                    front.tell(Tone::Info, sentence.to_owned()).await;
+                    return Ok(None);
+                }
+            }
+            (ALWAYS, Some(workspace)) => {
                 remember(cloud, &prepared, workspace, Standing::Always)?;
                 let outbound = prepared.under(&cloud.consents()?, workspace).map_err(|_| {
                     format!(
@@ -124,20 +145,19 @@ async fn agree<F: Front>(
                 })?;
                 return Ok(Some((gathered, outbound)));
             }
-            (Some(NEVER), Some(workspace)) => {
+            (NEVER, Some(workspace)) => {
                 remember(cloud, &prepared, workspace, Standing::Never)?;
-                return Ok(None);
-            }
-            (None, Some(workspace)) => {
                 let sentence = format!(
-                    "keyside: nothing was sent, because nobody agreed; where your editor shows no question, run `keyside cloud allow` \
-                     in {}",
-                    workspace.display()
+                    "keyside: nothing of this workspace is sent to {} from now on; `keyside cloud allow` takes that back",
+                    prepared.provider()
                 );
                 front.tell(Tone::Info, sentence).await;
                 return Ok(None);
             }
-            _ => return Ok(None),
+            _ => {
+                front.tell(Tone::Info, "keyside: nothing was sent".to_owned()).await;
+                return Ok(None);
+            }
         }
     }
 }
@@ -285,14 +305,16 @@ pub(crate) async fn reserve_and_send<F: Front>(
 ) -> Result<Received, String> {
     let open = cloud.open_call();
     let granted = reserve(cloud, action, outbound, workspace).await?;
-    for warning in granted.warnings.iter().filter(|it| it.is_new) {
-        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
-    }
     let began = Instant::now();
     let received = stream::receive(cloud, how, outbound, front, cancelled).await;
     let worst_case = worst_case(cloud, outbound.request());
     let settled = outcome::settle(cloud, granted.id, outbound, &received, worst_case, began).await;
     drop(open);
+    // Before anything is said: some editors take away what they show with the end of a progress.
+    front.progress(String::new()).await;
+    for warning in granted.warnings.iter().filter(|it| it.is_new) {
+        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
+    }
     if let Err(sentence) = settled {
         front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
     }

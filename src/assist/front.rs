@@ -6,12 +6,11 @@ use crate::text::LineRange;
 
 /// The editor's side of an escalation: a person to ask, and places to show things.
 pub trait Front: Send + Sync + 'static {
-    /// Asks a person to choose. `None`: no answer, which means no.
-    fn ask(
-        &self,
-        question: String,
-        answers: &[&str],
-    ) -> impl Future<Output = Option<String>> + Send;
+    /// Asks a person to choose.
+    fn ask(&self, question: String, answers: &[&str]) -> impl Future<Output = Answered> + Send;
+
+    /// Whether a question hides what is shown, so that a person who wants to read has to be asked another time.
+    fn hides_what_it_shows(&self) -> bool;
 
     /// Says a sentence.
     fn tell(&self, tone: Tone, sentence: String) -> impl Future<Output = ()> + Send;
@@ -37,6 +36,16 @@ pub trait Front: Send + Sync + 'static {
         version: i32,
         edits: Vec<(LineRange, String)>,
     ) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// What came of a question. Whatever is no choice means no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    Chose(String),
+    /// The person went on without an answer, or gave none in time.
+    Nothing,
+    /// This editor asks nobody.
+    NotAsked,
 }
 
 /// How a sentence is meant.

@@ -106,7 +106,7 @@ pub(crate) async fn show<F: Front>(
     };
     let is_cancelled = matches!(received.ended, Ended::Cancelled);
     let outcome = if asked.action.answers_in_text() {
-        show_text(cloud, asked, received, lack, front).await
+        show_text(cloud, asked, received, (lack, is_cancelled), front).await
     } else if let Some(lack) = lack {
         Err(format!(
             "nothing was changed: {lack}{}",
@@ -125,7 +125,7 @@ async fn show_text<F: Front>(
     cloud: &Cloud,
     asked: &Escalation,
     received: &Received,
-    lack: Option<String>,
+    (mut lack, is_cancelled): (Option<String>, bool),
     front: &F,
 ) -> Result<(), String> {
     let mut text = received.text.clone();
@@ -135,6 +135,12 @@ async fn show_text<F: Front>(
         text.push_str(&format!("\n\n---\n*{lack}*\n"));
     }
     if !text.is_empty() && !front.answer(&asked.title(), &text, true).await {
+        if is_cancelled {
+            // Half an answer over one's code is not what one wants to see then.
+            let place = kept(cloud, asked, &received.text, front, true).await;
+            lack = lack.map(|it| it + &place);
+            return lack.map_or(Ok(()), Err);
+        }
         let file = shown_file(cloud, asked, "md", &text)?;
         if !front.show(&file, false).await {
             let sentence = format!("keyside: the answer is in {}", file.display());

@@ -140,7 +140,11 @@ impl Received {
                 self.was_sent = true;
                 return Some("waiting for the answer".to_owned());
             }
-            Some(Event::Waiting { sentence, .. }) => return Some(sentence),
+            Some(Event::Waiting { sentence, .. }) => {
+                // What was refused is not charged for.
+                self.was_sent = false;
+                return Some(sentence);
+            }
             Some(Event::Answering { request_id }) => self.request_id = request_id,
             Some(Event::Thinking) => {
                 self.has_thought = true;

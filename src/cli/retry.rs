@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::assist::front::{Front, Tone};
+use crate::assist::front::{Answered, Front, Tone};
 use crate::assist::{Cloud, retry};
 use crate::cli::{serve, setup};
 use crate::config::cloud::CloudConfig;
@@ -43,8 +43,12 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
 struct Terminal;
 
 impl Front for Terminal {
-    async fn ask(&self, _: String, _: &[&str]) -> Option<String> {
-        None
+    async fn ask(&self, _: String, _: &[&str]) -> Answered {
+        Answered::NotAsked
+    }
+
+    fn hides_what_it_shows(&self) -> bool {
+        false
     }
 
     async fn tell(&self, _: Tone, sentence: String) {

@@ -90,8 +90,11 @@ struct ToServer {
 
 impl Listener for ToServer {
     async fn send(&self, event: Event) {
-        if event == Event::Sending {
-            self.was_sent.store(true, Ordering::Relaxed);
+        match event {
+            Event::Sending => self.was_sent.store(true, Ordering::Relaxed),
+            // What was refused is not charged for.
+            Event::Waiting { .. } => self.was_sent.store(false, Ordering::Relaxed),
+            _ => {}
         }
         // The receiver ends only with the process.
         let _ = self.to_writer.send(FromBroker { id: self.id, event }).await;

@@ -20,6 +20,9 @@ pub struct ClientProfile {
     pub has_show_document: bool,
     /// It shows a text that grows (`keyside/answer`).
     pub takes_answers: bool,
+    /// What it shows takes the place of what the person looks at, wherever the focus was to be; a question takes every key, and a
+    /// message has one line (Helix).
+    pub has_one_view: bool,
     /// Folders of the workspace, as URIs.
     pub roots: Vec<String>,
     pub initialization_options: Value,
@@ -61,6 +64,7 @@ impl ClientProfile {
             has_progress: is_true("/capabilities/window/workDoneProgress"),
             has_show_document: is_true("/capabilities/window/showDocument/support"),
             takes_answers: is_true("/capabilities/experimental/keyside/answers"),
+            has_one_view: params.pointer("/clientInfo/name").is_some_and(|it| it == "helix"),
             roots,
             initialization_options: params
                 .get("initializationOptions")

@@ -12,12 +12,16 @@ use tower_lsp::gen_lsp_types::{
 };
 use tower_lsp::{Client, OngoingProgress, jsonrpc};
 
-use crate::assist::front::{Front, Tone};
+use crate::assist::front::{Answered, Front, Tone};
 use crate::lsp::client::ClientProfile;
-use crate::text::{LineRange, file_uri};
+use crate::text::{LineRange, Newest, file_uri};
 
 /// How long a question stands; then the answer is no.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A person who has not typed for so long rests; how often that is waited for.
+const REST: Duration = Duration::from_millis(1_500);
+const RESTS: usize = 40;
 
 /// How long an editor may take to make a place for progress; without one it goes on.
 const SOON: Duration = Duration::from_secs(2);
@@ -32,6 +36,8 @@ pub(crate) struct ClientFront {
     has_progress: bool,
     has_show_document: bool,
     takes_answers: bool,
+    has_one_view: bool,
+    newest: Newest,
     progress: Mutex<Option<Progress>>,
 }
 
@@ -56,7 +62,12 @@ struct Answer {
 }
 
 impl ClientFront {
-    pub(crate) fn new(client: Client, profile: &ClientProfile, title: String) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        profile: &ClientProfile,
+        newest: Newest,
+        title: String,
+    ) -> Self {
         static NEXT: AtomicI32 = AtomicI32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -66,6 +77,8 @@ impl ClientFront {
             has_progress: profile.has_progress,
             has_show_document: profile.has_show_document,
             takes_answers: profile.takes_answers,
+            has_one_view: profile.has_one_view,
+            newest,
             progress: Mutex::new(None),
         }
     }
@@ -76,20 +89,34 @@ impl ClientFront {
     }
 }
 
+/// Waits until nobody types, but not for ever.
+async fn rest(newest: &Newest) {
+    for _ in 0..RESTS {
+        let n_changes = newest.n_changes();
+        tokio::time::sleep(REST).await;
+        if newest.n_changes() == n_changes {
+            break;
+        }
+    }
+}
+
+fn item(title: &str) -> lsp::MessageActionItem {
+    lsp::MessageActionItem { title: title.to_owned(), properties: Default::default() }
+}
+
 impl Front for ClientFront {
-    async fn ask(&self, question: String, answers: &[&str]) -> Option<String> {
-        let items = answers
-            .iter()
-            .map(|it| lsp::MessageActionItem {
-                title: (*it).to_owned(),
-                properties: Default::default(),
-            })
-            .collect();
+    async fn ask(&self, question: String, answers: &[&str]) -> Answered {
+        let items = answers.iter().map(|it| item(it)).collect();
         let asked = self.client.show_message_request(lsp::MessageType::Info, question, Some(items));
         match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(Some(item))) => Some(item.title),
-            _ => None,
+            Ok(Ok(Some(item))) => Answered::Chose(item.title),
+            Ok(Ok(None)) | Err(_) => Answered::Nothing,
+            Ok(Err(_)) => Answered::NotAsked,
         }
+    }
+
+    fn hides_what_it_shows(&self) -> bool {
+        self.has_one_view
     }
 
     async fn tell(&self, tone: Tone, sentence: String) {
@@ -98,12 +125,26 @@ impl Front for ClientFront {
             Tone::Warning => lsp::MessageType::Warning,
             Tone::Error => lsp::MessageType::Error,
         };
-        self.client.show_message(kind, sentence).await;
+        if !self.has_one_view || tone != Tone::Error {
+            return self.client.show_message(kind, sentence).await;
+        }
+        // What to do is at a sentence's end, where one line does not reach; a question's box has several.
+        let (client, newest) = (self.client.clone(), self.newest.clone());
+        tokio::spawn(async move {
+            client.show_message(kind, sentence.clone()).await;
+            rest(&newest).await;
+            // Older ones have no questions, and leave it at the line.
+            let _ = client.show_message_request(kind, sentence, Some(vec![item("OK")])).await;
+        });
     }
 
     async fn show(&self, file: &Path, was_asked_for: bool) -> bool {
         if !self.has_show_document {
             return false;
+        }
+        let is_unexpected = self.has_one_view && !was_asked_for;
+        if is_unexpected {
+            rest(&self.newest).await;
         }
         let params = lsp::ShowDocumentParams {
             uri: lsp::Uri(file_uri(file)),
@@ -111,10 +152,14 @@ impl Front for ClientFront {
             take_focus: Some(was_asked_for),
             selection: None,
         };
-        matches!(
-            tokio::time::timeout(PATIENCE, self.client.show_document(params)).await,
-            Ok(Ok(true))
-        )
+        let shown = tokio::time::timeout(PATIENCE, self.client.show_document(params)).await;
+        let is_shown = matches!(shown, Ok(Ok(true)));
+        if is_shown && is_unexpected {
+            // Behind an open menu it is not to be seen.
+            let sentence = format!("keyside: {} is open", file.display());
+            self.client.show_message(lsp::MessageType::Info, sentence).await;
+        }
+        is_shown
     }
 
     async fn progress(&self, message: String) {

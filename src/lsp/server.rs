@@ -270,9 +270,16 @@ impl LanguageServer for Server {
     }
 
     async fn shutdown(&self) -> Result<()> {
+        // Some editors end the process with the answer to this (Helix).
+        if let Some(cloud) = self.session.cloud() {
+            cloud.close(SETTLING).await;
+        }
         Ok(())
     }
 }
+
+/// How long the end of the session waits for money to be written down.
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// After which a client with nothing but a popup should ask, beside letters.
 const TRIGGER_CHARACTERS: &[char] = &[

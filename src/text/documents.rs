@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ropey::Rope;
 
@@ -90,27 +90,41 @@ impl std::error::Error for DocumentError {}
 
 /// Each document as it is now: for work that takes so long that its own world is old when it is done. Locked for a look.
 #[derive(Debug, Clone, Default)]
-pub struct Newest(Arc<Mutex<VersionsAndTexts>>);
+pub struct Newest(Arc<Mutex<Now>>);
 
-type VersionsAndTexts = HashMap<Arc<str>, (i32, Rope)>;
+#[derive(Debug, Default)]
+struct Now {
+    texts: HashMap<Arc<str>, (i32, Rope)>,
+    n_changes: u64,
+}
 
 impl Newest {
     /// The newest version and its text, or `None` where the document is not open any more, or not known.
     pub fn of(&self, uri: &str) -> Option<(i32, Rope)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uri).cloned()
+        self.lock().texts.get(uri).cloned()
+    }
+
+    /// Rises with each change of any document.
+    pub fn n_changes(&self) -> u64 {
+        self.lock().n_changes
     }
 
     fn set(&self, document: &Document) {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.lock();
+        now.n_changes += 1;
         if document.lost {
-            newest.remove(&document.uri);
+            now.texts.remove(&document.uri);
         } else {
-            newest.insert(Arc::clone(&document.uri), (document.version, document.rope.clone()));
+            now.texts.insert(Arc::clone(&document.uri), (document.version, document.rope.clone()));
         }
     }
 
     fn forget(&self, uri: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
+        self.lock().texts.remove(uri);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

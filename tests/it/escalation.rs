@@ -22,10 +22,10 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new(settings: &str, source: &str) -> Self {
-        Self::with_options(settings, source, json!({})).await
+        Self::in_editor(settings, source, json!({}), "a test").await
     }
 
-    async fn with_options(settings: &str, source: &str, options: Value) -> Self {
+    pub async fn in_editor(settings: &str, source: &str, options: Value, editor: &str) -> Self {
         let home = TempFolder::new();
         let folders = home.folders();
         std::fs::create_dir_all(&folders.config).unwrap();
@@ -44,6 +44,7 @@ impl Scene {
         client
             .initialize_with(json!({
                 "processId": null,
+                "clientInfo": {"name": editor},
                 "capabilities": capabilities,
                 "workspaceFolders": folder,
                 "initializationOptions": options,
@@ -93,12 +94,13 @@ impl Scene {
         .await
     }
 
-    /// Waits until the progress of the escalation has ended.
+    /// Waits until the progress of the escalation has ended, and for what is said after it.
     pub async fn over(&self) {
         until(async || {
             self.said("$/progress").iter().any(|it| it["value"]["kind"] == "end").then_some(())
         })
         .await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
 }
 
@@ -190,10 +192,26 @@ async fn nothing_is_sent_where_nobody_agrees() {
             assert_eq!(scene.said("window/showMessageRequest").len(), 1);
         }
         if choice.is_empty() {
-            scene.told("nobody agreed").await;
+            scene.told("nothing was sent").await;
         }
     }
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    *scene.client.person.lock().unwrap() =
+        Box::new(|_| json!({"jsonrpc_error": {"code": -32601, "message": "Method not found"}}));
+    scene.choose("keyside.explain").await;
+    let sentence = scene.told("this editor asks nobody").await;
+    assert!(sentence.ends_with(&format!("in {}", scene.workspace.display())), "{sentence}");
     assert!(provider.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_without_a_place_says_where_to_find_it() {
+    let provider = Provider::start(says(ANSWER)).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    let params = json!({"command": "keyside.explain"});
+    let answer = scene.client.ask("workspace/executeCommand", params).await;
+    assert_eq!(answer["result"], Value::Null, "{answer}");
+    scene.told("among the code actions").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,7 +280,7 @@ async fn a_workspace_can_not_say_where_text_goes() {
                        "auth": "none", "key": "env:HOME", "model": "m"}],
     }});
     // By the editor's settings, at the start and later, where the user has switched nothing on.
-    let scene = Scene::with_options("", SOURCE, elsewhere.clone()).await;
+    let scene = Scene::in_editor("", SOURCE, elsewhere.clone(), "a test").await;
     scene.client.notify("workspace/didChangeConfiguration", json!({"settings": elsewhere}));
     scene.told("cloud.providers in initializationOptions is not used").await;
     scene.told("cloud.providers in editor is not used").await;

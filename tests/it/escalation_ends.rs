@@ -158,8 +158,31 @@ async fn a_server_that_ends_properly_settles_what_is_under_way() {
     })
     .await;
     scene.client.ask("shutdown", Value::Null).await;
-    scene.client.notify("exit", Value::Null);
-    scene.client.child.take().unwrap().wait().await.unwrap();
+    // Already: some editors end the process now.
     let (status, source, _) = call(&scene);
     assert_eq!((status.as_str(), source.as_str()), ("cancelled", "table"));
+    scene.client.notify("exit", Value::Null);
+    scene.client.child.take().unwrap().wait().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_and_waits_to_be_sent_again_costs_nothing() {
+    let body =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    let provider = Provider::start(Answer::Status(529, body.to_string())).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    until(async || {
+        let said = scene.said("$/progress");
+        let waits = |it: &Value| {
+            it["value"]["message"].as_str().is_some_and(|it| it.contains("trying again"))
+        };
+        said.iter().any(waits).then_some(())
+    })
+    .await;
+    scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
+    scene.told("cancelled").await;
+    let (status, _, cost) = call(&scene);
+    assert_eq!((status.as_str(), cost), ("cancelled", 0));
 }

@@ -22,6 +22,7 @@ mod escalation_fence;
 #[cfg(unix)]
 mod escalation_kills;
 mod escalation_later;
+mod escalation_one_view;
 mod keys;
 mod ledger;
 mod ledger_faults;

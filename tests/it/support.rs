@@ -46,7 +46,7 @@ impl Drop for TempFolder {
     }
 }
 
-/// What a person, or the editor itself, answers to a request of the server's: `result`.
+/// What a person, or the editor itself, answers to a request of the server's: `result` or `{"jsonrpc_error": …}`.
 pub type Person = Box<dyn FnMut(&Value) -> Value + Send>;
 
 type Waiting = Arc<Mutex<HashMap<i64, oneshot::Sender<Value>>>>;
@@ -371,12 +371,13 @@ async fn read_all<R: AsyncRead + Unpin>(
             return;
         }
         let message: Value = serde_json::from_slice(&body).expect("JSON");
-        let id = message["id"].as_i64();
-        match (message.get("method").is_some(), id) {
+        match (message.get("method").is_some(), message["id"].as_i64()) {
             (true, Some(id)) => {
                 let result = (person.lock().unwrap())(&message);
                 unasked.lock().unwrap().push(message);
-                let answer = json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
+                let error = result.get("jsonrpc_error");
+                let (key, value) = error.map_or(("result", &result), |it| ("error", it));
+                let answer = json!({"jsonrpc": "2.0", "id": id, key: value}).to_string();
                 if let Some(to_server) = to_server.upgrade() {
                     let _ = to_server.send(keyside::lsp::frames::encode(answer.as_bytes()));
                 }

@@ -40,6 +40,17 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
                 ));
             };
             let argument = params.arguments.and_then(|it| it.into_iter().next());
+            if argument.is_none() {
+                // Editors list commands, and put what comes back into a log.
+                let sentence = format!(
+                    "keyside: {command} needs a place in a file; choose it among the code actions there"
+                );
+                let client = server.client().clone();
+                tokio::spawn(async move {
+                    client.show_message(lsp::MessageType::Warning, sentence).await;
+                });
+                return Ok(Value::Null);
+            }
             let argument = serde_json::from_value::<Argument>(json!(argument))
                 .map_err(|error| Error::invalid_params(format!("{command}: {error}")))?;
             start(server, cloud, action, argument)?;
@@ -95,7 +106,8 @@ fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument)
         question: argument.question,
         others: world.others(&document, crate::adapt::others::MAX_DOCUMENTS),
     };
-    let front = ClientFront::new(server.client().clone(), server.profile(), asked.title());
+    let (client, newest) = (server.client().clone(), server.newest.clone());
+    let front = ClientFront::new(client, server.profile(), newest, asked.title());
     let (token, cancelled) = server.escalations.begin(front.token());
     let (session, newest) = (Arc::clone(&server.session), server.newest.clone());
     let (escalations, client) = (Arc::clone(&server.escalations), server.client().clone());

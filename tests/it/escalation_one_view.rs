@@ -1,0 +1,98 @@
+//! Asking a cloud model from an editor with one view (Helix): what is shown takes the place of what a person types in, a question takes
+//! every key, and the end of a progress takes away what was said before it. All of it was seen in a real one; these tests hold what
+//! was done about it.
+
+use serde_json::{Value, json};
+
+use crate::escalation::{ANSWER, SOURCE, Scene, says};
+use crate::provider::{Answer, Provider};
+use crate::support::until;
+
+async fn helix(provider: &Provider) -> Scene {
+    Scene::in_editor(&provider.settings(""), SOURCE, json!({}), "helix").await
+}
+
+/// The methods of what the server sent, in order, a progress by its kind.
+fn order(scene: &Scene) -> Vec<String> {
+    let unasked = scene.client.unasked.lock().unwrap();
+    let name = |it: &Value| match it["params"]["value"]["kind"].as_str() {
+        Some(kind) => kind.to_owned(),
+        None => it["method"].as_str().unwrap().to_owned(),
+    };
+    unasked.iter().map(name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_wrong_is_said_after_the_progress_has_ended_and_in_a_box() {
+    let body = json!({"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}});
+    let provider = Provider::start(Answer::Status(401, body.to_string())).await;
+    let scene = helix(&provider).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    let sentence = scene.told("does not accept the key").await;
+    let order = order(&scene);
+    let place = |name: &str| order.iter().position(|it| it == name);
+    assert!(place("end") < place("window/showMessage"), "{order:?}");
+    // One line does not hold it.
+    let boxed = until(async || {
+        let asked = scene.said("window/showMessageRequest");
+        asked.into_iter().find(|it| it["actions"] == json!([{"title": "OK"}]))
+    })
+    .await;
+    assert_eq!(boxed["message"], sentence);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_until_nobody_types_and_its_place_is_said() {
+    let provider = Provider::start(says("It multiplies.")).await;
+    let scene = helix(&provider).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    until(async || (!provider.requests().is_empty()).then_some(())).await;
+    for version in 2..12 {
+        scene.client.type_at(&scene.uri, version, 7, 0, "x");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert!(scene.said("window/showDocument").is_empty(), "in the middle of a word");
+    }
+    let shown = until(async || scene.said("window/showDocument").pop()).await;
+    let sentence = scene.told("is open").await;
+    let file = shown["uri"].as_str().unwrap().strip_prefix("file://").unwrap();
+    assert_eq!(sentence, format!("keyside: {file} is open"));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shown_is_not_hidden_by_the_next_question() {
+    let provider = Provider::start(says(ANSWER)).await;
+    let scene = helix(&provider).await;
+    scene.answers(&["Show what will be sent", "Send once"]);
+    scene.choose("keyside.refactor").await;
+    scene.told("choose the action again").await;
+    assert_eq!(scene.said("window/showMessageRequest").len(), 1);
+    assert!(provider.requests().is_empty());
+    scene.choose("keyside.refactor").await;
+    until(async || scene.said("workspace/applyEdit").pop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_answer_is_kept_and_not_opened_when_it_is_cancelled() {
+    let provider =
+        Provider::start(Answer::SaysAndStalls { text: "It multiplies ".to_owned() }).await;
+    let scene = helix(&provider).await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    until(async || {
+        let said = scene.said("$/progress");
+        let is_writing = |it: &Value| {
+            it["value"]["message"].as_str().is_some_and(|it| it.starts_with("writing"))
+        };
+        said.iter().any(is_writing).then_some(())
+    })
+    .await;
+    scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
+    let sentence = scene.told("cancelled").await;
+    let file = sentence.rsplit_once(" is in ").unwrap().1.trim_end_matches(')');
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies ");
+    tokio::time::sleep(std::time::Duration::from_millis(2_000)).await;
+    assert!(scene.said("window/showDocument").is_empty());
+}
