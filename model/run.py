@@ -23,8 +23,8 @@ STEPS = ("corpus", "counts", "train", "export", "tokens", "gate", "evaluate")
 # megabytes of the counts.
 SETTINGS = {
     "small": ("corpus/small", "--d-model 128 --layers 2 --heads 2 --kv-heads 1 --d-ffn 384 --steps 60 --check-every 30", "--name keyside-small", 40, "--blocks 10 --typed 300", 0.2),
-    "cpu": ("corpus", "--d-model 256 --layers 6 --heads 4 --kv-heads 1 --d-ffn 768 --rows 8 --micro-batches 1 --rate 0.004 --decay 1.0 --long-from 0 --minutes 42 --start-from keyside-nano-v0.gguf", "", 2000, "", 24),
-    "gpu": ("corpus", "--d-model 512 --layers 10 --heads 8 --kv-heads 2 --d-ffn 1408 --rows 64 --micro-batches 1 --loaders 12 --minutes 24", "", 2000, "", 24),
+    "cpu": ("corpus", "--d-model 256 --layers 6 --heads 4 --kv-heads 1 --d-ffn 768 --rows 8 --micro-batches 1 --rate 0.004 --decay 1.0 --long-from 0 --minutes 42 --start-from keyside-nano-v0.gguf", "", 2000, "", 8),
+    "gpu": ("corpus", "--d-model 512 --layers 10 --heads 8 --kv-heads 2 --d-ffn 1408 --rows 64 --micro-batches 1 --loaders 12 --minutes 24", "", 2000, "", 8),
 }
 
 

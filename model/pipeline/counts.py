@@ -1,6 +1,6 @@
 """Counts n-grams of tokens over the whole corpus and packs those that say most into a table that the product reads as it lies.
 
-    python3 -m pipeline.counts --text .work/full/text --out keyside-counts.bin --megabytes 24
+    python3 -m pipeline.counts --text .work/full/text --out keyside-counts.bin
 
 The corpus is a few times what two cores can train on, and a table costs memory and no decode time. Text is what src/adapt/document.rs
 makes of it: each line's own tokens and an end token. A file counts once, however often it says the same; what fewer than three files
@@ -200,7 +200,7 @@ def main() -> None:
     p.add_argument("--text", required=True, help="the folder with LANGUAGE.train.jsonl")
     p.add_argument("--tokenizer", default=os.path.join(HERE, "..", "tokenizer.json"))
     p.add_argument("--out", required=True)
-    p.add_argument("--megabytes", type=float, default=24.0, help="the most that the file may have")
+    p.add_argument("--megabytes", type=float, default=8.0, help="the most that the file may have")
     a = p.parse_args()
     tokenizer = Tokenizer.from_file(a.tokenizer)
     most = int(a.megabytes * 1e6 / (4 + 4 / BUCKET_ENTRIES * 2))

@@ -94,6 +94,13 @@ impl Scene {
         .await
     }
 
+    /// Waits for a progress with these words in its message.
+    pub async fn comes_to(&self, words: &str) -> Value {
+        let has_words =
+            |it: &Value| it["value"]["message"].as_str().is_some_and(|it| it.contains(words));
+        until(async || self.said("$/progress").into_iter().find(has_words)).await
+    }
+
     /// Waits until the progress of the escalation has ended, and for what is said after it.
     pub async fn over(&self) {
         until(async || {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::escalation::{ANSWER, SOURCE, Scene, says};
 use crate::provider::{Answer, Provider};
-use crate::support::until;
 
 /// Of the one call in the ledger: its status, where its cost is from, and its cost.
 fn call(scene: &Scene) -> (String, String, i64) {
@@ -101,12 +100,7 @@ async fn a_cancelled_request_closes_its_connection() {
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    let progress = until(async || {
-        let said = scene.said("$/progress");
-        said.into_iter()
-            .find(|it| it["value"]["message"].as_str().is_some_and(|it| it.starts_with("writing")))
-    })
-    .await;
+    let progress = scene.comes_to("writing").await;
     scene.client.notify("window/workDoneProgress/cancel", json!({"token": progress["token"]}));
     let mut n_closed = provider.n_closed.clone();
     n_closed.wait_for(|it| *it == 1).await.unwrap();
@@ -149,14 +143,7 @@ async fn a_server_that_ends_properly_settles_what_is_under_way() {
     let mut scene = Scene::new(&provider.settings(""), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    until(async || {
-        let said = scene.said("$/progress");
-        let is_writing = |it: &Value| {
-            it["value"]["message"].as_str().is_some_and(|it| it.starts_with("writing"))
-        };
-        said.iter().any(is_writing).then_some(())
-    })
-    .await;
+    scene.comes_to("writing").await;
     scene.client.ask("shutdown", Value::Null).await;
     // Already: some editors end the process now.
     let (status, source, _) = call(&scene);
@@ -173,14 +160,7 @@ async fn what_was_refused_and_waits_to_be_sent_again_costs_nothing() {
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    until(async || {
-        let said = scene.said("$/progress");
-        let waits = |it: &Value| {
-            it["value"]["message"].as_str().is_some_and(|it| it.contains("trying again"))
-        };
-        said.iter().any(waits).then_some(())
-    })
-    .await;
+    scene.comes_to("trying again").await;
     scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
     scene.told("cancelled").await;
     let (status, _, cost) = call(&scene);

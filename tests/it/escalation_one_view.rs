@@ -81,14 +81,7 @@ async fn half_an_answer_is_kept_and_not_opened_when_it_is_cancelled() {
     let scene = helix(&provider).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    until(async || {
-        let said = scene.said("$/progress");
-        let is_writing = |it: &Value| {
-            it["value"]["message"].as_str().is_some_and(|it| it.starts_with("writing"))
-        };
-        said.iter().any(is_writing).then_some(())
-    })
-    .await;
+    scene.comes_to("writing").await;
     scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
     let sentence = scene.told("cancelled").await;
     let file = sentence.rsplit_once(" is in ").unwrap().1.trim_end_matches(')');
