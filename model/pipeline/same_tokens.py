@@ -43,7 +43,7 @@ def main() -> None:
     p.add_argument("--model", required=True)
     p.add_argument("--keyside", required=True)
     p.add_argument("--tokenizer", default=os.path.join(HERE, "..", "tokenizer.json"))
-    p.add_argument("--bytes", type=int, default=1_000_000)
+    p.add_argument("--bytes", type=int, default=1_100_000)
     a = p.parse_args()
     texts = held_out_texts(a.text, a.bytes)
     asked = "\n".join(json.dumps(t) for t in texts)
