@@ -125,7 +125,7 @@ async fn show_text<F: Front>(
     cloud: &Cloud,
     asked: &Escalation,
     received: &Received,
-    (mut lack, is_cancelled): (Option<String>, bool),
+    (lack, is_cancelled): (Option<String>, bool),
     front: &F,
 ) -> Result<(), String> {
     let mut text = received.text.clone();
@@ -136,10 +136,9 @@ async fn show_text<F: Front>(
     }
     if !text.is_empty() && !front.answer(&asked.title(), &text, true).await {
         if is_cancelled {
-            // Half an answer over one's code is not what one wants to see then.
-            let place = kept(cloud, asked, &received.text, front, true).await;
-            lack = lack.map(|it| it + &place);
-            return lack.map_or(Ok(()), Err);
+            // Half an answer over one's code is not what one wants to see then. Short, because a line may be all there is.
+            let file = shown_file(cloud, asked, "md", &received.text)?;
+            return Err(format!("cancelled; what the model said is in {}", file.display()));
         }
         let file = shown_file(cloud, asked, "md", &text)?;
         if !front.show(&file, false).await {

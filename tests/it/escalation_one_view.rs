@@ -84,7 +84,7 @@ async fn half_an_answer_is_kept_and_not_opened_when_it_is_cancelled() {
     scene.comes_to("writing").await;
     scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
     let sentence = scene.told("cancelled").await;
-    let file = sentence.rsplit_once(" is in ").unwrap().1.trim_end_matches(')');
+    let file = sentence.rsplit_once(" is in ").unwrap().1;
     assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies ");
     tokio::time::sleep(std::time::Duration::from_millis(2_000)).await;
     assert!(scene.said("window/showDocument").is_empty());
