@@ -42,7 +42,8 @@ pub(crate) fn build() -> Result<(), String> {
     run(&mut command)?;
     let program = folder.join("release").join(format!("keyside{}", std::env::consts::EXE_SUFFIX));
     decodes(&program)?;
-    say(&format!("{} is built with {}, and decodes", program.display(), flags.join(", ")));
+    let with = if flags.is_empty() { "AVX2 alone".to_owned() } else { flags.join(", ") };
+    say(&format!("{} is built with {with}, and decodes", program.display()));
     Ok(())
 }
 
