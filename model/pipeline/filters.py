@@ -1,5 +1,6 @@
 """Which files may be trained on: licences, files nobody wrote by hand, secrets, licence headers, and the rule that holds packages out."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -144,17 +145,17 @@ class Secrets:
 
     def __exit__(self, *_):
         """Ends the program."""
-        self.process.stdin.close()
+        # Of a program that has ended already, what it was to read can't be handed over any more.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
 
     def rule_of(self, path: str, text: str) -> str | None:
         """The name of the rule that finds the first secret in a file, if there is one."""
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps({"path": path, "text": text}).encode() + b"\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
         answer = self.process.stdout.readline()
         if not answer:
             raise SystemExit("keyside redact --each has ended, so files with secrets can't be told; see what it said above")
