@@ -3,9 +3,9 @@
     python3 -m pipeline.copies --suggestions suggestions.jsonl --text .work/full/text
     python3 -m pipeline.copies --keyside ../target/release/keyside --text .work/full/text
 
-Each line of the suggestions is {"text": ...}. White space does not count, nor do runs of fewer than eight different words and marks. With `--keyside` the suggestions are made first, where copying
-is likeliest: training files up to the first line of a block, nothing after it, everything that the model says up to an eighth of
-its context. Ends with 1 if something was copied.
+Each line of the suggestions is {"text": ...}. White space does not count, nor do runs of fewer than eight different words and marks. With
+`--keyside` the suggestions are made first, where copying is likeliest: training files up to the first line of a block, nothing after it,
+everything that the model says up to an eighth of its context. Ends with 1 if something was copied.
 """
 
 import argparse

@@ -45,14 +45,14 @@ def read_checkpoint(path: str):
 
 
 def read_gguf(path: str):
-    """The same of a GGUF, whose quantized matrices are taken for what they say."""
-    reader = gguf.GGUFReader(path)
-    of = lambda key: int(reader.fields[f"llama.{key}"].contents())  # noqa: E731
+    """The same of a GGUF."""
+    fields = gguf.GGUFReader(path).fields
+    of = lambda key: int(fields[f"llama.{key}"].contents())  # noqa: E731
     shape = network.Shape(
         n_vocab=of("vocab_size"), d_model=of("embedding_length"), n_layers=of("block_count"), n_heads=of("attention.head_count"),
         n_kv_heads=of("attention.head_count_kv"), d_ffn=of("feed_forward_length"), n_context=of("context_length"),
     )  # fmt: skip
-    return shape, {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
+    return shape, train.gguf_tensors(path)
 
 
 def write_metadata(writer: gguf.GGUFWriter, shape: network.Shape, name: str, body: str) -> None:

@@ -80,12 +80,17 @@ class Layout:
 
 
 @torch.no_grad()
+def gguf_tensors(path: str) -> dict:
+    """The tensors of a GGUF by their names, in F32: what is quantized is taken for what it says."""
+    import gguf
+
+    return {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in gguf.GGUFReader(path).tensors}
+
+
 def grow_from(model: network.Network, path: str) -> None:
     """Takes the weights of a GGUF into a network of as many layers or more: its layers are spread evenly, and a layer between them adds
     nothing to the stream at first (its output matrices are zero), so that the network begins as good as the smaller one ended."""
-    import gguf
-
-    tensors = {t.name: torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type).copy()) for t in gguf.GGUFReader(path).tensors}
+    tensors = {name: torch.from_numpy(values.copy()) for name, values in gguf_tensors(path).items()}
     n_old, n_new = 1 + max(int(n.split(".")[1]) for n in tensors if n.startswith("blk.")), model.shape.n_layers
     if n_old > n_new:
         raise SystemExit(f"{path} has {n_old} layers, more than --layers {n_new}")
