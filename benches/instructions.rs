@@ -9,7 +9,7 @@ use std::process::Command;
 
 use keyside::adapt::document::{DocumentLines, text_tokens};
 use keyside::adapt::index::{IndexView, TextIndex};
-use keyside::adapt::matches::longest_matches;
+use keyside::adapt::places::Here;
 use keyside::config::cloud::Protocol;
 use keyside::edits::minimal_edits;
 use keyside::generation::{Finish, Token, Tokenizer};
@@ -67,14 +67,16 @@ const PARTS: &[Part] = &[
             drop(black_box(lines.around(&rope, scene.caret, END, &Words)));
         })
     }),
-    ("the longest matches in the document", |scene| {
-        let history = &scene.tokens[scene.tokens.len() - 40..];
+    ("the places in the document that are like the caret's", |scene| {
+        let history = &scene.tokens[scene.tokens.len() - 160..];
         let text = &scene.tokens[..8_000];
-        Box::new(move || drop(black_box(longest_matches(text, &[], history, None))))
+        Box::new(move || drop(black_box(Here::new(history, END, None).in_document(text, 6_000))))
     }),
-    ("the longest matches in the workspace's index", |scene| {
-        let history = &scene.tokens[1_000..1_040];
-        Box::new(move || drop(black_box(scene.index.longest_matches(history, None))))
+    ("the places in the workspace's index", |scene| {
+        let history = &scene.tokens[1_000..1_160];
+        Box::new(move || {
+            drop(black_box(Here::new(history, END, None).in_others(&[], &scene.index)))
+        })
     }),
     ("secrets in a kilobyte", |scene| {
         let text = scene.text.get(..1_024).unwrap_or(&scene.text);

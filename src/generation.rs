@@ -47,7 +47,7 @@ impl fmt::Debug for ModelInfo {
 /// Looks at the text generated so far and says where it must end, in bytes, or `None` to go on.
 pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
 
-/// What else than the model knows how the text goes on: counts of what followed the like of it elsewhere
+/// What else than the model knows how the text goes on: what followed the like of it elsewhere, counted and weighed
 /// (`adapt`). Asked once a token, so it has to answer in microseconds.
 pub trait NextTokenCounts: Send {
     /// `line` are the tokens generated since the prompt's end or since the last line break, which is what

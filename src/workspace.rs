@@ -222,9 +222,9 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         let history: Vec<i32> = history.bytes().map(i32::from).collect();
-        let [longest, _] = view().longest_matches(&history, None);
-        let next = longest.into_iter().flat_map(|it| it.next);
-        next.filter_map(|it| char::from_u32(it.0 as u32)).collect()
+        let view = view();
+        let places = view.longest_places(&history, None, 1);
+        places.iter().filter_map(|at| char::from_u32(view.tokens()[at + 1] as u32)).collect()
     }
 
     #[test]

@@ -1,12 +1,15 @@
-"""Fits the gate that weighs the model against counts, on positions that `keyside eval --positions` wrote.
+"""Fits what weighs places and the gates that weigh the model against counts, on positions that `keyside eval --positions` wrote.
 
     python3 -m pipeline.gate --positions .work/positions.jsonl --out keyside-gate.json
 
-One hidden layer over features of the evidence (src/adapt/gate.rs), shares by softmax over the sources that have something. Fitted on the
-half of the held-out packages marked `fit`; the table printed is of the other half, each source switched off in turn (fitted anew).
+Three networks of one hidden layer. The weighing scores each place in the user's texts by its likeness to the caret's (src/adapt/places.rs), in
+several ways; by softmax over places each way becomes an opinion of the next token. The gate gives the model, these opinions and the corpus their
+shares, by how good the evidence of each is (src/adapt/gate.rs). Both are fitted together, on the positions marked `fit`; the tables printed are
+of the others, each source switched off in turn (fitted anew). Where all are marked, the tables are fitted on every other line and measured on
+the rest, and what is written is fitted on all.
 
-A second gate of the same shape is for counts that answer before the model is asked: it sees nothing of the model's, and what would be the
-model's share is that nobody knows.
+The third is a gate for counts that answer before the model is asked: it sees nothing of the model's, takes the weighing as it is, and what would be
+the model's share is that nobody knows.
 """
 
 import argparse
@@ -16,104 +19,196 @@ import json
 import numpy as np
 import torch
 
-# Features before those of the sources.
-N_OWN, N_SOURCES, N_HIDDEN = 3, 6, 32
-EPOCHS, BATCH, RATE, DECAY = 12, 256, 4e-3, 1e-4
-# While fitting, both matches of a source are hidden together this often: a file that stands alone has no workspace, and the corpus
-# has nothing of most languages.
-WORKSPACE_HIDDEN, CORPUS_HIDDEN = 0.3, 0.15
+# What a place is described by, ways of weighing places, features of each source.
+N_LIKENESS, N_WAYS, N_FEATURES = 20, 2, 5
+# Sources: the model, each way of weighing places, the longer and the shorter match of the corpus.
+N_SOURCES = 1 + N_WAYS + 2
+N_HIDDEN = 32
+# The side of a place that is not in the document (`Here::likeness`), in 255ths.
+ELSEWHERE = 4
+EPOCHS, BATCH, RATE, DECAY = 8, 256, 4e-3, 1e-4
+# While fitting, the workspace and the corpus are hidden this often: a file that stands alone has no workspace, and the corpus has
+# nothing of most languages.
+WORKSPACE_HIDDEN, CORPUS_HIDDEN = 0.2, 0.15
 # What a token gets of the share that nobody knows.
 UNKNOWN = 1e-3
+LEAST = 1e-6
+# What may be looked at.
+ALL = {"model", "document", "workspace", "corpus"}
 VARIANTS = {
-    "model alone": {0},
-    "+ document": {0, 1, 2},
-    "+ document + workspace": {0, 1, 2, 3, 4},
-    "+ corpus alone": {0, 5, 6},
-    "+ document + corpus": {0, 1, 2, 5, 6},
-    "everything": set(range(1 + N_SOURCES)),
-    "counts alone": set(range(1, 1 + N_SOURCES)),
+    "model alone": {"model"},
+    "+ document": {"model", "document"},
+    "+ document + workspace": {"model", "document", "workspace"},
+    "+ corpus alone": {"model", "corpus"},
+    "+ document + corpus": {"model", "document", "corpus"},
+    "everything": ALL,
+    "counts alone": ALL - {"model"},
 }
 
 
-def read(path: str):
-    """The positions as padded tensors, by `fit`."""
-    rows = [json.loads(line) for line in open(path)]
-    most = max(len(r["opinions"][0]) for r in rows)
-    opinions = np.zeros((len(rows), 1 + N_SOURCES, most), np.float32)
-    for i, r in enumerate(rows):
-        opinions[i, :, : len(r["opinions"][0])] = r["opinions"]
-    tensors = dict(
-        opinions=torch.from_numpy(opinions),
-        allowed=torch.tensor([r["allowed"] for r in rows]),
-        features=torch.tensor([r["features"] for r in rows]),
-        target=torch.tensor([r["target"] for r in rows]),
-    )
-    fit = torch.tensor([r["fit"] for r in rows])
-    if fit.all() or not fit.any():  # one package alone: every other case measures
-        fit = torch.tensor([r["case"] % 2 == 0 for r in rows])
-    cases = [(path, r["kind"], r["package"], r["case"]) for r in rows]
-    split = lambda which: {k: v[which] for k, v in tensors.items()} | {"cases": [c for c, w in zip(cases, which.tolist()) if w]}  # noqa: E731
-    return split(fit), split(~fit)
+class Positions:
+    """Positions as tensors; places, of which each position has another number, one after the other."""
+
+    def __init__(self, rows: list[dict]):
+        self.cases = [(r["file"], r["kind"], r["package"], r["case"]) for r in rows]
+        most = max(len(r["opinions"][0]) for r in rows)
+        opinions = np.zeros((len(rows), 3, most), np.float32)
+        for i, r in enumerate(rows):
+            opinions[i, :, : len(r["opinions"][0])] = r["opinions"]
+        self.opinions = torch.from_numpy(opinions)
+        self.allowed = torch.tensor([r["allowed"] for r in rows])
+        self.model = torch.tensor([r["model"] for r in rows])
+        self.corpus = torch.tensor([r["corpus"] for r in rows])
+        self.target = torch.tensor([r["target"] for r in rows])
+        places = [np.frombuffer(r["places"], np.uint8).reshape(-1, 2 + N_LIKENESS) for r in rows]
+        self.n_places = torch.tensor([len(p) for p in places])
+        self.first_place = torch.cumsum(self.n_places, 0) - self.n_places
+        joined = torch.from_numpy(np.concatenate(places))
+        self.followed = joined[:, 0].long() * 256 + joined[:, 1]
+        self.likeness = joined[:, 2:].contiguous()
+
+    def places_of(self, index):
+        """The places of some positions: for each its row in `index`, and its number."""
+        n = self.n_places[index]
+        row = torch.repeat_interleave(torch.arange(len(index)), n)
+        first = torch.cumsum(n, 0) - n
+        return row, torch.arange(len(row)) - first[row] + self.first_place[index][row]
 
 
-def new_gate():
-    """The network; the model has most of the say at first."""
-    gate = torch.nn.Sequential(torch.nn.Linear(N_OWN + 5 * N_SOURCES, N_HIDDEN), torch.nn.Tanh(), torch.nn.Linear(N_HIDDEN, 1 + N_SOURCES))
-    with torch.no_grad():
-        gate[2].bias[0] += 1.0
-    return gate
+def read(paths: list[str]) -> tuple[Positions, Positions, Positions]:
+    """Positions to fit on and others to measure on, for the tables; and those that what ships is fitted on."""
+    rows = []
+    for path in paths:
+        with open(path) as file:
+            for line in file:
+                row = json.loads(line)
+                row.update(file=path, places=bytes.fromhex(row["places"]), opinions=np.array(row["opinions"], np.float32))
+                rows.append(row)
+    fit = [r for r in rows if r["fit"]]
+    if 0 < len(fit) < len(rows):
+        return Positions(fit), Positions([r for r in rows if not r["fit"]]), Positions(fit)
+    # One half alone: every other line, with all its carets, measures.
+    halves = [Positions([r for r in rows if r["case"] // 4 % 2 == side]) for side in (0, 1)]
+    return *halves, Positions(rows)
 
 
-def mixed(gate, part, index, sources):
-    """Probabilities [n, candidates] of the mixture among what is allowed."""
-    features = part["features"][index]
-    there = torch.cat([torch.ones(len(features), 1), features[:, N_OWN::5]], 1) > 0
-    there &= torch.tensor([s in sources for s in range(1 + N_SOURCES)])
-    shares = gate(features).masked_fill(~there, -1e9).softmax(-1) * there
-    allowed = (shares * part["allowed"][index]).sum(1, keepdim=True)
-    return torch.einsum("bs,bsk->bk", shares, part["opinions"][index]) / allowed.clamp_min(1e-9)
+class Weighers(torch.nn.Module):
+    """The weighing and a gate, for what may be looked at."""
+
+    def __init__(self, may_see: set[str], weighing=None):
+        super().__init__()
+        self.may_see, self.is_given = may_see, weighing is not None
+        self.weighing = weighing or network(N_LIKENESS, N_WAYS)
+        self.gate = network(3 + N_FEATURES * (N_SOURCES - 1), N_SOURCES)
+        with torch.no_grad():  # the model has most of the say at first
+            self.gate[2].bias[0] += 1.0
+
+    def parameters_to_fit(self):
+        """A weighing that was given stays as it is."""
+        return self.gate.parameters() if self.is_given else self.parameters()
+
+    def forward(self, part: Positions, index, fitting: bool):
+        """Probabilities [n, candidates] of the mixture, among what is allowed."""
+        n, most = len(index), part.opinions.shape[2]
+        hidden = torch.rand(2, n) < torch.tensor([[WORKSPACE_HIDDEN], [CORPUS_HIDDEN]]) * fitting
+        opinions, allowed = part.opinions[index], part.allowed[index]
+        model, corpus = part.model[index].clone(), part.corpus[index] * ~hidden[1][:, None, None]
+        if "corpus" not in self.may_see:
+            corpus = corpus * 0
+        if "model" not in self.may_see:
+            opinions = torch.cat([torch.full_like(opinions[:, :1], UNKNOWN), opinions[:, 1:]], 1)
+            model[:, :2] = 0
+        row, place = part.places_of(index)
+        elsewhere = part.likeness[place, ELSEWHERE] > 127
+        seen = ~(elsewhere & hidden[0][row])
+        seen &= torch.where(elsewhere, "workspace" in self.may_see, "document" in self.may_see)
+        row, place = row[seen], place[seen]
+        followed = row * most + part.followed[place]
+        scores = self.weighing(part.likeness[place].float() / 255)
+        has_places = torch.zeros(n).index_add(0, row, torch.ones(len(row))) > 0
+        ways, features = [], []
+        for way in range(N_WAYS):
+            score = scores[:, way]
+            highest = torch.full((n,), -1e9).scatter_reduce(0, row, score.detach(), "amax")
+            weight = (score - highest[row]).exp()
+            sum_ = torch.zeros(n).index_add(0, row, weight)
+            share = torch.zeros(n * most).index_add(0, followed, weight / sum_[row]).view(n, most)
+            entropy = -(share.clamp_min(1e-9).log() * share).sum(1)
+            together = (sum_.clamp_min(1e-9).log() + highest).clamp(-20, 20)
+            found = [torch.ones(n), share.max(1).values, entropy / 3, together / 5, highest.clamp(-20, 20) / 5]
+            features.append(torch.stack(found, 1) * has_places[:, None])
+            ways.append(share[:, None])
+        there = torch.stack([torch.ones(n, dtype=bool)] + [has_places] * N_WAYS + [corpus[:, 0, 0] > 0, corpus[:, 1, 0] > 0], 1)
+        shares = self.gate(torch.cat([model, *features, corpus.flatten(1)], 1)).masked_fill(~there, -1e9).softmax(-1) * there
+        allowed = torch.cat([allowed[:, :1], torch.ones(n, N_WAYS), allowed[:, 1:]], 1)
+        mixed = torch.einsum("bs,bsk->bk", shares, torch.cat([opinions[:, :1], *ways, opinions[:, 1:]], 1))
+        return mixed / (shares * allowed).sum(1, keepdim=True).clamp_min(1e-9)
 
 
-def fit_gate(part, sources, seed=0):
-    """A gate fitted on `part`, which may look at `sources` only."""
+def network(n_inputs: int, n_outputs: int) -> torch.nn.Sequential:
+    """One hidden layer of tanh."""
+    return torch.nn.Sequential(torch.nn.Linear(n_inputs, N_HIDDEN), torch.nn.Tanh(), torch.nn.Linear(N_HIDDEN, n_outputs))
+
+
+def fitted(part: Positions, may_see: set[str], weighing=None, seed: int = 0) -> Weighers:
+    """What makes the right tokens of `part` most probable."""
     torch.manual_seed(seed)
-    gate = new_gate()
-    optimiser = torch.optim.Adam(gate.parameters(), RATE, weight_decay=DECAY)
-    n = len(part["target"])
-    kept = part["features"].clone()
+    weighers = Weighers(may_see, weighing)
+    optimiser = torch.optim.Adam(weighers.parameters_to_fit(), RATE, weight_decay=DECAY)
+    n = len(part.target)
+    n_steps = EPOCHS * -(-n // BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(1 - step / n_steps, 0.0) ** 0.5 + 2e-3)
     for _ in range(EPOCHS):
-        part["features"] = kept.clone()
-        for first, hidden in ((N_OWN + 10, WORKSPACE_HIDDEN), (N_OWN + 20, CORPUS_HIDDEN)):
-            part["features"][:, first : first + 10] *= (torch.rand(n, 1) > hidden).float()
         for index in torch.randperm(n).split(BATCH):
-            p = mixed(gate, part, index, sources).gather(1, part["target"][index][:, None])
-            loss = -(p + 1e-6).log().mean()
+            p = weighers(part, index, fitting=True).gather(1, part.target[index][:, None])
+            loss = -(p + LEAST).log().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    part["features"] = kept
-    return gate
+            schedule.step()
+    return weighers
 
 
-@torch.no_grad()
-def measured(gate, part, sources, kind):
-    """Bits a token, tokens right, lines right, and right in the surest third, for one kind of caret."""
-    p = mixed(gate, part, torch.arange(len(part["target"])), sources)
-    of_target = p.gather(1, part["target"][:, None])[:, 0]
-    top, best = p.max(1)
-    right, sure = collections.defaultdict(lambda: True), collections.defaultdict(lambda: 1.0)
-    bits, hits, n = 0.0, 0, 0
-    for case, one, hit, t in zip(part["cases"], of_target.tolist(), (best == part["target"]).tolist(), top.tolist()):
-        if case[1] == kind:
-            right[case] &= hit
-            sure[case] *= t
-            bits -= np.log2(one + 1e-6)
-            hits += hit
-            n += 1
-    order = sorted(right, key=lambda c: -sure[c])
-    third = order[: max(1, len(order) // 3)]
-    share = lambda cases: 100 * sum(right[c] for c in cases) / max(1, len(cases))  # noqa: E731
-    return f"{bits / max(1, n):.3f} | {100 * hits / max(1, n):.1f}% | {share(order):.1f}% | {share(third):.1f}% | {len(order)}"
+class Measured:
+    """What came of each line of one kind of caret: its probability, and whether it is right."""
+
+    @torch.no_grad()
+    def __init__(self, weighers: Weighers, part: Positions, kind: str):
+        self.right, self.sure = collections.defaultdict(lambda: True), collections.defaultdict(lambda: 1.0)
+        self.bits, self.hits, self.n = 0.0, 0, 0
+        for index in torch.arange(len(part.target)).split(BATCH):
+            p = weighers(part, index, fitting=False)
+            of_target = p.gather(1, part.target[index][:, None])[:, 0]
+            top, best = p.max(1)
+            for i, one, hit, t in zip(index.tolist(), of_target.tolist(), (best == part.target[index]).tolist(), top.tolist()):
+                case = part.cases[i]
+                if case[1] == kind:
+                    self.right[case] &= hit
+                    self.sure[case] *= t
+                    self.bits -= np.log2(one + LEAST)
+                    self.hits += hit
+                    self.n += 1
+
+    def right_of(self, cases: list) -> str:
+        """The share of these lines that are right."""
+        return f"{100 * sum(self.right[c] for c in cases) / max(1, len(cases)):.1f}%"
+
+    def row(self) -> str:
+        """Bits a token, tokens right, lines right, and right in the surest third."""
+        order = sorted(self.right, key=lambda c: -self.sure[c])
+        third = order[: max(1, len(order) // 3)]
+        return f"{self.bits / max(1, self.n):.3f} | {100 * self.hits / max(1, self.n):.1f}% | {self.right_of(order)} | {self.right_of(third)} | {len(order)}"
+
+    def sure_rows(self):
+        """Which share of lines is this sure, and how many of these are right: a row a threshold."""
+        for least in (0.5, 0.6, 0.7, 0.8, 0.9):
+            cases = [c for c in self.right if self.sure[c] >= least]
+            yield f"{least} | {100 * len(cases) / max(1, len(self.right)):.1f}% | {self.right_of(cases)} | {len(self.right)}"
+
+
+def layer(linear: torch.nn.Linear) -> list[list[float]]:
+    """For each output its weights, and its bias at the end."""
+    return [[round(x, 5) for x in [*w, b]] for w, b in zip(linear.weight.tolist(), linear.bias.tolist())]
 
 
 def main() -> None:
@@ -122,63 +217,31 @@ def main() -> None:
     a.add_argument("--positions", nargs="+", required=True)
     a.add_argument("--out", required=True)
     a.add_argument("--without", nargs="*", default=[], choices=["document", "workspace", "corpus"], help="sources that do not ship")
+    a.add_argument("--everything", action="store_true", help="measure no source alone, only all of them")
     arguments = a.parse_args()
-    parts = [read(p) for p in arguments.positions]
-    join = lambda side: {  # noqa: E731
-        k: (sum((p[side][k] for p in parts), []) if k == "cases" else torch.cat([pad(p[side][k], parts, side, k) for p in parts])) for k in parts[0][side]
-    }
-    fit, test = join(0), join(1)
-    print(f"{len(fit['target'])} positions to fit on, {len(test['target'])} to measure")
-    print("| rest of a line, test packages | bits a token | tokens right | lines right | in the surest third | lines |\n|---|---|---|---|---|---|")
-    for name, sources in VARIANTS.items():
-        print(f"| {name} | {measured(fit_gate(fit, sources), test, sources, 'boundary')} |", flush=True)
-    ships = VARIANTS["everything"] - {s for w in arguments.without for s in {"document": (1, 2), "workspace": (3, 4), "corpus": (5, 6)}[w]}
-    gate = fit_gate(fit, ships)
-    fit, test = without_model(fit), without_model(test)
-    counts_alone = fit_gate(fit, ships | {0})
+    fit, test, shipped = read(arguments.positions)
+    print(f"{len(fit.target)} positions to fit on, {len(test.target)} to measure")
+    print("| rest of a line, lines for measuring | bits a token | tokens right | lines right | in the surest third | lines |\n|---|---|---|---|---|---|")
+    for name, may_see in VARIANTS.items():
+        if may_see == ALL or not arguments.everything:
+            weighers = fitted(fit, may_see)
+            print(f"| {name} | {Measured(weighers, test, 'boundary').row()} |", flush=True)
+    ships = ALL - set(arguments.without)
     print("| counts alone, before the model is asked: probability at least | lines | right | of lines |\n|---|---|---|---|")
-    for row in sure_lines(counts_alone, test, "boundary"):
+    alone = fitted(fit, ships - {"model"}, fitted(fit, ships).weighing)
+    for row in Measured(alone, test, "boundary").sure_rows():
         print(f"| {row} |", flush=True)
+    with_model = fitted(shipped, ships)
+    counts_alone = fitted(shipped, ships - {"model"}, with_model.weighing)
     with torch.no_grad():  # what was not fitted gets no share, whatever it will say one day
-        for source in set(range(1 + N_SOURCES)) - ships:
-            gate[2].bias[source] = counts_alone[2].bias[source] = -1e4
-    layer = lambda m: [[round(x, 5) for x in [*w, b]] for w, b in zip(m.weight.tolist(), m.bias.tolist())]  # noqa: E731
+        unfitted = [1 + N_WAYS, 2 + N_WAYS] * ("corpus" not in ships) + [*range(1, 1 + N_WAYS)] * ships.isdisjoint({"document", "workspace"})
+        for source in unfitted:
+            with_model.gate[2].bias[source] = counts_alone.gate[2].bias[source] = -1e4
+    weights = lambda it: {"hidden": layer(it[0]), "output": layer(it[2])}  # noqa: E731
+    parts = dict(weighing=with_model.weighing, with_model=with_model.gate, counts_alone=counts_alone.gate)
     with open(arguments.out, "w") as file:
-        weights = lambda it: {"hidden": layer(it[0]), "output": layer(it[2])}  # noqa: E731
-        json.dump({"with_model": weights(gate), "counts_alone": weights(counts_alone)}, file)
+        json.dump({name: weights(it) for name, it in parts.items()}, file)
         file.write("\n")
-
-
-def without_model(part):
-    """The positions as they are before the model is asked."""
-    part = part | {"opinions": part["opinions"].clone(), "features": part["features"].clone()}
-    part["opinions"][:, 0] = UNKNOWN
-    part["features"][:, :2] = 0
-    return part
-
-
-@torch.no_grad()
-def sure_lines(gate, part, kind):
-    """How many lines counts are sure of, and how many of these are right: a row a threshold."""
-    p = mixed(gate, part, torch.arange(len(part["target"])), VARIANTS["everything"])
-    top, best = p.max(1)
-    right, sure = collections.defaultdict(lambda: True), collections.defaultdict(lambda: 1.0)
-    for case, hit, t in zip(part["cases"], (best == part["target"]).tolist(), top.tolist()):
-        if case[1] == kind:
-            right[case] &= hit
-            sure[case] *= t
-    for least in (0.5, 0.6, 0.7, 0.8, 0.9):
-        cases = [c for c in right if sure[c] >= least]
-        share = 100 * sum(right[c] for c in cases) / max(1, len(cases))
-        yield f"{least} | {100 * len(cases) / max(1, len(right)):.1f}% | {share:.1f}% | {len(right)}"
-
-
-def pad(tensor, parts, side, key):
-    """Opinions of several files have different numbers of candidates."""
-    if key != "opinions":
-        return tensor
-    most = max(p[side]["opinions"].shape[2] for p in parts)
-    return torch.nn.functional.pad(tensor, (0, most - tensor.shape[2]))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 //! Made by model/pipeline/counts.py, whose head tells the format. A context is known by a hash, so that
 //! in a few of 10,000 lookups one is taken for another.
 
-use crate::adapt::matches::{Match, longest_two};
+use crate::adapt::gate::Opinion;
 use crate::generation::{HalfTyped, ModelInfo, Token};
 
 static EMBEDDED: &[u8] = include_bytes!("../../model/keyside-counts.bin");
@@ -16,6 +16,35 @@ const MAX_ORDER: usize = 6;
 /// Marks the entry of a context's total.
 const TOTAL: u32 = 1;
 const LEAST_FILES: f32 = 3.0;
+
+/// Of what followed a context, the most frequent ones are looked at.
+const MAX_NEXT: usize = 32;
+
+/// What followed one context.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    /// How many tokens the context has.
+    pub order: usize,
+    /// Each next token once, with how often it followed; most frequent first.
+    pub next: Vec<(Token, u32)>,
+    /// How often anything followed.
+    pub total: u32,
+}
+
+impl From<Match> for Opinion {
+    fn from(it: Match) -> Self {
+        let share = |n: u32| n as f32 / it.total.max(1) as f32;
+        let features = [
+            1.0,
+            it.order as f32 / 8.0,
+            (it.total as f32).ln_1p() / 5.0,
+            (it.next.len() as f32).ln_1p() / 3.0,
+            it.next.first().map_or(0.0, |(_, n)| share(*n)),
+        ];
+        let next = it.next.iter().take(MAX_NEXT).map(|(token, n)| (*token, share(*n))).collect();
+        Self { next, features }
+    }
+}
 
 /// Languages that share their counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +121,9 @@ impl CorpusCounts {
                 found.push(followers);
             }
         }
-        longest_two(found)
+        let Some(longest) = found.pop() else { return [None, None] };
+        let shorter = found.into_iter().rfind(|it| it.total >= 2 * longest.total);
+        [Some(longest), shorter]
     }
 
     fn followers(&self, hash: u64, order: usize) -> Option<Match> {

@@ -1,16 +1,17 @@
-//! How much each opinion counts: a small network over how much evidence each source has.
+//! How much each opinion counts: a small network over how good the evidence of each source is.
 //!
 //! Fitted by model/pipeline/gate.py on held-out packages, on positions that `keyside eval --positions`
 //! wrote, so that what it sees there is what it sees here. It knows no tokens and no language, only how
-//! long the matches are and how sure everybody is, so it serves any model.
+//! good the matches are and how sure everybody is, so it serves any model.
 
 use serde::Deserialize;
 
-use crate::adapt::matches::Match;
-use crate::generation::ModelOpinion;
+use crate::adapt::layer::Layer;
+use crate::adapt::weighing::{N_WAYS, Weighing};
+use crate::generation::{ModelOpinion, Token};
 
-/// The longest and the shorter match of: the document, the workspace, the corpus.
-pub const N_SOURCES: usize = 6;
+/// Places of the user's own texts, each way of weighing them; then the longest and the shorter match of the corpus.
+pub const N_SOURCES: usize = N_WAYS + 2;
 /// What the gate is told: two numbers of the model, whether a half-typed word is completed, five numbers of
 /// each source.
 pub const N_FEATURES: usize = 3 + 5 * N_SOURCES;
@@ -18,10 +19,24 @@ pub const N_FEATURES: usize = 3 + 5 * N_SOURCES;
 /// The fitted weights that ship with the model.
 static EMBEDDED: &str = include_str!("../../model/keyside-gate.json");
 
-/// The gates that ship with the model.
+/// What a source says of the next token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opinion {
+    /// Each token with its share, likeliest first; together 1 at most.
+    pub next: Vec<(Token, f32)>,
+    /// What the gate is told of it: 1, then how good the evidence is.
+    pub features: [f32; 5],
+}
+
+/// What each source says, where it has anything to say.
+pub type Opinions = [Option<Opinion>; N_SOURCES];
+
+/// What ships with the model.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gates {
+    /// Makes opinions of places.
+    pub weighing: Weighing,
     /// Weighs counts and the model.
     pub with_model: Gate,
     /// Weighs counts before the model is asked: what would be the model's share is that nobody knows.
@@ -36,7 +51,10 @@ impl Gates {
 
     fn parse(json: &str) -> Option<Self> {
         let gates: Self = serde_json::from_str(json).ok()?;
-        (gates.with_model.is_whole() && gates.counts_alone.is_whole()).then_some(gates)
+        let is_whole = gates.weighing.is_whole()
+            && gates.with_model.is_whole()
+            && gates.counts_alone.is_whole();
+        is_whole.then_some(gates)
     }
 }
 
@@ -44,18 +62,14 @@ impl Gates {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// For each hidden unit, a weight for each feature, and its bias at the end.
-    hidden: Vec<Vec<f32>>,
-    /// For the model and each source, a weight for each hidden unit, and its bias at the end.
-    output: Vec<Vec<f32>>,
+    hidden: Layer,
+    output: Layer,
 }
 
 impl Gate {
     fn is_whole(&self) -> bool {
-        let n_hidden = self.hidden.len();
-        self.output.len() == 1 + N_SOURCES
-            && self.hidden.iter().all(|it| it.len() == N_FEATURES + 1)
-            && self.output.iter().all(|it| it.len() == n_hidden + 1)
+        let n_hidden = self.hidden.n_outputs();
+        self.hidden.is_of(N_FEATURES, n_hidden) && self.output.is_of(n_hidden, 1 + N_SOURCES)
     }
 
     /// The shares of the model and of each source; 0 for a source that has nothing. They add up to 1.
@@ -63,14 +77,13 @@ impl Gate {
         &self,
         model: ModelOpinion,
         half_typed: bool,
-        sources: &[Option<Match>; N_SOURCES],
+        sources: &Opinions,
     ) -> [f32; 1 + N_SOURCES] {
         let features = features(model, half_typed, sources);
-        let hidden: Vec<f32> =
-            self.hidden.iter().map(|weights| affine(weights, &features).tanh()).collect();
+        let hidden: Vec<f32> = self.hidden.outputs(&features).map(f32::tanh).collect();
         let mut shares = [0.0; 1 + N_SOURCES];
         let mut sum = 0.0;
-        let scores: Vec<f32> = self.output.iter().map(|it| affine(it, &hidden)).collect();
+        let scores: Vec<f32> = self.output.outputs(&hidden).collect();
         let there = |at: usize| at == 0 || sources[at - 1].is_some();
         let most =
             (0..=N_SOURCES).filter(|it| there(*it)).map(|it| scores[it]).fold(f32::MIN, f32::max);
@@ -83,32 +96,17 @@ impl Gate {
 }
 
 /// What the gate is told.
-pub fn features(
-    model: ModelOpinion,
-    half_typed: bool,
-    sources: &[Option<Match>; N_SOURCES],
-) -> [f32; N_FEATURES] {
+pub fn features(model: ModelOpinion, half_typed: bool, sources: &Opinions) -> [f32; N_FEATURES] {
     let mut out = [0.0; N_FEATURES];
     out[0] = model.entropy;
     out[1] = model.top;
     out[2] = f32::from(u8::from(half_typed));
     for (source, out) in sources.iter().zip(out[3..].chunks_exact_mut(5)) {
         if let Some(found) = source {
-            let top = found.next.first().map_or(0, |(_, n)| *n);
-            out[0] = 1.0;
-            out[1] = found.order as f32 / 8.0;
-            out[2] = (found.total as f32).ln_1p() / 5.0;
-            out[3] = (found.next.len() as f32).ln_1p() / 3.0;
-            out[4] = top as f32 / found.total.max(1) as f32;
+            out.copy_from_slice(&found.features);
         }
     }
     out
-}
-
-/// Weights times values, plus the bias at the weights' end.
-fn affine(weights: &[f32], values: &[f32]) -> f32 {
-    let bias = weights.last().copied().unwrap_or_default();
-    weights.iter().zip(values).fold(bias, |sum, (weight, value)| sum + weight * value)
 }
 
 #[cfg(test)]
@@ -120,8 +118,9 @@ mod tests {
     #[test]
     fn the_embedded_gate_is_one_and_shares_add_up() {
         let gate = Gates::embedded().expect("they parse").with_model;
-        let found = Match { order: 5, next: vec![(1, 3), (2, 1)], total: 4 };
-        let none: [Option<Match>; N_SOURCES] = std::array::from_fn(|_| None);
+        let next = vec![(1, 0.75), (2, 0.25)];
+        let found = Opinion { next, features: [1.0, 0.75, 0.2, 0.5, 0.4] };
+        let none: Opinions = std::array::from_fn(|_| None);
         assert_eq!(gate.shares(OPINION, false, &none)[0], 1.0);
         let mut some = none;
         some[0] = Some(found);
@@ -133,9 +132,10 @@ mod tests {
     #[test]
     fn a_gate_of_other_sizes_is_none() {
         let small = r#"{"hidden": [[1.0]], "output": [[1.0]]}"#;
-        let both = format!(r#"{{"with_model": {small}, "counts_alone": {small}}}"#);
-        assert!(serde_json::from_str::<Gates>(&both).is_ok());
-        assert!(Gates::parse(&both).is_none());
+        let all =
+            format!(r#"{{"weighing": {small}, "with_model": {small}, "counts_alone": {small}}}"#);
+        assert!(serde_json::from_str::<Gates>(&all).is_ok());
+        assert!(Gates::parse(&all).is_none());
         assert!(Gates::parse("{}").is_none());
     }
 }

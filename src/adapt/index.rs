@@ -1,16 +1,17 @@
-//! The tokens of many files, sorted by how they go on, so that the longest match of a history is found by
+//! The tokens of many files, sorted by how they go on, so that the places where a history goes on are found by
 //! bisection: the workspace as it lies on the disk.
 //!
 //! A suffix array over a few tokens a suffix (Manber and Myers, 1990): built once a change of the files, in the
-//! background, and read from then on. Counts mixed longest match first are those of Hellendoorn and
-//! Devanbu (FSE 2017).
+//! background, and read from then on.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::adapt::matches::{MAX_ORDER, Match, counted};
 use crate::generation::{HalfTyped, Token};
+
+/// Longer matches are not told apart.
+const MAX_ORDER: usize = 12;
 
 /// Stands between files: no history has it, and nothing follows with it.
 pub const BORDER: Token = -1;
@@ -115,14 +116,6 @@ impl TextIndex {
     }
 }
 
-/// Places in an index, as ranges of `sorted`.
-struct Places {
-    ranges: Vec<Range<usize>>,
-    n: usize,
-    /// Each of so many is looked at, and stands for them all.
-    step: usize,
-}
-
 impl IndexView {
     /// `index` without the files of these numbers.
     pub fn without(index: Arc<TextIndex>, files: impl IntoIterator<Item = usize>) -> Self {
@@ -131,83 +124,68 @@ impl IndexView {
         Self { index, without }
     }
 
-    /// As [`longest_matches`](crate::adapt::matches::longest_matches), over all files.
-    pub fn longest_matches(
+    /// All tokens, of files that are left out as well.
+    pub fn tokens(&self) -> &[Token] {
+        &self.index.tokens
+    }
+
+    /// Where the end of `history` goes on, `most` places at most, each as the index of the token before what follows: the
+    /// longest matches first, and of too many equally long ones some, evenly spread over what follows them. Where a word
+    /// is half typed, what others followed is no match, and a match may be of no token at all: the text's own
+    /// words tell how it goes on wherever they stand.
+    pub fn longest_places(
         &self,
         history: &[Token],
         half_typed: Option<&dyn HalfTyped>,
-    ) -> [Option<Match>; 2] {
+        most: usize,
+    ) -> Vec<usize> {
         // What matches twelve tokens matches eleven, so the longest is found by bisection as well.
-        let (mut order, mut too_long) = (0, MAX_ORDER.min(history.len()) + 1);
-        while order + 1 < too_long {
-            let middle = usize::midpoint(order, too_long);
-            let places = self.places(history, middle, half_typed);
-            match self.followers(&places, middle, half_typed).next() {
-                Some(_) => order = middle,
-                None => too_long = middle,
+        let (mut longest, mut too_long) = (0, MAX_ORDER.min(history.len()) + 1);
+        while longest + 1 < too_long {
+            let middle = usize::midpoint(longest, too_long);
+            if self.places(history, middle, half_typed).is_empty() {
+                too_long = middle;
+            } else {
+                longest = middle;
             }
         }
-        let least = usize::from(half_typed.is_none());
-        if order < least {
-            return [None, None];
+        let mut found: Vec<usize> = Vec::new();
+        for order in (usize::from(half_typed.is_none())..=longest).rev() {
+            let mut places = self.places(history, order, half_typed);
+            places.retain(|it| !found.contains(it));
+            let step = places.len().div_ceil((most - found.len()).max(1)).max(1);
+            found.extend(places.into_iter().skip(step / 2).step_by(step));
+            if found.len() >= most {
+                break;
+            }
         }
-        let Some(longest) = self.matched(history, order, half_typed, 0) else {
-            return [None, None];
-        };
-        let shorter = (least..order)
-            .rev()
-            .find_map(|order| self.matched(history, order, half_typed, 2 * longest.total));
-        [Some(longest), shorter]
+        found.truncate(most);
+        found
     }
 
-    /// Where the last `order` tokens of `history` are.
+    /// The places where the last `order` tokens of `history` go on, [`MAX_PLACES`] of them at most.
     fn places(
         &self,
         history: &[Token],
         order: usize,
         half_typed: Option<&dyn HalfTyped>,
-    ) -> Places {
-        let index = &self.index;
+    ) -> Vec<usize> {
+        let index = &*self.index;
         let ranges: Vec<Range<usize>> = match (order, half_typed) {
             (0, None) => Vec::new(),
             (0, Some(it)) => it.first_tokens().iter().map(|it| index.of_token(*it)).collect(),
             _ => vec![index.places(&history[history.len() - order..])],
         };
         let n: usize = ranges.iter().map(Range::len).sum();
-        Places { ranges, n, step: n.div_ceil(MAX_PLACES).max(1) }
-    }
-
-    /// What follows these places.
-    fn followers<'a>(
-        &'a self,
-        places: &'a Places,
-        order: usize,
-        half_typed: Option<&'a dyn HalfTyped>,
-    ) -> impl Iterator<Item = Token> + 'a {
-        let index = &*self.index;
-        let places = places.ranges.iter().cloned().flatten().step_by(places.step);
-        places.map(|it| index.sorted[it]).filter_map(move |at| {
+        let all = ranges.into_iter().flatten().step_by(n.div_ceil(MAX_PLACES).max(1));
+        let goes_on = |at: usize| {
+            let at = index.sorted[at];
             let next = at as usize + order;
             let spells = |it: &dyn HalfTyped| it.is_spelled_by(&index.tokens[next..]);
-            let token = *index.tokens.get(next).filter(|it| **it != BORDER)?;
-            (!self.is_without(at) && half_typed.is_none_or(spells)).then_some(token)
-        })
-    }
-
-    /// What follows the last `order` tokens of `history`, if it does `at_least` so often.
-    fn matched(
-        &self,
-        history: &[Token],
-        order: usize,
-        half_typed: Option<&dyn HalfTyped>,
-        at_least: u32,
-    ) -> Option<Match> {
-        let places = self.places(history, order, half_typed);
-        if places.n.next_multiple_of(places.step) < at_least as usize {
-            return None;
-        }
-        let followers = self.followers(&places, order, half_typed).collect();
-        counted(followers, order, places.step).filter(|it| it.total >= at_least)
+            let follows = index.tokens.get(next).is_some_and(|it| *it != BORDER);
+            (follows && !self.is_without(at) && half_typed.is_none_or(spells)).then_some(next)
+        };
+        all.filter_map(goes_on).filter_map(|next| next.checked_sub(1)).collect()
     }
 
     fn is_without(&self, at: u32) -> bool {
@@ -219,19 +197,9 @@ impl IndexView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapt::matches::longest_matches;
 
     fn tokens(text: &str) -> Vec<Token> {
         text.bytes().map(Token::from).collect()
-    }
-
-    fn shown(found: &[Option<Match>; 2]) -> String {
-        let one = |it: &Match| {
-            let next: String =
-                it.next.iter().map(|(t, n)| format!(" {}{n}", *t as u8 as char)).collect();
-            format!("{}:{next}", it.order)
-        };
-        found.iter().flatten().map(one).collect::<Vec<_>>().join(", ")
     }
 
     fn index(files: &[&str]) -> Arc<TextIndex> {
@@ -242,21 +210,37 @@ mod tests {
         IndexView::without(index(files), without.iter().copied())
     }
 
+    /// What follows at the places, in their order.
+    fn followers(view: &IndexView, history: &str, word: Option<&str>, most: usize) -> String {
+        let word = word.map(|it| Word(tokens(it)));
+        let half_typed = word.as_ref().map(|it| it as &dyn HalfTyped);
+        let places = view.longest_places(&tokens(history), half_typed, most);
+        places.into_iter().map(|at| view.tokens()[at + 1] as u8 as char).collect()
+    }
+
     #[test]
-    fn matches_are_of_all_files_but_those_left_out() {
+    fn places_are_of_all_files_but_those_left_out_and_the_longest_first() {
         let files = ["xabc ab_", "abd abd", "abd"];
-        let all = |without: &[usize], history: &str| {
-            shown(&view(&files, without).longest_matches(&tokens(history), None))
-        };
-        assert_eq!(all(&[], "xab"), "3: c1, 2: d3 _1 c1");
-        assert_eq!(all(&[1], "xab"), "3: c1, 2: _1 c1 d1");
-        assert_eq!(all(&[0], "xab"), "2: d3");
+        let all =
+            |without: &[usize], history: &str| followers(&view(&files, without), history, None, 9);
+        // "xab" is followed by c; "ab" by _ and d as well.
+        assert_eq!(all(&[], "xab"), "c_ddd");
+        assert_eq!(all(&[1], "xab"), "c_d");
+        assert_eq!(all(&[0], "xab"), "ddd");
         assert_eq!(all(&[0, 1, 2], "xab"), "");
         // Nothing reaches across a file's border, and a file's end is followed by nothing.
-        assert_eq!(all(&[], "b_a"), "1: b5");
+        assert_eq!(all(&[], "b_a"), "bbbbb");
         assert_eq!(all(&[1], "abd"), "");
         assert_eq!(all(&[], ""), "");
-        assert_eq!(shown(&IndexView::default().longest_matches(&tokens("ab"), None)), "");
+        assert_eq!(followers(&IndexView::default(), "ab", None, 9), "");
+    }
+
+    #[test]
+    fn of_too_many_places_those_that_are_kept_are_spread_over_what_follows() {
+        let text = ["ab", "ac", "ad"].map(|it| it.repeat(2_000)).concat() + "xae";
+        let view = view(&[&text], &[]);
+        assert_eq!(followers(&view, "za", None, 6), "bbccdd");
+        assert_eq!(followers(&view, "xa", None, 4), "ebcd");
     }
 
     struct Word(Vec<Token>);
@@ -271,17 +255,17 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_spell_a_half_typed_word_is_no_match() {
-        let all = |history: &str| {
-            let word = Word(tokens("cd"));
-            shown(
-                &view(&["xab xac acd acd", "zcd"], &[])
-                    .longest_matches(&tokens(history), Some(&word)),
-            )
+    fn what_does_not_spell_a_half_typed_word_is_no_place() {
+        let view = view(&["xab xac acd acd", "zcd"], &[]);
+        assert_eq!(followers(&view, "xa", Some("cd"), 9), "ccc");
+        let before = |history: &str| -> String {
+            let places = view.longest_places(&tokens(history), Some(&Word(tokens("cd"))), 9);
+            places.into_iter().map(|at| view.tokens()[at] as u8 as char).collect()
         };
-        assert_eq!(all("xa"), "1: c2");
-        assert_eq!(all("y"), "0: c3");
-        assert_eq!(all(""), "0: c3");
+        // Those behind "a" first, then the one behind "z"; "xac" is not all that was typed.
+        assert_eq!(before("xa"), "aaz");
+        assert_eq!(before("z"), "zaa");
+        assert_eq!(before("y"), "zaa");
     }
 
     #[test]
@@ -297,26 +281,24 @@ mod tests {
             let mut text = || (0..random(60)).map(|_| random(4) as Token).collect::<Vec<_>>();
             let files = [text(), text(), text()];
             let history = text();
-            let mut joined: Vec<Token> = Vec::new();
-            for file in &files {
-                joined.extend(file);
-                joined.push(BORDER);
-            }
             let view = IndexView::without(Arc::new(TextIndex::new(&files)), []);
-            let expected = longest_matches(&joined, &[], &history, None);
-            assert_eq!(view.longest_matches(&history, None), expected, "{files:?} {history:?}");
+            let all = view.tokens();
+            let order = |at: usize| {
+                (0..MAX_ORDER.min(history.len()).min(at + 1))
+                    .take_while(|back| all[at - back] == history[history.len() - 1 - back])
+                    .count()
+            };
+            let goes_on = |at: &usize| order(*at) > 0 && all[at + 1] != BORDER;
+            let mut expected: Vec<usize> = (0..all.len() - 1).filter(goes_on).collect();
+            let found = view.longest_places(&history, None, 1_000);
+            assert!(found.windows(2).all(|it| order(it[0]) >= order(it[1])), "{found:?}");
+            let mut found = found;
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{files:?} {history:?}");
             for (number, file) in files.iter().enumerate() {
                 assert_eq!(view.index.file(number), file);
             }
         }
-    }
-
-    #[test]
-    fn of_very_many_places_some_stand_for_all() {
-        let text = "ab".repeat(10_000) + "ac";
-        let found = view(&[&text], &[]).longest_matches(&tokens("za"), None);
-        let found = found[0].as_ref().expect("a match");
-        assert_eq!(found.next[0].0, Token::from(b'b'));
-        assert!((9_000..12_000).contains(&found.total), "{found:?}");
     }
 }

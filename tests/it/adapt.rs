@@ -154,14 +154,23 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     // Each position's candidates hold the right token, with an opinion for the model and each source.
     let positions = std::fs::read_to_string(positions).unwrap();
     assert!(positions.lines().count() > 60);
+    let mut n_places = 0;
     for line in positions.lines() {
         let position: Value = serde_json::from_str(line).unwrap();
         let opinions = position["opinions"].as_array().unwrap();
-        assert_eq!(opinions.len(), 7);
+        assert_eq!(opinions.len(), 3);
         let target = position["target"].as_u64().unwrap() as usize;
         assert!(opinions[0][target].as_f64().unwrap() > 0.0, "{line}");
-        assert_eq!(position["features"].as_array().unwrap().len(), 33);
+        assert_eq!(position["corpus"].as_array().unwrap().len(), 2);
+        let places = position["places"].as_str().unwrap();
+        n_places += places.len() / 44;
+        assert_eq!(places.len() % 44, 0, "two bytes and twenty: {places}");
+        let n_candidates = opinions[0].as_array().unwrap().len();
+        for at in (0..places.len()).step_by(44) {
+            assert!(usize::from_str_radix(&places[at..at + 4], 16).unwrap() < n_candidates);
+        }
     }
+    assert!(n_places > 500, "{n_places}");
 }
 
 #[test]
@@ -285,8 +294,8 @@ async fn what_the_text_leaves_no_doubt_of_is_answered_without_the_model() {
     client.ask("textDocument/inlineCompletion", params).await;
     assert_ne!(client.stats().await["last"]["source"], "counts");
     // Nothing of the kind stands in the text.
-    client.type_at(uri, 2, 20, 16, "ret(7, ");
-    client.ghost(uri, 20, 23).await;
+    client.type_at(uri, 2, 20, 16, "\n    while 2.5 > ");
+    client.ghost(uri, 21, 16).await;
     assert_ne!(client.stats().await["last"]["source"], "counts");
     client.assert_no_faults();
 }

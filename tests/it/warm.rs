@@ -135,7 +135,7 @@ async fn who_asks_gets_the_whole_prompt_and_a_hasty_answer_is_not_given_twice() 
 async fn what_is_likely_to_come_next_is_ready_before_it_is_asked_for() {
     let client = Client::with_fake(saying(";;"));
     client.initialize(&["utf-8"]).await;
-    let after = "    let more = 1;\n".repeat(20);
+    let after = "    call(&more)?;\n".repeat(20);
     client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
     assert_eq!(client.ghost(URI, 1, 13).await.expect("ghost text").text, "1;;");
     let whole_prompt = client.stats().await["last"]["evaluated_tokens"].as_u64().unwrap();
