@@ -262,7 +262,7 @@ async fn drafts_save_steps_and_change_nothing() {
         "{n_plain} tokens in {n_plain} steps, {n_generated} in {steps}; {n_different} of {} differ",
         plain.len()
     );
-    assert!(steps * 5 < n_plain * 4, "{n_generated} tokens in {steps} steps");
+    assert!(steps * 3 < n_plain * 2, "{n_generated} tokens in {steps} steps");
 }
 
 #[tokio::test(flavor = "multi_thread")]
