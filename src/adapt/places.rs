@@ -116,8 +116,9 @@ impl<'a> Here<'a> {
     /// The places of a text, as the index of the token before what follows: the longest matches, of equally long
     /// ones the nearest.
     fn longest_and_nearest(&self, text: &Text, distance: impl Fn(usize) -> usize) -> Vec<usize> {
+        let last = self.tokens.last();
         let goes_on = |at: &usize| match self.half_typed {
-            None => self.is_same(text, *at, 0) && text.tokens[at + 1] != BORDER,
+            None => Some(&text.tokens[*at]) == last && text.tokens[at + 1] != BORDER,
             Some(it) => it.is_spelled_by(&text.tokens[at + 1..]),
         };
         let all = 0..text.tokens.len().saturating_sub(1);
