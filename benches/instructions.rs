@@ -68,12 +68,12 @@ const PARTS: &[Part] = &[
         })
     }),
     ("the places in the document that are like the caret's", |scene| {
-        let history = &scene.tokens[scene.tokens.len() - 160..];
+        let history = &scene.tokens[scene.tokens.len() - Here::MAX_TOKENS..];
         let text = &scene.tokens[..8_000];
         Box::new(move || drop(black_box(Here::new(history, END, None).in_document(text, 6_000))))
     }),
     ("the places in the workspace's index", |scene| {
-        let history = &scene.tokens[1_000..1_160];
+        let history = &scene.tokens[1_000..1_000 + Here::MAX_TOKENS];
         Box::new(move || {
             drop(black_box(Here::new(history, END, None).in_others(&[], &scene.index)))
         })

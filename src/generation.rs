@@ -48,7 +48,7 @@ impl fmt::Debug for ModelInfo {
 pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
 
 /// What else than the model knows how the text goes on: what followed the like of it elsewhere, counted and weighed
-/// (`adapt`). Asked once a token, so it has to answer in microseconds.
+/// (`adapt`). Asked once a token, so it has to answer in a fraction of a millisecond.
 pub trait NextTokenCounts: Send {
     /// `line` are the tokens generated since the prompt's end or since the last line break, which is what
     /// `continues_caret_line` tells. While a half-typed word is completed, only tokens that can spell it

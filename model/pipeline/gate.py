@@ -97,15 +97,12 @@ class Weighers(torch.nn.Module):
 
     def __init__(self, may_see: set[str], weighing=None):
         super().__init__()
-        self.may_see, self.is_given = may_see, weighing is not None
-        self.weighing = weighing or network(N_LIKENESS, N_WAYS)
+        self.may_see = may_see
+        # A weighing that was given stays as it is.
+        self.weighing = weighing.requires_grad_(False) if weighing else network(N_LIKENESS, N_WAYS)
         self.gate = network(3 + N_FEATURES * (N_SOURCES - 1), N_SOURCES)
         with torch.no_grad():  # the model has most of the say at first
             self.gate[2].bias[0] += 1.0
-
-    def parameters_to_fit(self):
-        """A weighing that was given stays as it is."""
-        return self.gate.parameters() if self.is_given else self.parameters()
 
     def forward(self, part: Positions, index, fitting: bool):
         """Probabilities [n, candidates] of the mixture, among what is allowed."""
@@ -154,7 +151,7 @@ def fitted(part: Positions, may_see: set[str], weighing=None, seed: int = 0) -> 
     """What makes the right tokens of `part` most probable."""
     torch.manual_seed(seed)
     weighers = Weighers(may_see, weighing)
-    optimiser = torch.optim.Adam(weighers.parameters_to_fit(), RATE, weight_decay=DECAY)
+    optimiser = torch.optim.Adam([p for p in weighers.parameters() if p.requires_grad], RATE, weight_decay=DECAY)
     n = len(part.target)
     n_steps = EPOCHS * -(-n // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(1 - step / n_steps, 0.0) ** 0.5 + 2e-3)
@@ -222,13 +219,15 @@ def main() -> None:
     fit, test, shipped = read(arguments.positions)
     print(f"{len(fit.target)} positions to fit on, {len(test.target)} to measure")
     print("| rest of a line, lines for measuring | bits a token | tokens right | lines right | in the surest third | lines |\n|---|---|---|---|---|---|")
+    variants = {}
     for name, may_see in VARIANTS.items():
         if may_see == ALL or not arguments.everything:
-            weighers = fitted(fit, may_see)
-            print(f"| {name} | {Measured(weighers, test, 'boundary').row()} |", flush=True)
+            variants[name] = fitted(fit, may_see)
+            print(f"| {name} | {Measured(variants[name], test, 'boundary').row()} |", flush=True)
     ships = ALL - set(arguments.without)
     print("| counts alone, before the model is asked: probability at least | lines | right | of lines |\n|---|---|---|---|")
-    alone = fitted(fit, ships - {"model"}, fitted(fit, ships).weighing)
+    with_model = variants["everything"] if ships == ALL else fitted(fit, ships)
+    alone = fitted(fit, ships - {"model"}, with_model.weighing)
     for row in Measured(alone, test, "boundary").sure_rows():
         print(f"| {row} |", flush=True)
     with_model = fitted(shipped, ships)

@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use crate::adapt::layer::Layer;
+use crate::adapt::network::Network;
 use crate::adapt::weighing::{N_WAYS, Weighing};
 use crate::generation::{ModelOpinion, Token};
 
@@ -26,6 +26,14 @@ pub struct Opinion {
     pub next: Vec<(Token, f32)>,
     /// What the gate is told of it: 1, then how good the evidence is.
     pub features: [f32; 5],
+}
+
+/// Adds what is said of a token to what has been said of it.
+pub(super) fn add(token: Token, share: f32, to: &mut Vec<(Token, f32)>) {
+    match to.iter_mut().find(|it| it.0 == token) {
+        Some(there) => there.1 += share,
+        None => to.push((token, share)),
+    }
 }
 
 /// What each source says, where it has anything to say.
@@ -60,16 +68,12 @@ impl Gates {
 
 /// One hidden layer of tanh, then shares by softmax over what there is: the model, then each source.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gate {
-    hidden: Layer,
-    output: Layer,
-}
+#[serde(transparent)]
+pub struct Gate(Network);
 
 impl Gate {
     fn is_whole(&self) -> bool {
-        let n_hidden = self.hidden.n_outputs();
-        self.hidden.is_of(N_FEATURES, n_hidden) && self.output.is_of(n_hidden, 1 + N_SOURCES)
+        self.0.is_of(N_FEATURES, 1 + N_SOURCES)
     }
 
     /// The shares of the model and of each source; 0 for a source that has nothing. They add up to 1.
@@ -80,10 +84,9 @@ impl Gate {
         sources: &Opinions,
     ) -> [f32; 1 + N_SOURCES] {
         let features = features(model, half_typed, sources);
-        let hidden: Vec<f32> = self.hidden.outputs(&features).map(f32::tanh).collect();
         let mut shares = [0.0; 1 + N_SOURCES];
         let mut sum = 0.0;
-        let scores: Vec<f32> = self.output.outputs(&hidden).collect();
+        let scores: [f32; 1 + N_SOURCES] = self.0.scores(&features);
         let there = |at: usize| at == 0 || sources[at - 1].is_some();
         let most =
             (0..=N_SOURCES).filter(|it| there(*it)).map(|it| scores[it]).fold(f32::MIN, f32::max);

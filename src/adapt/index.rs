@@ -143,7 +143,7 @@ impl IndexView {
         let (mut longest, mut too_long) = (0, MAX_ORDER.min(history.len()) + 1);
         while longest + 1 < too_long {
             let middle = usize::midpoint(longest, too_long);
-            if self.places(history, middle, half_typed).is_empty() {
+            if self.places(history, middle, half_typed).next().is_none() {
                 too_long = middle;
             } else {
                 longest = middle;
@@ -151,8 +151,8 @@ impl IndexView {
         }
         let mut found: Vec<usize> = Vec::new();
         for order in (usize::from(half_typed.is_none())..=longest).rev() {
-            let mut places = self.places(history, order, half_typed);
-            places.retain(|it| !found.contains(it));
+            let places = self.places(history, order, half_typed);
+            let places: Vec<usize> = places.filter(|it| !found.contains(it)).collect();
             let step = places.len().div_ceil((most - found.len()).max(1)).max(1);
             found.extend(places.into_iter().skip(step / 2).step_by(step));
             if found.len() >= most {
@@ -164,12 +164,12 @@ impl IndexView {
     }
 
     /// The places where the last `order` tokens of `history` go on, [`MAX_PLACES`] of them at most.
-    fn places(
-        &self,
+    fn places<'a>(
+        &'a self,
         history: &[Token],
         order: usize,
-        half_typed: Option<&dyn HalfTyped>,
-    ) -> Vec<usize> {
+        half_typed: Option<&'a dyn HalfTyped>,
+    ) -> impl Iterator<Item = usize> + use<'a> {
         let index = &*self.index;
         let ranges: Vec<Range<usize>> = match (order, half_typed) {
             (0, None) => Vec::new(),
@@ -178,14 +178,14 @@ impl IndexView {
         };
         let n: usize = ranges.iter().map(Range::len).sum();
         let all = ranges.into_iter().flatten().step_by(n.div_ceil(MAX_PLACES).max(1));
-        let goes_on = |at: usize| {
+        let goes_on = move |at: usize| {
             let at = index.sorted[at];
             let next = at as usize + order;
             let spells = |it: &dyn HalfTyped| it.is_spelled_by(&index.tokens[next..]);
             let follows = index.tokens.get(next).is_some_and(|it| *it != BORDER);
             (follows && !self.is_without(at) && half_typed.is_none_or(spells)).then_some(next)
         };
-        all.filter_map(goes_on).filter_map(|next| next.checked_sub(1)).collect()
+        all.filter_map(goes_on).filter_map(|next| next.checked_sub(1))
     }
 
     fn is_without(&self, at: u32) -> bool {

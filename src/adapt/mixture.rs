@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
 use crate::adapt::document::DocumentText;
-use crate::adapt::gate::{Gates, N_SOURCES, Opinion, Opinions};
+use crate::adapt::gate::{Gates, N_SOURCES, Opinion, Opinions, add};
 use crate::adapt::index::IndexView;
 use crate::adapt::places::{Here, Place};
 use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
@@ -157,11 +157,7 @@ fn counted(sources: &Opinions, shares: &[f32; 1 + N_SOURCES]) -> Vec<(Token, f32
     let mut counted: Vec<(Token, f32)> = Vec::new();
     for (source, share) in sources.iter().zip(&shares[1..]) {
         for (token, of_source) in source.iter().flat_map(|it| &it.next) {
-            let p = share * of_source;
-            match counted.iter_mut().find(|it| it.0 == *token) {
-                Some(there) => there.1 += p,
-                None => counted.push((*token, p)),
-            }
+            add(*token, share * of_source, &mut counted);
         }
     }
     counted

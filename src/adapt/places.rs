@@ -36,8 +36,6 @@ const FIRST_NAME: Token = 300;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
     pub next: Token,
-    /// How many tokens before it are those before the caret, [`MAX_COMPARED`] at most.
-    pub order: usize,
     pub likeness: Likeness,
 }
 
@@ -54,6 +52,14 @@ struct Text<'a> {
     tokens: &'a [Token],
     /// Behind this token something else begins.
     border: Option<usize>,
+}
+
+/// A place that has not been described: the index of the token before what follows, and how many tokens up to it are those
+/// before the caret, [`MAX_COMPARED`] at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    at: usize,
+    order: usize,
 }
 
 /// What stands before the next token.
@@ -96,35 +102,38 @@ impl<'a> Here<'a> {
         let distance = |at: usize| if at < n_before { n_before - at } else { at + 1 - n_before };
         let side = |at: usize| if at < n_before { Side::Before } else { Side::After };
         let found = self.longest_and_nearest(&text, distance);
-        found.iter().map(|at| self.place(&text, *at, side(*at), distance(*at))).collect()
+        let place = |it: &Found| self.place(&text, it, side(it.at), distance(it.at));
+        found.iter().map(place).collect()
     }
 
     /// Places in other texts: those that are open, joined by borders, and those of an index.
     pub fn in_others(&self, open: &[Token], files: &IndexView) -> Vec<Place> {
         let open = Text { tokens: open, border: None };
-        let in_open = self.longest_and_nearest(&open, |_| 0);
         let in_files = files.longest_places(self.tokens, self.half_typed, MAX_PLACES);
-        let text = Text { tokens: files.tokens(), border: None };
-        let mut places: Vec<Place> =
-            in_open.iter().map(|at| self.place(&open, *at, Side::Elsewhere, 0)).collect();
-        places.extend(in_files.iter().map(|at| self.place(&text, *at, Side::Elsewhere, 0)));
-        places.sort_by_key(|it| Reverse(it.order.min(LONG)));
-        places.truncate(MAX_PLACES);
-        places
+        let files = Text { tokens: files.tokens(), border: None };
+        let in_open = self.longest_and_nearest(&open, |_| 0).into_iter().map(|it| (&open, it));
+        let in_files = in_files.into_iter().map(|at| {
+            let order = self.order(&files, at);
+            (&files, Found { at, order })
+        });
+        let mut found: Vec<(&Text, Found)> = in_open.chain(in_files).collect();
+        found.sort_by_key(|it| Reverse(it.1.order.min(LONG)));
+        found.truncate(MAX_PLACES);
+        found.iter().map(|(text, it)| self.place(text, it, Side::Elsewhere, 0)).collect()
     }
 
-    /// The places of a text, as the index of the token before what follows: the longest matches, of equally long
-    /// ones the nearest.
-    fn longest_and_nearest(&self, text: &Text, distance: impl Fn(usize) -> usize) -> Vec<usize> {
+    /// The places of a text: the longest matches, of equally long ones the nearest.
+    fn longest_and_nearest(&self, text: &Text, distance: impl Fn(usize) -> usize) -> Vec<Found> {
         let last = self.tokens.last();
         let goes_on = |at: &usize| match self.half_typed {
             None => Some(&text.tokens[*at]) == last && text.tokens[at + 1] != BORDER,
             Some(it) => it.is_spelled_by(&text.tokens[at + 1..]),
         };
         let all = 0..text.tokens.len().saturating_sub(1);
-        let mut found: Vec<(Reverse<usize>, usize, usize)> = all
+        let mut found: Vec<(Reverse<usize>, usize, Found)> = all
             .filter(|at| goes_on(at) && Some(*at) != text.border)
-            .map(|at| (Reverse(self.order(text, at).min(LONG)), distance(at), at))
+            .map(|at| Found { at, order: self.order(text, at) })
+            .map(|it| (Reverse(it.order.min(LONG)), distance(it.at), it))
             .collect();
         if found.len() > MAX_PLACES {
             found.select_nth_unstable(MAX_PLACES - 1);
@@ -155,10 +164,9 @@ impl<'a> Here<'a> {
         (0..MAX_COMPARED).take_while(|it| self.is_same(text, at, *it)).count()
     }
 
-    fn place(&self, text: &Text, at: usize, side: Side, distance: usize) -> Place {
-        let order = self.order(text, at);
-        let likeness = self.likeness(text, at, order, side, distance);
-        Place { next: text.tokens[at + 1], order, likeness }
+    fn place(&self, text: &Text, found: &Found, side: Side, distance: usize) -> Place {
+        let likeness = self.likeness(text, found, side, distance);
+        Place { next: text.tokens[found.at + 1], likeness }
     }
 
     /// What a place has in common with this one, in this order: the match's length, twice; the side, three times; the distance;
@@ -166,14 +174,8 @@ impl<'a> Here<'a> {
     /// how far); the beginning of the line before; names in the wide window (share, sum) and in the near one;
     /// whether what followed is among the last tokens; whether a word is half typed; whether all of the line
     /// matches; whether what followed is a line's end.
-    fn likeness(
-        &self,
-        text: &Text,
-        at: usize,
-        order: usize,
-        side: Side,
-        distance: usize,
-    ) -> Likeness {
+    fn likeness(&self, text: &Text, found: &Found, side: Side, distance: usize) -> Likeness {
+        let Found { at, order } = *found;
         let (tokens, next) = (text.tokens, text.tokens[at + 1]);
         let floor = Self::floor(text, at);
         let behind = order + 1..order + 9;
@@ -192,7 +194,6 @@ impl<'a> Here<'a> {
             _ => 0.0,
         };
         let [wide, near] = self.names(&tokens[floor..(at + 1 - order).max(floor)], order);
-        let recent = &self.tokens[self.tokens.len().saturating_sub(WIDE)..];
         let flag = |it: bool| f32::from(u8::from(it));
         let described = [
             order as f32 / MAX_COMPARED as f32,
@@ -211,12 +212,16 @@ impl<'a> Here<'a> {
             wide.1 / 60.0,
             near.0,
             near.1 / 30.0,
-            flag(recent.contains(&next)),
+            flag(self.seen(next) & SEEN_WIDE != 0),
             flag(self.half_typed.is_some()),
             flag(order >= column && column > 0),
             flag(next == self.end),
         ];
         described.map(|it| (it.clamp(0.0, 1.0) * 255.0) as u8)
+    }
+
+    fn seen(&self, token: Token) -> u8 {
+        self.seen.get(token as usize).copied().unwrap_or(0)
     }
 
     /// Of the names before a match, those that are seen here as well: which share of them, and how much all together.
@@ -230,7 +235,7 @@ impl<'a> Here<'a> {
             if *token < FIRST_NAME {
                 continue;
             }
-            let seen = self.seen.get(*token as usize).copied().unwrap_or(0);
+            let seen = self.seen(*token);
             let weight = (*token as f32).ln();
             for (sum, (most, flag)) in sums.iter_mut().zip([(WIDE, SEEN_WIDE), (NEAR, SEEN_NEAR)]) {
                 if back + order < most {
@@ -267,9 +272,14 @@ mod tests {
 
     const END: Token = FIRST_NAME + b'|' as Token;
 
+    /// How many tokens match.
+    fn order(place: &Place) -> usize {
+        (f32::from(place.likeness[0]) / 255.0 * MAX_COMPARED as f32).round() as usize
+    }
+
     fn shown(places: &[Place]) -> String {
         let next = |it: &Place| (it.next - FIRST_NAME) as u8 as char;
-        places.iter().map(|it| format!("{}{} ", next(it), it.order)).collect::<String>()
+        places.iter().map(|it| format!("{}{} ", next(it), order(it))).collect::<String>()
     }
 
     /// Of a document, in which `$` stands for the caret's line.
@@ -286,7 +296,7 @@ mod tests {
         assert_eq!(shown(&in_document("$", "xab")), "");
         assert_eq!(shown(&in_document("abc|$", "")), "");
         let many = in_document(&format!("xabz|{}$", "abc|".repeat(200)), "xab");
-        assert_eq!((many.len(), many[0].order, many[0].next), (MAX_PLACES, 3, tokens("z")[0]));
+        assert_eq!((many.len(), order(&many[0]), many[0].next), (MAX_PLACES, 3, tokens("z")[0]));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use crate::adapt::gate::Opinion;
-use crate::adapt::layer::Layer;
+use crate::adapt::gate::{Opinion, add};
+use crate::adapt::network::Network;
 use crate::adapt::places::{N_LIKENESS, Place};
 use crate::generation::Token;
 
@@ -12,19 +12,15 @@ use crate::generation::Token;
 /// hearing.
 pub const N_WAYS: usize = 2;
 
-/// One hidden layer of tanh over a place's likeness, then a score for each way of weighing; fitted together with the gates
+/// From a place's likeness to a score for each way of weighing; fitted together with the gates
 /// by model/pipeline/gate.py.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Weighing {
-    hidden: Layer,
-    output: Layer,
-}
+#[serde(transparent)]
+pub struct Weighing(Network);
 
 impl Weighing {
     pub(super) fn is_whole(&self) -> bool {
-        self.hidden.is_of(N_LIKENESS, self.hidden.n_outputs())
-            && self.output.is_of(self.hidden.n_outputs(), N_WAYS)
+        self.0.is_of(N_LIKENESS, N_WAYS)
     }
 
     /// What followed these places, each way of weighing them; nothing where there is no place.
@@ -41,10 +37,7 @@ impl Weighing {
     }
 
     fn scores(&self, place: &Place) -> [f32; N_WAYS] {
-        let likeness = place.likeness.map(|it| f32::from(it) / 255.0);
-        let hidden: Vec<f32> = self.hidden.outputs(&likeness).map(f32::tanh).collect();
-        let mut scores = self.output.outputs(&hidden);
-        std::array::from_fn(|_| scores.next().unwrap_or_default())
+        self.0.scores(&place.likeness.map(|it| f32::from(it) / 255.0))
     }
 }
 
@@ -54,11 +47,7 @@ fn opinion(scored: impl Iterator<Item = (Token, f32)> + Clone) -> Opinion {
     let sum: f32 = scored.clone().map(|it| (it.1 - highest).exp()).sum();
     let mut next: Vec<(Token, f32)> = Vec::new();
     for (token, score) in scored {
-        let share = (score - highest).exp() / sum;
-        match next.iter_mut().find(|it| it.0 == token) {
-            Some(there) => there.1 += share,
-            None => next.push((token, share)),
-        }
+        add(token, (score - highest).exp() / sum, &mut next);
     }
     next.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let entropy: f32 = next.iter().map(|it| -it.1 * it.1.max(f32::MIN_POSITIVE).ln()).sum();
@@ -84,7 +73,7 @@ mod tests {
         let place = |next: Token, first: u8| {
             let mut likeness = [0; N_LIKENESS];
             likeness[0] = first;
-            Place { next, order: 1, likeness }
+            Place { next, likeness }
         };
         let places = [place(7, 0), place(8, 255), place(7, 0)];
         let [by, against] = weighing.opinions(&places).map(|it| it.expect("an opinion").next);
