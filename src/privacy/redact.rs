@@ -39,6 +39,28 @@ pub struct Finding {
     pub column: usize,
 }
 
+/// Whether a text holds a secret. `path` is where the text is from, with any separators, where it is known.
+///
+/// Costs one pass over the text and, where it has keywords, little more; it is for every line of a workspace.
+pub fn holds_secret(path: Option<&str>, text: &str) -> bool {
+    !Redactor::shared().find(text, path).is_empty()
+}
+
+/// The lines of a text in which secrets stand, from 0, in order and none over another. Line breaks are `\n`.
+pub fn lines_with_secrets(path: Option<&str>, text: &str) -> Vec<Range<usize>> {
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    for finding in Redactor::shared().find(text, path) {
+        let first = finding.line - 1;
+        let secret = text[finding.range].as_bytes();
+        let end = first + 1 + memchr::memchr_iter(b'\n', secret).count();
+        match lines.last_mut() {
+            Some(last) if first < last.end => last.end = last.end.max(end),
+            _ => lines.push(first..end),
+        }
+    }
+    lines
+}
+
 /// The rules, ready to be held against texts.
 #[derive(Debug)]
 pub struct Redactor {

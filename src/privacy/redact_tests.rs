@@ -103,3 +103,15 @@ fn a_text_compiles_the_rules_of_its_keywords_alone() {
     redactor.find(&github_token(), None);
     assert!((1..9).contains(&redactor.n_compiled().0), "{:?}", redactor.n_compiled());
 }
+
+#[test]
+fn the_lines_of_secrets_are_told() {
+    let token = github_token();
+    let key =
+        format!("-----BEGIN {0} KEY-----\n{1}\n-----END {0} KEY-----", "PRIVATE", token.repeat(2));
+    let key = key.replace('_', "/");
+    let text = format!("a\nb {token} {token}\nc\n{key}\nd\n");
+    assert_eq!(lines_with_secrets(Some("a.rs"), &text), [1..2, 3..6]);
+    assert!(holds_secret(None, &text));
+    assert!(!holds_secret(None, "a\nb\n"));
+}
