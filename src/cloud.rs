@@ -15,5 +15,6 @@ pub mod broker;
 pub mod connection;
 pub mod keys;
 pub mod link;
+mod reader;
 pub mod request;
 pub mod sentence;

@@ -7,13 +7,16 @@
 pub mod address;
 pub mod answer;
 pub mod anthropic;
+pub mod encoding;
 pub mod estimate;
 pub mod fault;
+pub(crate) mod json;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod price;
 pub mod retry;
 pub mod sse;
+pub(crate) mod stop;
 pub mod usage;
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! One request from order to last event: settings, key, connection, answer, and what is tried again.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response};
@@ -10,24 +10,14 @@ use tokio::time::timeout;
 
 use crate::cloud::connection::{self, CONNECT_PATIENCE};
 use crate::cloud::link::{Event, Failure, MAX_BODY_BYTES};
-use crate::cloud::{keys, sentence};
+use crate::cloud::{keys, reader, sentence};
 use crate::config::Config;
 use crate::config::cloud::Provider;
 use crate::config::layers::{self, Resolved};
 use crate::wire::address::Address;
-use crate::wire::answer::Answer;
-use crate::wire::fault::{self, FaultKind, Refused};
+use crate::wire::fault::{self, FaultKind};
 use crate::wire::retry::{Refusal, Retry, decide};
-use crate::wire::{self, Piece, StopReason};
-
-/// Of an answer, however much of it is text.
-const MAX_ANSWER_BYTES: usize = 256 << 20;
-/// Of its text: more than 200,000 tokens can be.
-const MAX_TEXT_BYTES: usize = 8 << 20;
-/// Of an error's body.
-const MAX_ERROR_BYTES: usize = 64 << 10;
-/// From the first byte sent, however lively the provider is.
-const MAX_TIME: Duration = Duration::from_secs(60 * 60);
+use crate::wire::{self, StopReason};
 
 /// What the server orders.
 #[derive(Debug)]
@@ -46,15 +36,15 @@ pub(crate) trait Listener {
 }
 
 /// An order that was found good.
-struct Ready {
-    provider: Provider,
-    address: Address,
+pub(super) struct Ready {
+    pub(super) provider: Provider,
+    pub(super) address: Address,
     headers: HeaderMap,
     client: Client,
     body: String,
     /// How many tokens the answer may have, as the body says.
-    max_output_tokens: Option<u64>,
-    stall: Duration,
+    pub(super) max_output_tokens: Option<u64>,
+    pub(super) stall: Duration,
 }
 
 /// Carries out an order; returns its last event.
@@ -67,10 +57,25 @@ pub(crate) async fn carry_out(
     let done = async {
         let ready = prepare(order, settings_file, variable).await?;
         let response = send(&ready, listener).await?;
-        read(&ready, response, listener).await
+        reader::read(&ready, response, listener).await
     };
     match done.await {
         Ok(stop) => Event::Done { stop },
+        Err(failure) => Event::Failed(failure),
+    }
+}
+
+/// Looks whether an order for this provider could be carried out; returns the one event of that.
+pub(crate) async fn check(
+    provider: String,
+    host: String,
+    model: &str,
+    settings_file: &Path,
+    variable: Variable,
+) -> Event {
+    let body = serde_json::json!({ "model": model }).to_string();
+    match prepare(Order { provider, host, body }, settings_file, variable).await {
+        Ok(_) => Event::Done { stop: StopReason::End },
         Err(failure) => Event::Failed(failure),
     }
 }
@@ -90,8 +95,10 @@ async fn prepare(order: Order, settings_file: &Path, variable: Variable) -> Resu
     }
     let found = cloud.providers.into_iter().find(|it| it.name == order.provider);
     let provider = found.ok_or_else(|| {
-        // One that is written wrongly takes all of them with it.
-        match notes.into_iter().find(|it| it.starts_with("cloud.providers")) {
+        // One that is written wrongly is not among them.
+        let named = format!("\"{}\"", order.provider);
+        let mut notes = notes.into_iter().filter(|it| it.starts_with("cloud.providers"));
+        match notes.find(|it| it.contains(&named)) {
             Some(note) => unsent(FaultKind::Settings, format!("{note}; correct it and ask again")),
             None => {
                 let name = fault::shortened(&order.provider);
@@ -216,15 +223,8 @@ fn before_advice(sentence: &str) -> &str {
 async fn refusal(ready: &Ready, mut response: Response, n_tries: u32) -> (Failure, Retry) {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let mut body = Vec::new();
-    while let Ok(Ok(Some(bytes))) = timeout(ready.stall, response.chunk()).await {
-        let room = MAX_ERROR_BYTES.saturating_sub(body.len());
-        body.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if body.len() >= MAX_ERROR_BYTES {
-            break;
-        }
-    }
-    let mut refused = fault::of_status(status, &String::from_utf8_lossy(&body));
+    let body = reader::error_body(ready, &mut response).await;
+    let mut refused = fault::of_status(status, &body);
     refused.message = without_secrets(ready, refused.message);
     let header = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
     let refusal = Refusal {
@@ -254,7 +254,7 @@ async fn refusal(ready: &Ready, mut response: Response, n_tries: u32) -> (Failur
 const LEAST_SECRET_BYTES: usize = 8;
 
 /// A message of the provider's without what was sent to it.
-fn without_secrets(ready: &Ready, message: String) -> String {
+pub(super) fn without_secrets(ready: &Ready, message: String) -> String {
     let values = ready.headers.values().filter(|it| it.is_sensitive());
     let mut keys = values.filter_map(|it| it.to_str().ok()?.split(' ').next_back());
     let repeats_key = keys.any(|key| key.len() >= LEAST_SECRET_BYTES && message.contains(key));
@@ -267,7 +267,7 @@ fn request_id(headers: &HeaderMap) -> String {
     value.chars().filter(char::is_ascii_graphic).take(128).collect()
 }
 
-fn stalled(ready: &Ready, what: &str) -> Failure {
+pub(super) fn stalled(ready: &Ready, what: &str) -> Failure {
     let host = &ready.address.host;
     let seconds = ready.stall.as_secs();
     Failure {
@@ -276,94 +276,5 @@ fn stalled(ready: &Ready, what: &str) -> Failure {
             "{host} {what} for {seconds} s and was given up; it may have been charged for, ask again or raise `cloud.stall_seconds`"
         ),
         may_cost: true,
-    }
-}
-
-/// Reads a successful answer to its end and passes its pieces on.
-async fn read(
-    ready: &Ready,
-    mut response: Response,
-    listener: &impl Listener,
-) -> Result<StopReason, Failure> {
-    let host = &ready.address.host;
-    let begun = Instant::now();
-    let mut answer = Answer::new(ready.provider.protocol);
-    let mut n_bytes = 0;
-    let mut n_text_bytes = 0;
-    let mut n_output_tokens = 0;
-    // Whatever happens from here on, the provider has worked.
-    let failed = |kind: FaultKind, message: String| {
-        let message = without_secrets(ready, message);
-        let (more, message) = match kind {
-            FaultKind::CutOff | FaultKind::AnswerTooLarge | FaultKind::Empty => {
-                (String::new(), message)
-            }
-            // What it is instead, in keyside's own words.
-            FaultKind::Malformed => (message, String::new()),
-            _ => ("in its answer".to_owned(), message),
-        };
-        sentence::refused(&ready.provider, host, &Refused { kind, message }, &more, true)
-    };
-    loop {
-        let chunk = match timeout(ready.stall, response.chunk()).await {
-            Err(_) => return Err(stalled(ready, "has sent nothing more")),
-            Ok(chunk) => chunk,
-        };
-        let pieces = match &chunk {
-            Ok(Some(bytes)) => {
-                n_bytes += bytes.len();
-                answer.push(bytes)
-            }
-            Ok(None) => answer.finish(),
-            Err(_) => {
-                let sentence = format!(
-                    "the connection to {host} ended in the middle of the answer; it may have been charged for, see whether the \
-                     network is up and ask again"
-                );
-                return Err(Failure { kind: FaultKind::Broken, sentence, may_cost: true });
-            }
-        };
-        for piece in pieces {
-            match piece {
-                Piece::Text(text) => {
-                    n_text_bytes += text.len();
-                    listener.send(Event::Text(text)).await;
-                }
-                Piece::Thinking => listener.send(Event::Thinking).await,
-                Piece::Usage(usage) => {
-                    n_output_tokens = usage.output_tokens;
-                    listener.send(Event::Usage(usage)).await;
-                }
-                Piece::Stop(StopReason::End) if n_text_bytes == 0 => {
-                    return Err(failed(FaultKind::Empty, String::new()));
-                }
-                // llama-server (b11549) calls a response complete that its limit has cut off.
-                Piece::Stop(StopReason::End)
-                    if ready.max_output_tokens.is_some_and(|it| n_output_tokens >= it) =>
-                {
-                    return Ok(StopReason::MaxTokens);
-                }
-                // Long before the limit that it was given it met another, which most protocols call by the same name.
-                Piece::Stop(StopReason::MaxTokens)
-                    if n_output_tokens > 0
-                        && ready
-                            .max_output_tokens
-                            .is_some_and(|it| n_output_tokens < it / 10 * 9) =>
-                {
-                    return Ok(StopReason::ContextFull);
-                }
-                Piece::Stop(StopReason::Refusal(why)) => {
-                    return Ok(StopReason::Refusal(without_secrets(ready, why)));
-                }
-                Piece::Stop(stop) => return Ok(stop),
-                Piece::Error { kind, message } => return Err(failed(kind, message)),
-            }
-        }
-        if n_bytes > MAX_ANSWER_BYTES || n_text_bytes > MAX_TEXT_BYTES {
-            return Err(failed(FaultKind::AnswerTooLarge, String::new()));
-        }
-        if begun.elapsed() > MAX_TIME {
-            return Err(stalled(ready, "has not come to an end"));
-        }
     }
 }

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
+use crate::stdx::utf16::lone_halves;
+
 /// A body longer than this is taken for a broken header. Editors open files of tens of megabytes, and
 /// JSON can make six bytes of one.
 const MAX_BODY_BYTES: usize = 1 << 30;
@@ -139,8 +141,8 @@ pub fn mend(body: &[u8]) -> Cow<'_, str> {
         halves if halves.is_empty() => text,
         halves => {
             let mut mended = text.into_owned();
-            for at in halves {
-                mended.replace_range(at..at + 6, "\\ufffd");
+            for half in halves {
+                mended.replace_range(half.range, "\\ufffd");
             }
             Cow::Owned(mended)
         }
@@ -157,47 +159,6 @@ fn valid_utf8(body: &[u8]) -> Cow<'_, str> {
         text.extend(chunk.invalid().iter().map(|_| '?'));
     }
     Cow::Owned(text)
-}
-
-/// Where `\uXXXX` escapes stand that are half of a pair without the other half.
-fn lone_halves(text: &str) -> Vec<usize> {
-    let bytes = text.as_bytes();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(next) = memchr::memchr(b'\\', &bytes[at..]) {
-        at += next;
-        match half_at(bytes, at) {
-            Some(Half::High) if matches!(half_at(bytes, at + 6), Some(Half::Low)) => at += 12,
-            Some(_) => {
-                found.push(at);
-                at += 6;
-            }
-            // Two bytes of any escape, so that `\\u` is not taken for the beginning of one.
-            None => at += 2,
-        }
-        if at >= bytes.len() {
-            break;
-        }
-    }
-    found
-}
-
-enum Half {
-    High,
-    Low,
-}
-
-fn half_at(bytes: &[u8], at: usize) -> Option<Half> {
-    let escape = bytes.get(at..at + 6)?;
-    if !escape.starts_with(b"\\u") {
-        return None;
-    }
-    let unit = u16::from_str_radix(std::str::from_utf8(&escape[2..]).ok()?, 16).ok()?;
-    match unit {
-        0xd800..=0xdbff => Some(Half::High),
-        0xdc00..=0xdfff => Some(Half::Low),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::wire::answer::State;
 use crate::wire::fault::FaultKind;
-use crate::wire::{Ask, Piece, Role, StopReason};
+use crate::wire::{Ask, Piece, Role, StopReason, stop};
 
 /// The protocol's version, a header of every request.
 pub(crate) const VERSION: &str = "2023-06-01";
@@ -67,26 +67,43 @@ pub(crate) fn knows(name: &str) -> bool {
 pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
     match json["type"].as_str().unwrap_or_default() {
         "message_start" => {
+            state.sign_of_life();
             state.told.merge_anthropic(&json["message"]["usage"]);
             state.usage(pieces);
         }
-        "content_block_start" => on_block(state, &json["content_block"], pieces),
-        "content_block_delta" => match json["delta"]["type"].as_str().unwrap_or_default() {
-            "text_delta" => state.text(json["delta"]["text"].as_str().unwrap_or_default(), pieces),
-            "thinking_delta" => state.thinking(pieces),
-            _ => {}
-        },
+        "content_block_start" => {
+            state.sign_of_life();
+            on_block(state, &json["content_block"], pieces);
+        }
+        "content_block_delta" => on_delta(state, &json["delta"], pieces),
         "message_delta" => {
             state.told.merge_anthropic(&json["usage"]);
             state.usage(pieces);
             let delta = &json["delta"];
-            if let Some(reason) = delta["stop_reason"].as_str() {
-                state.stop = Some(stop_reason(reason, &delta["stop_details"]));
+            let reason = delta["stop_reason"].as_str().unwrap_or_default();
+            if let Some(reason) = stop_reason(reason, &delta["stop_details"]) {
+                state.stops(reason);
             }
         }
-        "message_stop" => state.end(pieces),
-        "error" => state.refused(json, pieces),
+        "message_stop" => state.end_marked(pieces),
         _ => {}
+    }
+}
+
+fn on_delta(state: &mut State, delta: &Value, pieces: &mut Vec<Piece>) {
+    let text = |name: &str| delta[name].as_str().unwrap_or_default();
+    match delta["type"].as_str().unwrap_or_default() {
+        "text_delta" => state.text(text("text"), pieces),
+        "thinking_delta" if !text("thinking").is_empty() => state.thinking(pieces),
+        "thinking_delta" => {}
+        // Signatures, citations, tools that were never offered: the answer goes on.
+        _ => {
+            let has_words = |it: &Value| it.as_str().is_none_or(|it| !it.is_empty());
+            let mut parts = delta.as_object().into_iter().flatten();
+            if parts.any(|(name, it)| name != "type" && has_words(it)) {
+                state.sign_of_life();
+            }
+        }
     }
 }
 
@@ -99,9 +116,9 @@ pub(crate) fn on_whole(state: &mut State, json: &Value, pieces: &mut Vec<Piece>)
     }
     state.told.merge_anthropic(&json["usage"]);
     state.usage(pieces);
-    let reason = json["stop_reason"].as_str();
-    state.stop = reason.map(|it| stop_reason(it, &json["stop_details"]));
-    state.end(pieces);
+    let reason = json["stop_reason"].as_str().unwrap_or_default();
+    state.stop = stop_reason(reason, &json["stop_details"]);
+    state.end_marked(pieces);
 }
 
 fn on_block(state: &mut State, block: &Value, pieces: &mut Vec<Piece>) {
@@ -112,16 +129,8 @@ fn on_block(state: &mut State, block: &Value, pieces: &mut Vec<Piece>) {
     }
 }
 
-fn stop_reason(reason: &str, details: &Value) -> StopReason {
-    match reason {
-        "end_turn" | "stop_sequence" => StopReason::End,
-        "max_tokens" => StopReason::MaxTokens,
-        "model_context_window_exceeded" => StopReason::ContextFull,
-        "refusal" => {
-            let words = [&details["explanation"], &details["category"]];
-            let why = words.iter().find_map(|it| it.as_str()).unwrap_or_default();
-            StopReason::Refusal(crate::wire::fault::shortened(why))
-        }
-        other => StopReason::Other(crate::wire::fault::shortened(other)),
-    }
+fn stop_reason(reason: &str, details: &Value) -> Option<StopReason> {
+    let words = [&details["explanation"], &details["category"]];
+    let why = words.iter().find_map(|it| it.as_str()).unwrap_or_default();
+    stop::read(reason, why)
 }

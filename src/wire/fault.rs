@@ -114,7 +114,11 @@ const TOO_LARGE_WORDS: [&str; 4] = [
 pub fn of_status(status: u16, body: &str) -> Refused {
     // LiteLLM sends an error of a stream as a stream, whatever its status.
     let data = body.lines().find_map(|line| line.strip_prefix("data:")).unwrap_or(body);
-    let json = serde_json::from_str::<Value>(data).unwrap_or_default();
+    let mut json = serde_json::from_str::<Value>(data).unwrap_or_default();
+    // Google's error is a list of one.
+    if let Some(only) = json.as_array_mut().filter(|it| it.len() == 1).and_then(Vec::pop) {
+        json = only;
+    }
     let told = of_json(&json);
     let by_status = match status {
         401 => FaultKind::WrongKey,
@@ -145,10 +149,23 @@ pub fn of_status(status: u16, body: &str) -> Refused {
     Refused { kind, message }
 }
 
+/// Whether an event or a body is an error and no part of an answer.
+pub(crate) fn is_error(json: &Value) -> bool {
+    let is_told = |error: &Value| match error {
+        Value::Object(error) => !error.is_empty(),
+        Value::String(error) => !error.is_empty(),
+        Value::Bool(is_error) => *is_error,
+        _ => false,
+    };
+    let of_choice = || json.get("choices").is_some_and(|it| is_told(&it[0]["error"]));
+    is_told(&json["error"]) || json["type"] == "error" || json["object"] == "error" || of_choice()
+}
+
 /// Reads an error as it stands in an event or a body: `{"error": {"type", "code", "message"}}`, what is in it alone, and the
 /// shapes of common gateways.
 pub fn of_json(json: &Value) -> Refused {
-    let error = json.get("error").filter(|it| !it.is_null()).unwrap_or(json);
+    let errors = [&json["error"], &json["choices"][0]["error"]];
+    let error = errors.into_iter().find(|it| it.is_object() || it.is_string()).unwrap_or(json);
     let texts = [&error["message"], &error["detail"], &json["message"], &json["detail"], error];
     let message = texts.iter().find_map(|it| it.as_str()).unwrap_or_default();
     let mut names = Vec::new();

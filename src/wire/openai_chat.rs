@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::config::cloud::Provider;
 use crate::wire::address::Address;
 use crate::wire::answer::State;
-use crate::wire::fault::{FaultKind, shortened};
-use crate::wire::{Ask, Piece, Role, StopReason};
+use crate::wire::fault::FaultKind;
+use crate::wire::{Ask, Piece, Role, stop};
 
 // Fields are written in the order in which they stand.
 #[derive(Serialize)]
@@ -75,11 +75,10 @@ fn counts_thinking(provider: &Provider) -> bool {
 }
 
 pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
-    if !json["error"].is_null() {
-        return state.refused(json, pieces);
-    }
     let choice = &json["choices"][0];
-    on_message(state, &choice["delta"], pieces);
+    // Some servers send the whole message in the one event of their stream.
+    let message = if choice["delta"].is_object() || state.has_text { "delta" } else { "message" };
+    on_message(state, &choice[message], pieces);
     on_finish(state, choice);
     // LiteLLM sends it after the chunk with the reason, vLLM with every chunk if so told, others with no choice beside it.
     state.told.merge_chat(&json["usage"]);
@@ -95,7 +94,7 @@ pub(crate) fn on_whole(state: &mut State, json: &Value, pieces: &mut Vec<Piece>)
     on_finish(state, choice);
     state.told.merge_chat(&json["usage"]);
     state.usage(pieces);
-    state.end(pieces);
+    state.end_marked(pieces);
 }
 
 fn on_message(state: &mut State, message: &Value, pieces: &mut Vec<Piece>) {
@@ -109,20 +108,24 @@ fn on_message(state: &mut State, message: &Value, pieces: &mut Vec<Piece>) {
         // Mistral's, where the model thinks.
         Value::Array(parts) => {
             for part in parts {
+                if part["type"] == "thinking" {
+                    state.thinking(pieces);
+                }
                 state.text(part["text"].as_str().unwrap_or_default(), pieces);
             }
         }
         _ => {}
     }
-    state.refusal.push_str(message["refusal"].as_str().unwrap_or_default());
+    state.refuses(message["refusal"].as_str().unwrap_or_default());
+    // Tools that were never offered.
+    if message["tool_calls"].as_array().is_some_and(|it| !it.is_empty()) {
+        state.sign_of_life();
+    }
 }
 
 fn on_finish(state: &mut State, choice: &Value) {
-    let Some(reason) = choice["finish_reason"].as_str() else { return };
-    state.stop = Some(match reason {
-        "stop" => StopReason::End,
-        "length" => StopReason::MaxTokens,
-        "content_filter" => StopReason::Refusal("the provider's content filter".to_owned()),
-        other => StopReason::Other(shortened(other)),
-    });
+    let reason = choice["finish_reason"].as_str().unwrap_or_default();
+    if let Some(reason) = stop::read(reason, "the provider's content filter") {
+        state.stops(reason);
+    }
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::wire::answer::State;
-use crate::wire::fault::{FaultKind, shortened};
-use crate::wire::{Ask, Piece, Role, StopReason};
+use crate::wire::fault::FaultKind;
+use crate::wire::{Ask, Piece, Role, StopReason, stop};
 
 // Fields are written in the order in which they stand.
 #[derive(Serialize)]
@@ -40,24 +40,36 @@ pub(crate) fn body(model: &str, ask: &Ask, stream: bool) -> String {
 }
 
 pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
-    match json["type"].as_str().unwrap_or_default() {
-        "response.output_text.delta" => {
-            state.text(json["delta"].as_str().unwrap_or_default(), pieces);
-        }
-        "response.refusal.delta" => {
-            state.refusal.push_str(json["delta"].as_str().unwrap_or_default());
-        }
-        "response.completed" | "response.incomplete" | "response.failed" => {
+    let delta = json["delta"].as_str().unwrap_or_default();
+    let kind = json["type"].as_str().unwrap_or_default();
+    match kind {
+        "response.output_text.delta" => state.text(delta, pieces),
+        "response.refusal.delta" => state.refuses(delta),
+        "response.completed" | "response.done" => {
             on_response(state, &json["response"], pieces);
+            state.end_marked(pieces);
         }
-        "error" => state.refused(json, pieces),
-        other if other.starts_with("response.reasoning") => state.thinking(pieces),
-        _ => {
-            // LiteLLM reports an error as it would in a chat.
-            if !json["error"].is_null() {
-                state.refused(json, pieces);
+        "response.incomplete" | "response.failed" | "response.cancelled" => {
+            on_response(state, &json["response"], pieces);
+            state.end(pieces);
+        }
+        "response.output_item.done" => {
+            state.sign_of_life();
+            let item = &json["item"];
+            state.is_whole_so_far = item["type"] == "message" && item["status"] == "completed";
+            if !state.has_text {
+                on_item(state, item, pieces);
             }
         }
+        // These say that the answer is on its way, as often as the server likes.
+        "response.in_progress" | "response.queued" => {}
+        _ if kind.starts_with("response.reasoning") => state.thinking(pieces),
+        _ if kind.ends_with(".delta") && delta.is_empty() => {}
+        _ if kind.starts_with("response.") => {
+            state.sign_of_life();
+            state.is_whole_so_far &= kind != "response.output_item.added";
+        }
+        _ => {}
     }
 }
 
@@ -66,34 +78,39 @@ pub(crate) fn on_whole(state: &mut State, json: &Value, pieces: &mut Vec<Piece>)
         return state.fail(FaultKind::Malformed, String::new(), pieces);
     }
     on_response(state, json, pieces);
+    if json["status"].is_null() {
+        state.end_marked(pieces);
+    } else {
+        state.end(pieces);
+    }
 }
 
 /// The response at its end, which repeats all that was streamed.
 fn on_response(state: &mut State, response: &Value, pieces: &mut Vec<Piece>) {
     let has_streamed = state.has_text || !state.refusal.is_empty();
     for item in response["output"].as_array().into_iter().flatten().filter(|_| !has_streamed) {
-        for part in item["content"].as_array().into_iter().flatten() {
-            match part["type"].as_str().unwrap_or_default() {
-                "output_text" => state.text(part["text"].as_str().unwrap_or_default(), pieces),
-                "refusal" => state.refusal.push_str(part["refusal"].as_str().unwrap_or_default()),
-                _ => {}
-            }
-        }
+        on_item(state, item, pieces);
     }
     state.told.merge_responses(&response["usage"]);
     state.usage(pieces);
     match response["status"].as_str().unwrap_or_default() {
-        "completed" => state.stop = Some(StopReason::End),
+        "completed" => state.stops(StopReason::End),
         "incomplete" => {
             let reason = response["incomplete_details"]["reason"].as_str().unwrap_or_default();
-            state.stop = Some(match reason {
-                "max_output_tokens" => StopReason::MaxTokens,
-                "content_filter" => StopReason::Refusal("the provider's content filter".to_owned()),
-                other => StopReason::Other(shortened(other)),
-            });
+            let read = stop::read(reason, "the provider's content filter");
+            state.stops(read.unwrap_or_else(|| StopReason::Other("incomplete".to_owned())));
         }
-        "failed" => return state.refused(response, pieces),
+        "failed" => state.refused(response, pieces),
         _ => {}
     }
-    state.end(pieces);
+}
+
+fn on_item(state: &mut State, item: &Value, pieces: &mut Vec<Piece>) {
+    for part in item["content"].as_array().into_iter().flatten() {
+        match part["type"].as_str().unwrap_or_default() {
+            "output_text" => state.text(part["text"].as_str().unwrap_or_default(), pieces),
+            "refusal" => state.refuses(part["refusal"].as_str().unwrap_or_default()),
+            _ => {}
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! table is a whole number of them a token, so a sum never drifts.
 //!
 //! The table is made by `src/wire/prices.py`, which says from what. It is never fetched: prices of the settings override it, what
-//! the provider itself reports overrides both, and a model that nobody knows costs as much as the dearest that is known, so that
+//! the provider itself reports overrides the table, and prices of the settings where it is more, and a model that nobody knows costs as much as the dearest that is known, so that
 //! a cap holds.
 
 use std::collections::BTreeMap;
@@ -78,23 +78,31 @@ impl Tariff {
         Self { source: PriceSource::Dearest, rates: vec![dearest()] }
     }
 
-    /// What the tokens cost: by the provider's own word where it gives one, otherwise by these prices.
+    /// What the tokens cost: by the provider's own word where it gives one, otherwise by these prices. Where a person gave the
+    /// prices, the larger of both: they know what they pay, and a gateway may know half of it.
     pub fn cost(&self, usage: &Usage) -> (i64, PriceSource) {
-        if let Some(cost) = usage.cost_pico_usd {
-            return (cost, PriceSource::Provider);
+        let by_tokens = self.by_tokens(usage);
+        match usage.cost_pico_usd {
+            Some(told) if self.source == PriceSource::Settings && told < by_tokens => {
+                (by_tokens, self.source)
+            }
+            Some(told) => (told, PriceSource::Provider),
+            None => (by_tokens, self.source),
         }
+    }
+
+    fn by_tokens(&self, usage: &Usage) -> i64 {
         let prompt_tokens = usage.prompt_tokens();
         let rates =
             self.rates.iter().rfind(|it| it.above_tokens == 0 || prompt_tokens > it.above_tokens);
         let rates = rates.copied().unwrap_or_default();
-        let cost = sum(&[
+        sum(&[
             (usage.input_tokens, rates.input),
             (usage.cache_read, rates.cache_read),
             (usage.cache_write_5m, rates.cache_write_5m),
             (usage.cache_write_1h, rates.cache_write_1h),
             (usage.output_tokens, rates.output),
-        ]);
-        (cost, self.source)
+        ])
     }
 
     /// The most that a request can cost: all input at the dearer of reading and caching it, all output used, at the dearest of
@@ -285,6 +293,9 @@ mod tests {
 
         let reported = Usage { cost_pico_usd: Some(7), ..asked };
         assert_eq!(Tariff::of(&unknown).cost(&reported), (7, PriceSource::Provider));
+        assert_eq!(Tariff::of(&own).cost(&reported), (135_000_000, PriceSource::Settings));
+        let reported = Usage { cost_pico_usd: Some(135_000_001), ..asked };
+        assert_eq!(Tariff::of(&own).cost(&reported), (135_000_001, PriceSource::Provider));
     }
 
     #[test]

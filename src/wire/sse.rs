@@ -2,8 +2,12 @@
 //!
 //! Written here and not taken from a crate because it has to be pure, to bound the size of an event whoever sends it, and to
 //! give the same events however the bytes are cut; `eventsource-stream`, which others use, works on a runtime's streams and has
-//! no bound. Unlike the standard, an event that the end of the stream cuts off is handed out as well: whether it is whole, its
-//! JSON tells, and some servers end without the last blank line.
+//! no bound. Unlike the standard, an event is handed out as soon as its data are one whole JSON object, or the mark of an answer's
+//! end: some servers leave the blank line behind it out, between events or after the last. A line that begins with a brace is
+//! taken for data without their name, as gateways send errors. And an event that the end of the stream cuts off is handed out as
+//! well: whether it is whole, its JSON tells.
+
+use serde::de::IgnoredAny;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +22,10 @@ pub struct Event {
 /// repeats the whole answer.
 pub const MAX_EVENT_BYTES: usize = 16 << 20;
 
+/// An object over more lines of data than this ends at the blank line alone: looking for its end at each of many lines would take
+/// the square of their time.
+const MAX_LINES_OF_AN_OBJECT: usize = 100;
+
 /// An event or a line was longer than [`MAX_EVENT_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;
@@ -30,6 +38,8 @@ pub struct Parser {
     name: String,
     data: String,
     has_data: bool,
+    /// Lines of data in the event so far.
+    n_data_lines: usize,
     /// A line feed that comes now belongs to the carriage return before it.
     after_carriage_return: bool,
     /// The first line, before which a byte order mark may stand, is over.
@@ -61,6 +71,12 @@ impl Parser {
         Ok(())
     }
 
+    /// How many bytes of an event's data wait for more of them.
+    pub fn n_waiting_bytes(&self) -> usize {
+        let is_data = self.line.starts_with(b"data:") || self.line.starts_with(b"{");
+        self.data.len() + if is_data { self.line.len() } else { 0 }
+    }
+
     /// The stream is over: adds the event that it was in the middle of, if any.
     pub fn finish(&mut self, events: &mut Vec<Event>) {
         // Both are within bounds already, so neither can be too long.
@@ -79,8 +95,11 @@ impl Parser {
             self.end_event(events);
             return Ok(());
         }
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
+        let (field, value) = match line.split_once(':') {
+            _ if line.starts_with('{') => ("data", line),
+            Some((field, value)) => (field, value.strip_prefix(' ').unwrap_or(value)),
+            None => (line, ""),
+        };
         if self.name.len() + self.data.len() + value.len() >= MAX_EVENT_BYTES {
             return Err(TooLong);
         }
@@ -91,6 +110,10 @@ impl Parser {
                     self.data.push('\n');
                 }
                 self.data.push_str(value);
+                self.n_data_lines += 1;
+                if self.n_data_lines <= MAX_LINES_OF_AN_OBJECT && is_whole(&self.data) {
+                    self.end_event(events);
+                }
             }
             // A comment has an empty field; `id` and `retry` are for reconnecting, which a paid request never does.
             _ => {}
@@ -101,10 +124,22 @@ impl Parser {
     fn end_event(&mut self, events: &mut Vec<Event>) {
         let name = std::mem::take(&mut self.name);
         let data = std::mem::take(&mut self.data);
+        self.n_data_lines = 0;
         if std::mem::take(&mut self.has_data) {
             events.push(Event { name, data });
         }
     }
+}
+
+/// Whether an event's data can't go on in another line.
+fn is_whole(data: &str) -> bool {
+    is_end_mark(data)
+        || data.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(data).is_ok()
+}
+
+/// Whether an event's data are the `[DONE]` of OpenAI's protocols, with blanks and quotes as some send it.
+pub(crate) fn is_end_mark(data: &str) -> bool {
+    data.trim().trim_matches('"').eq_ignore_ascii_case("[DONE]")
 }
 
 #[cfg(test)]
@@ -147,6 +182,18 @@ mod tests {
         check("data: {}\nda", &[("", "{}")]);
         check("", &[]);
         check("\n\r\n\r", &[]);
+        check("data:\n\ndata: a\n\n", &[("", ""), ("", "a")]);
+    }
+
+    #[test]
+    fn whole_data_are_an_event_without_the_blank_line() {
+        check("data: {\"a\":1}\ndata: [DONE] \n", &[("", "{\"a\":1}"), ("", "[DONE] ")]);
+        check("event: x\ndata: {}\nevent: y\ndata: {}\n\n", &[("x", "{}"), ("y", "{}")]);
+        check("data: {\ndata: \"a\": 1}\n\n", &[("", "{\n\"a\": 1}")]);
+        check("{\"error\": 1}\n\ndata: a\n\n", &[("", "{\"error\": 1}"), ("", "a")]);
+        let mut events = Vec::new();
+        Parser::default().push(b"data: {}\ndata: [DONE]\n", &mut events).unwrap();
+        assert_eq!(events.len(), 2);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn command(home: &TempFolder) -> Command {
     command
 }
 
-fn settings(providers: &[Provider]) -> String {
+pub fn settings(providers: &[Provider]) -> String {
     let cloud =
         serde_json::json!({"cloud": {"enabled": true, "stall_seconds": 1, "providers": providers}});
     toml::to_string(&without_nulls(cloud)).unwrap()

@@ -252,7 +252,7 @@ async fn every_broken_answer_has_its_sentence_and_is_asked_for_once() {
         an error with 200: 1x Server, may cost
             HOST failed (in its answer, it says: sorry); it may have been charged for, ask again in a while, or another provider
         too much text: 1x AnswerTooLarge, may cost
-            HOST sends more than an answer can be; it may have been charged for, see whether `base_url` of p10 is right
+            HOST sends more than an answer can be (100 tokens were asked for at most); it may have been charged for, see whether `base_url` of p10 is right
         a line without end: 1x AnswerTooLarge, may cost
             HOST sends more than an answer can be; it may have been charged for, see whether `base_url` of p11 is right
     "#]].assert_eq(&report(cases).await);
@@ -316,7 +316,7 @@ async fn what_was_never_sent_costs_nothing() {
         "too large",
         &all(setup.broker.ask_without_gate("good", &peer.host, "x".repeat((16 << 20) + 1))).await,
     );
-    // A key where it does not belong costs all providers, so that it is seen, and is not repeated.
+    // A key where it does not belong costs its provider, so that it is seen, and is not repeated.
     let bad_place = Provider { key: KEY.to_owned(), ..provider("bad place", &peer.base_url()) };
     let events = all(Setup::with(std::slice::from_ref(&bad_place)).ask(&bad_place)).await;
     let bad = failure(&events);

@@ -16,6 +16,7 @@ mod cli;
 mod completion;
 mod edits;
 mod escalation;
+mod escalation_answers;
 mod escalation_ends;
 #[cfg(unix)]
 mod escalation_fence;
@@ -38,6 +39,7 @@ mod peer;
 mod peers;
 mod provider;
 mod redact;
+mod streams;
 mod support;
 mod sync;
 mod tidy;

@@ -13,6 +13,10 @@ pub enum Step {
     Send(Vec<u8>),
     /// A moment, so that what was sent is read on its own.
     Pause,
+    /// So many milliseconds.
+    Wait(u64),
+    /// These bytes again and again, until the client goes away.
+    Repeat(Vec<u8>),
     /// Nothing more, and no end, until the client goes away.
     Hang,
     /// The connection is reset instead of ended.
@@ -118,6 +122,13 @@ async fn serve(mut stream: TcpStream, script: Vec<Step>, seen: &Mutex<Vec<Reques
                 }
             }
             Step::Pause => tokio::time::sleep(Duration::from_millis(30)).await,
+            Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Step::Repeat(bytes) => {
+                while stream.write_all(&bytes).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                return;
+            }
             Step::Hang => {
                 let mut rest = [0; 64];
                 while matches!(stream.read(&mut rest).await, Ok(n) if n > 0) {}
