@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod consent;
 pub mod folders;
 pub mod layers;
+mod providers;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -64,6 +64,19 @@ impl CloudConfig {
         self.providers.iter().find(|it| it.name == self.provider)
     }
 
+    /// Why nobody is chosen, and what to do: one sentence.
+    pub fn why_nobody(&self) -> String {
+        let names: Vec<String> = self.providers.iter().map(|it| format!("`{}`", it.name)).collect();
+        if names.is_empty() {
+            return "cloud.enabled is set, and cloud.providers has nobody to ask; add a provider to the settings file".to_owned();
+        }
+        format!(
+            "cloud.provider names `{}`, and cloud.providers has {}; correct the settings file",
+            self.provider,
+            names.join(", ")
+        )
+    }
+
     /// What is wrong with the values, as `(key, what it must be)`.
     pub(super) fn fault(&self) -> Option<(&'static str, &'static str)> {
         let is_amount = |usd: f64| (0.0..=1_000_000.0).contains(&usd);
@@ -81,14 +94,6 @@ impl CloudConfig {
         }
         if !(1..=3_600).contains(&self.stall_seconds) {
             return Some(("cloud.stall_seconds", "from 1 to 3600"));
-        }
-        for (index, provider) in self.providers.iter().enumerate() {
-            if let Some(must_be) = provider.fault() {
-                return Some(("cloud.providers", must_be));
-            }
-            if self.providers[..index].iter().any(|it| it.name == provider.name) {
-                return Some(("cloud.providers", "a list of which no two have the same `name`"));
-            }
         }
         None
     }
@@ -125,26 +130,25 @@ impl Provider {
         self.key.strip_prefix("env:")
     }
 
-    fn fault(&self) -> Option<&'static str> {
+    /// What is wrong with it.
+    pub(super) fn fault(&self) -> Option<&'static str> {
         if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
-            return Some("a list whose members each have a `name`");
+            return Some("it must have a `name`");
         }
         if self.model.trim().is_empty() {
-            return Some("a list whose members each have a `model`");
+            return Some("it must have a `model`");
         }
         let is_variable = self.key_variable().is_some_and(|it| !it.trim().is_empty());
         if self.key != "keyring" && !is_variable {
             return Some(
-                "a list in which `key` says where the key is, `keyring` or `env:VARIABLE`; a key itself does not belong here",
+                "`key` must say where the key is, `keyring` or `env:VARIABLE`; a key itself does not belong here",
             );
         }
         if self.prices.is_some_and(|it| {
             let cached = [it.cache_read, it.cache_write].map(Option::unwrap_or_default);
             [it.input, it.output].iter().chain(&cached).any(|usd| !(0.0..=100_000.0).contains(usd))
         }) {
-            return Some(
-                "a list in which `prices` are US dollars for a million tokens, 0 to 100000",
-            );
+            return Some("`prices` must be US dollars for a million tokens, 0 to 100000");
         }
         None
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::Config;
+use crate::config::{Config, providers};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,10 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
                 ));
                 continue;
             }
+            let value = match key.as_str() {
+                "cloud.providers" => providers::usable(value, &layer.source, &mut resolved.notes),
+                _ => value,
+            };
             let mut tree = tree_of(&resolved.config);
             set(&mut tree, &key, value);
             match serde_json::from_value::<Config>(tree) {
@@ -250,6 +254,8 @@ mod tests {
             (json!({"protocol": "smoke"}), "smoke"),
             (json!({"api_key": "sk-ant-123"}), "api_key"),
             (json!({"headers": "x-api-key: sk-ant-123"}), "type"),
+            (json!({"auth": "sk-ant-123"}), "type"),
+            (json!({"auth": "bearers"}), "bearers"),
             (json!({"prices": {"input": -1.0, "output": 1.0}}), "cloud.providers"),
         ] {
             let resolved = resolve(&[layer("file", provider(change))]);
@@ -257,6 +263,33 @@ mod tests {
             assert!(resolved.notes[0].contains(word), "{:?}", resolved.notes);
             assert!(!resolved.notes[0].contains("sk-ant"), "{:?}", resolved.notes);
         }
+    }
+
+    #[test]
+    fn a_bad_provider_loses_itself_alone_and_is_named() {
+        let good = |name: &str| json!({"name": name, "protocol": "openai-chat", "model": "m"});
+        let mut key = good("with a key");
+        key["key"] = json!("sk-ant-123");
+        let nameless = json!({"protocol": "openai-chat", "model": "m"});
+        let list = json!([good("a"), key, nameless, "x", good("b"), good("a")]);
+        let resolved = resolve(&[layer("file", json!({"cloud": {"providers": list}}))]);
+        let names = resolved.config.cloud.providers.iter().map(|it| it.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
+        let begin = "cloud.providers in file: the provider";
+        assert_eq!(
+            resolved.notes,
+            [
+                format!(
+                    "{begin} \"with a key\" is not used: `key` must say where the key is, `keyring` or `env:VARIABLE`; a key \
+                     itself does not belong here"
+                ),
+                format!("{begin} number 3 is not used: missing field `name`"),
+                format!(
+                    "{begin} number 4 is not used: something in it is not of the type that belongs there"
+                ),
+                format!("{begin} \"a\" is not used: another one before it has the same `name`"),
+            ]
+        );
     }
 
     #[test]
