@@ -24,7 +24,7 @@ mod local;
 mod migrations;
 mod money;
 mod outcome;
-mod presence;
+pub mod presence;
 mod usage;
 mod writer;
 

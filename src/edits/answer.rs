@@ -11,7 +11,7 @@ use crate::syntax::Language;
 pub fn code_of(answer: &str, language_id: &str) -> Result<String, String> {
     let answer = answer.replace("\r\n", "\n");
     let answer = without_thoughts(&answer)?;
-    let blocks = blocks_of(answer)?;
+    let (blocks, _) = blocks_of(answer)?;
     if blocks.is_empty() {
         if is_plainly_code(answer) {
             return Ok(format!("{}\n", answer.trim_matches('\n').trim_end()));
@@ -32,6 +32,24 @@ pub fn code_of(answer: &str, language_id: &str) -> Result<String, String> {
     }
 }
 
+/// What an answer says beside its code, if it is a sentence at least; `Here it is:` is none.
+pub fn prose_of(answer: &str) -> String {
+    let answer = answer.replace("\r\n", "\n");
+    let Ok(answer) = without_thoughts(&answer) else { return String::new() };
+    let Ok((blocks, prose)) = blocks_of(answer) else { return String::new() };
+    let is_code = blocks.is_empty() && is_plainly_code(answer);
+    if is_code || !has_sentence(&prose) { String::new() } else { prose.trim().to_owned() }
+}
+
+/// Whether a full stop or its like ends a word.
+fn has_sentence(text: &str) -> bool {
+    text.split_whitespace().any(|word| {
+        let word = word.trim_end_matches(['*', '_', '`', ')', '"', '\u{201d}', '\'']);
+        word.ends_with(['.', '!', '?', '\u{3002}', '\u{ff01}', '\u{ff1f}', '\u{2026}'])
+            && word.chars().any(char::is_alphanumeric)
+    })
+}
+
 /// A fenced block.
 #[derive(Debug, PartialEq, Eq)]
 struct Block {
@@ -49,8 +67,9 @@ fn without_thoughts(answer: &str) -> Result<&str, String> {
     thoughts.split_once("</think>").map(|it| it.1).ok_or_else(|| CUT_OFF.to_owned())
 }
 
-fn blocks_of(answer: &str) -> Result<Vec<Block>, String> {
-    let mut blocks = Vec::new();
+/// The blocks, and the text around them with a blank line in the place of each.
+fn blocks_of(answer: &str) -> Result<(Vec<Block>, String), String> {
+    let (mut blocks, mut prose) = (Vec::new(), String::new());
     // The fences that are open; the first is the block's own.
     let mut open: Vec<Fence> = Vec::new();
     let mut block = Block { tag: String::new(), code: String::new() };
@@ -60,6 +79,10 @@ fn blocks_of(answer: &str) -> Result<Vec<Block>, String> {
             if let Some(fence) = fence {
                 block = Block { tag: tag_of(fence.info).to_owned(), code: String::new() };
                 open.push(fence);
+                let blank_lines = prose.len() - prose.trim_end_matches('\n').len();
+                prose.push_str(&"\n".repeat(2_usize.saturating_sub(blank_lines)));
+            } else if !(prose.ends_with("\n\n") && line.trim().is_empty()) {
+                prose.push_str(line);
             }
             continue;
         };
@@ -84,7 +107,7 @@ fn blocks_of(answer: &str) -> Result<Vec<Block>, String> {
             }
         }
     }
-    if open.is_empty() { Ok(blocks) } else { Err(CUT_OFF.to_owned()) }
+    if open.is_empty() { Ok((blocks, prose)) } else { Err(CUT_OFF.to_owned()) }
 }
 
 /// A line that is a fence.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::config::cloud::Provider;
 use crate::config::consent::{Consents, Standing};
 use crate::privacy::fence::Fence;
-use crate::privacy::placeholders::Placeholders;
+use crate::privacy::placeholders::{Placeholders, names_like_placeholders};
 use crate::privacy::redact::Redactor;
 use crate::wire::{self, Ask, Role, Turn};
 
@@ -24,6 +24,8 @@ use crate::wire::{self, Ask, Role, Turn};
 pub struct Draft {
     pub system: String,
     pub user: String,
+    /// What an answer that is code takes the place of; a part of `user`.
+    pub target: String,
     /// The files of which there is text in it.
     pub files: Vec<DraftFile>,
     pub max_output_tokens: u64,
@@ -51,6 +53,7 @@ pub struct Prepared {
     /// How many secrets each rule found.
     redactions: BTreeMap<String, usize>,
     secrets: Placeholders,
+    target: String,
     n_input_tokens: u64,
     max_output_tokens: u64,
 }
@@ -71,8 +74,11 @@ pub fn prepare(provider: &Provider, draft: &Draft, fence: &Fence) -> Result<Prep
     let is_same = |it: &DraftFile| draft.files.first().is_some_and(|first| first.name == it.name);
     let path = draft.files.first().filter(|_| draft.files.iter().all(is_same));
     let path = path.map(|it| it.name.as_str());
-    let redacted =
-        secrets.redact_all(Redactor::shared(), &[(&draft.system, None), (&draft.user, path)]);
+    let texts: [(&str, Option<&str>); 3] =
+        [(&draft.system, None), (&draft.user, path), (&draft.target, path)];
+    let mut redacted = secrets.redact_all(Redactor::shared(), &texts);
+    // It is a part of another, and not counted twice.
+    let target = redacted.pop().map(|it| it.text).unwrap_or_default();
     let mut redactions = BTreeMap::new();
     for finding in redacted.iter().flat_map(|it| &it.findings) {
         *redactions.entry(finding.rule.clone()).or_default() += 1;
@@ -93,6 +99,7 @@ pub fn prepare(provider: &Provider, draft: &Draft, fence: &Fence) -> Result<Prep
         files: draft.files.clone(),
         redactions,
         secrets,
+        target,
         max_output_tokens: draft.max_output_tokens,
     })
 }
@@ -129,6 +136,19 @@ impl Prepared {
         &self.secrets
     }
 
+    /// What an answer that is code takes the place of, as the model saw it.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The names of secrets in a text that were taken out of this request.
+    pub fn secrets_named_in<'text>(&self, text: &'text str) -> Vec<&'text str> {
+        let given = names_like_placeholders(&self.body);
+        let mut names = names_like_placeholders(text);
+        names.retain(|it| given.contains(it));
+        names
+    }
+
     /// On the safe side.
     pub fn n_input_tokens(&self) -> u64 {
         self.n_input_tokens
@@ -153,9 +173,8 @@ impl Prepared {
             provider: self.provider.clone(),
             host: self.host.clone(),
             model: self.model.clone(),
+            sha256: self.sha256(),
             body: self.body.clone(),
-            n_input_tokens: self.n_input_tokens,
-            max_output_tokens: self.max_output_tokens,
         }
     }
 
@@ -192,13 +211,14 @@ pub struct Kept {
     pub provider: String,
     pub host: String,
     pub model: String,
+    /// Of the body, in hexadecimal.
+    pub sha256: String,
     pub body: String,
-    pub n_input_tokens: u64,
-    pub max_output_tokens: u64,
 }
 
 impl Kept {
-    /// The request, if the provider is still the one that a person saw.
+    /// The request, if it is still the one that a person agreed to, and the provider the one that they saw. What it may cost is
+    /// reckoned anew, from the bytes.
     ///
     /// # Errors
     /// One sentence.
@@ -212,7 +232,11 @@ impl Kept {
                 self.model, self.host
             ));
         }
-        Ok(Prepared {
+        let Some(size) = wire::estimate::of_body(&self.body).filter(|it| it.model == self.model)
+        else {
+            return Err("what was kept is no request to this model; remove the file".to_owned());
+        };
+        let prepared = Prepared {
             provider: self.provider,
             model: self.model,
             host: self.host,
@@ -220,9 +244,17 @@ impl Kept {
             files: Vec::new(),
             redactions: BTreeMap::new(),
             secrets: Placeholders::new(),
-            n_input_tokens: self.n_input_tokens,
-            max_output_tokens: self.max_output_tokens,
-        })
+            target: String::new(),
+            n_input_tokens: size.n_input_tokens,
+            max_output_tokens: size.max_output_tokens,
+        };
+        if prepared.sha256() != self.sha256 {
+            return Err(
+                "what was kept has changed since it was agreed to; remove the file and ask again"
+                    .to_owned(),
+            );
+        }
+        Ok(prepared)
     }
 }
 

@@ -19,6 +19,9 @@ use super::redact::{Finding, Redactor};
 
 /// How placeholders begin, unless a text of the request has it already.
 const STEM: &str = "KEYSIDE_SECRET_";
+/// Of all stems, this one and those that take its place.
+const ANY_STEM_BEGINS: &str = "KEYSIDE_";
+const ANY_STEM_ENDS: &str = "SECRET_";
 /// Secrets shorter than this are not looked for within words.
 const LEAST_BYTES_WITHIN_WORDS: usize = 8;
 
@@ -124,46 +127,61 @@ impl Placeholders {
 
     /// A text with secrets where their placeholders stand. A placeholder that was never given stays.
     pub fn restore(&self, text: &str) -> String {
-        let mut restorer = self.restorer();
-        let mut restored = restorer.push(text);
-        restored.push_str(&restorer.finish());
+        let mut restored = String::with_capacity(text.len());
+        let mut done_until = 0;
+        for place in self.places(text) {
+            if let Some(secret) = place.number.and_then(|it| self.secrets.by_number.get(it - 1)) {
+                restored.push_str(&text[done_until..place.range.start]);
+                restored.push_str(secret);
+                done_until = place.range.end;
+            }
+        }
+        restored.push_str(&text[done_until..]);
         restored
     }
 
-    /// The same for an answer that comes in pieces.
-    pub fn restorer(&self) -> Restorer {
-        Restorer { secrets: Arc::clone(&self.secrets), held_back: String::new() }
+    /// Where placeholders stand in a text, in order.
+    pub fn places(&self, text: &str) -> Vec<PlaceholderPlace> {
+        let secrets = &self.secrets;
+        if secrets.by_number.is_empty() {
+            return Vec::new();
+        }
+        let places = text.match_indices(&secrets.stem).map(|(at, _)| {
+            let digits = digits_at(text, at + secrets.stem.len());
+            // `01` is nothing that was given.
+            let number = text[digits.clone()].parse::<usize>().ok();
+            let number = number.filter(|it| (1..=secrets.by_number.len()).contains(it));
+            let number = number.filter(|_| !text[digits.clone()].starts_with('0'));
+            PlaceholderPlace { range: at..digits.end, number }
+        });
+        places.collect()
     }
 }
 
-/// Puts secrets back into an answer that comes in pieces.
-pub struct Restorer {
-    secrets: Arc<Secrets>,
-    /// The end of what came, as far as it may be the beginning of a placeholder.
-    held_back: String,
+/// A placeholder in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceholderPlace {
+    pub range: Range<usize>,
+    /// Which one. `None`: none that was given.
+    pub number: Option<usize>,
 }
 
-impl fmt::Debug for Restorer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restorer").finish_non_exhaustive()
+/// The names in a text that look like placeholders, whoever gave them, in the order in which they first stand there.
+pub fn names_like_placeholders(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for (at, _) in text.match_indices(ANY_STEM_BEGINS) {
+        let rest = &text[at + ANY_STEM_BEGINS.len()..];
+        // The number that a stem has where a text has the usual one already.
+        let number = &rest[digits_at(rest, 0)];
+        let after = rest[number.len()..].strip_prefix('_').filter(|_| !number.is_empty());
+        let Some(after) = after.unwrap_or(rest).strip_prefix(ANY_STEM_ENDS) else { continue };
+        let digits = digits_at(after, 0);
+        let name = &text[at..text.len() - after.len() + digits.end];
+        if !digits.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
     }
-}
-
-impl Restorer {
-    /// Takes a piece and gives what is now certain.
-    pub fn push(&mut self, piece: &str) -> String {
-        self.held_back.push_str(piece);
-        let until = self.secrets.certain_until(&self.held_back);
-        let rest = self.held_back.split_off(until);
-        let certain = std::mem::replace(&mut self.held_back, rest);
-        self.secrets.restored(&certain)
-    }
-
-    /// What was held back; to be called when the last piece has been pushed.
-    pub fn finish(&mut self) -> String {
-        let rest = std::mem::take(&mut self.held_back);
-        self.secrets.restored(&rest)
-    }
+    names
 }
 
 impl Secrets {
@@ -188,49 +206,6 @@ impl Secrets {
         self.by_number.push(secret.to_owned());
         self.numbers.insert(secret.to_owned(), self.by_number.len());
         self.by_number.len()
-    }
-
-    fn restored(&self, text: &str) -> String {
-        if self.by_number.is_empty() {
-            return text.to_owned();
-        }
-        let mut restored = String::with_capacity(text.len());
-        let mut done_until = 0;
-        for (at, _) in text.match_indices(&self.stem) {
-            let digits = digits_at(text, at + self.stem.len());
-            if let Some(secret) = self.secret_of(&text[digits.clone()]) {
-                restored.push_str(&text[done_until..at]);
-                restored.push_str(secret);
-                done_until = digits.end;
-            }
-        }
-        restored.push_str(&text[done_until..]);
-        restored
-    }
-
-    fn secret_of(&self, digits: &str) -> Option<&String> {
-        // `01` is nothing that was given.
-        let number: usize = digits.parse().ok().filter(|_| !digits.starts_with('0'))?;
-        self.by_number.get(number.checked_sub(1)?)
-    }
-
-    /// Where a placeholder may begin that the next piece could complete, or the whole length.
-    fn certain_until(&self, text: &str) -> usize {
-        if self.by_number.is_empty() {
-            return text.len();
-        }
-        // A whole stem with digits up to the end: the next piece may begin with another digit.
-        if let Some(at) = text.rfind(&self.stem)
-            && digits_at(text, at + self.stem.len()).end == text.len()
-        {
-            return at;
-        }
-        let longest = self.stem.len().min(text.len());
-        let begun = (1..=longest).rev().find(|n| {
-            // The stem is ASCII, so that a match is no part of a wider character.
-            text.as_bytes().ends_with(&self.stem.as_bytes()[..*n])
-        });
-        text.len() - begun.unwrap_or(0)
     }
 }
 

@@ -34,7 +34,7 @@ impl Ledger {
     /// Why there is no ledger now. Then nothing may be sent; all else goes on without it.
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let (file, notes) = LedgerFile::open(path, false)?;
-        let process = format!("{}-{:016x}", std::process::id(), file::random());
+        let process = presence::new_name();
         Ok(Self { file, process, presence: None, is_suspect: false, notes })
     }
 
@@ -77,11 +77,8 @@ impl Ledger {
             let asked = what.reserved_pico_usd;
             let mut standings = [Standing::default(); 2];
             let mut warnings = Vec::new();
-            let periods = [
-                (CapPeriod::Day, now.day, caps.daily_pico_usd),
-                (CapPeriod::Month, now.month, caps.monthly_pico_usd),
-            ];
-            for ((period, times, cap_pico_usd), standing) in periods.into_iter().zip(&mut standings)
+            for ((period, times, cap_pico_usd), standing) in
+                periods(caps, now).into_iter().zip(&mut standings)
             {
                 *standing = standing_in(connection, times)?;
                 let before = standing.total();
@@ -141,6 +138,48 @@ impl Ledger {
         self.make_ready()?;
         self.read(|connection| {
             Ok((standing_in(connection, now.day)?, standing_in(connection, now.month)?))
+        })
+    }
+
+    /// Whether a request of these bytes was reserved once, for the same provider, host and model.
+    ///
+    /// # Errors
+    /// Why that can't be said.
+    pub fn has_payload(
+        &mut self,
+        sha256: &str,
+        provider: &str,
+        host: &str,
+        model: &str,
+    ) -> Result<bool, Fault> {
+        self.make_ready()?;
+        self.read(|connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM sent_calls
+                WHERE payload_sha256 = ?1 AND provider = ?2 AND host = ?3 AND model = ?4)";
+            let what = (sha256, clean(provider), clean(host), clean(model));
+            connection.prepare_cached(sql)?.query_row(what, |row| row.get(0))
+        })
+    }
+
+    /// What a reservation would be refused for now; `None`: for nothing.
+    ///
+    /// # Errors
+    /// Why that can't be said.
+    pub fn refusal(
+        &mut self,
+        asked_pico_usd: i64,
+        caps: &Caps,
+        now: &Now,
+    ) -> Result<Option<CapRefusal>, Fault> {
+        self.make_ready()?;
+        self.read(|connection| {
+            for (period, times, cap_pico_usd) in periods(caps, now) {
+                let standing = standing_in(connection, times)?;
+                if standing.total().saturating_add(asked_pico_usd) > cap_pico_usd {
+                    return Ok(Some(CapRefusal { period, standing, asked_pico_usd, cap_pico_usd }));
+                }
+            }
+            Ok(None)
         })
     }
 
@@ -217,6 +256,13 @@ impl Ledger {
             fault
         })
     }
+}
+
+fn periods(caps: &Caps, now: &Now) -> [(CapPeriod, Period, i64); 2] {
+    [
+        (CapPeriod::Day, now.day, caps.daily_pico_usd),
+        (CapPeriod::Month, now.month, caps.monthly_pico_usd),
+    ]
 }
 
 /// Whether more than four fifths of the cap are gone.

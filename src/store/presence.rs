@@ -19,14 +19,14 @@ const LOCKED: &str = "lock";
 const NEW: &str = "new";
 
 /// This process, as others can see it. Its drop is its end, as far as the ledger is concerned.
-pub(super) struct Presence {
+pub struct Presence {
     path: PathBuf,
     /// Holds the lock.
     _file: File,
 }
 
 /// What is known of another process.
-pub(super) enum Found {
+pub enum Found {
     /// It lives, or that can't be told.
     Alive,
     /// As long as this value lives, nobody else can find the same.
@@ -34,14 +34,14 @@ pub(super) enum Found {
 }
 
 /// The lock file of a process that is gone, locked; or no file.
-pub(super) struct Grave(Option<(PathBuf, File)>);
+pub struct Grave(Option<(PathBuf, File)>);
 
 impl Presence {
     /// Begins to be seen as `name` in `folder`, which there must be.
     ///
     /// # Errors
     /// What the file system says.
-    pub(super) fn announce(folder: &Path, name: &str) -> io::Result<Self> {
+    pub fn announce(folder: &Path, name: &str) -> io::Result<Self> {
         let (new, path) = (file_of(folder, name, NEW), file_of(folder, name, LOCKED));
         let mut result = Ok(());
         // Somebody who clears the folder up may take the new file for a dead one, once in a blue moon.
@@ -69,15 +69,25 @@ impl Drop for Presence {
 
 impl Grave {
     /// Takes the file away, once nothing of the process is left to be looked after.
-    pub(super) fn clear(self) {
+    pub fn clear(self) {
         if let Some((path, _locked)) = self.0 {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
+/// A name that no other process has.
+pub fn new_name() -> String {
+    format!("{}-{:016x}", std::process::id(), crate::store::file::random())
+}
+
+/// Whether a file is one of those that tell who lives.
+pub fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == LOCKED || it == NEW)
+}
+
 /// Looks for the process that calls itself `name`.
-pub(super) fn find(folder: &Path, name: &str) -> Found {
+pub fn find(folder: &Path, name: &str) -> Found {
     look(file_of(folder, name, LOCKED))
 }
 
@@ -93,7 +103,7 @@ fn look(path: PathBuf) -> Found {
 }
 
 /// The names of all that there are files of, and files that never came to be locked, which are removed.
-pub(super) fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

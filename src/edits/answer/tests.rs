@@ -387,3 +387,24 @@ fn neither_plainly() {
 fn an_empty_block_is_left_to_whoever_applies_it() {
     assert_eq!(code_of("```rust\n```", "rust"), Ok(String::new()));
 }
+
+#[test]
+fn what_is_said_beside_the_code() {
+    let code = "```rust\nfn a() {}\n```";
+    for (answer, expected) in [
+        (
+            format!("The loop never ended. Now it does:\n\n{code}\n"),
+            "The loop never ended. Now it does:",
+        ),
+        (format!("One.\n{code}\n\nTwo (see `b`).\n\n"), "One.\n\nTwo (see `b`)."),
+        (format!("Is it `a`?\r\n\r\n{code}"), "Is it `a`?"),
+        (format!("Here it is:\n{code}"), ""),
+        (code.to_owned(), ""),
+        ("fn a() {\n    b();\n}\n".to_owned(), ""),
+        (format!("<think>I wonder. </think>{code}"), ""),
+        ("This can't be mended here.".to_owned(), "This can't be mended here."),
+        (format!("Half.\n{code}\n```rust\n"), ""),
+    ] {
+        assert_eq!(super::prose_of(&answer), expected, "{answer}");
+    }
+}
