@@ -4,16 +4,20 @@
 //! the same [`complete::complete`].
 
 pub mod ahead;
+mod bill;
 pub mod cloud;
 pub mod complete;
 pub mod escalate;
 pub mod escalation;
 pub mod front;
 mod outcome;
+mod put_back;
+mod readiness;
 pub mod request;
 pub mod retry;
 pub mod reuse;
 pub mod session;
+mod shown;
 pub mod stats;
 mod stream;
 pub mod typist;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::actions::Action;
+use crate::assist::shown::{self, Shown};
 use crate::cloud::link::Broker;
 use crate::config::cloud::{CloudConfig, Provider};
 use crate::config::consent::Consents;
@@ -21,7 +22,7 @@ pub struct Cloud {
     config: CloudConfig,
     provider: Provider,
     host: String,
-    pub(crate) tariff: Tariff,
+    tariff: Tariff,
     pub(crate) broker: Broker,
     folders: Folders,
     /// Opened when it is first needed. Locked while SQLite works, by threads that answer nobody.
@@ -32,6 +33,8 @@ pub struct Cloud {
     closing: watch::Sender<bool>,
     /// How many calls are reserved and not settled.
     n_open: watch::Sender<usize>,
+    /// What a person is shown, until the program ends.
+    pub(crate) shown: Shown,
 }
 
 /// A call that is reserved; dropped when it is settled, or can't be.
@@ -54,16 +57,16 @@ impl Cloud {
         folders: &Folders,
         broker: Command,
     ) -> Result<Option<Self>, String> {
+        let shown = folders.cache.join("shown");
+        shown::forget_the_dead(&shown);
         if !config.enabled {
             return Ok(None);
         }
         let Some(provider) = config.chosen() else {
-            return Err("cloud.enabled is set, and cloud.providers has nobody by the name in cloud.provider; correct the \
-                        settings file"
-                .to_owned());
+            return Err(config.why_nobody());
         };
         let host = wire::host(provider)?;
-        let cloud = Self {
+        Ok(Some(Self {
             config: config.clone(),
             provider: provider.clone(),
             host,
@@ -74,9 +77,8 @@ impl Cloud {
             notes: Arc::default(),
             closing: watch::Sender::new(false),
             n_open: watch::Sender::new(0),
-        };
-        forget_shown(&cloud.shown_folder());
-        Ok(Some(cloud))
+            shown: Shown::new(shown),
+        }))
     }
 
     pub fn config(&self) -> &CloudConfig {
@@ -85,6 +87,14 @@ impl Cloud {
 
     pub fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// The prices of a provider, by its name in the settings.
+    pub(crate) fn tariff_of(&self, provider: &str) -> Tariff {
+        match self.config.providers.iter().find(|it| it.name == provider) {
+            Some(other) if other.name != self.provider.name => Tariff::of(other),
+            _ => self.tariff.clone(),
+        }
     }
 
     /// The model, as the provider names it.
@@ -126,9 +136,9 @@ impl Cloud {
         }
     }
 
-    /// Where what a person is shown lies for a while.
-    pub(crate) fn shown_folder(&self) -> PathBuf {
-        self.folders.cache.join("shown")
+    /// Takes away what a person was shown. To be called when the program ends.
+    pub fn forget_shown(&self) {
+        self.shown.clear();
     }
 
     /// Where requests that could not be sent are kept.
@@ -191,21 +201,6 @@ impl Cloud {
     /// What a person should be told of the ledger: that it was damaged, so that what was spent is not known.
     pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Takes away what an earlier server left behind: requests, whose time is over, and answers of more than a week ago.
-fn forget_shown(folder: &Path) {
-    const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let age =
-            entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
-        // Another server may be about to show one.
-        let is_request = entry.file_name().to_string_lossy().starts_with("request-");
-        let limit = if is_request { WEEK / (7 * 24) } else { WEEK };
-        if age.is_some_and(|age| age > limit) {
-            let _ = std::fs::remove_file(entry.path());
-        }
     }
 }
 

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use crate::assist::cloud::Cloud;
 use crate::assist::escalation::{Action, Escalation, Gathered, gather};
 use crate::assist::front::{Answered, Front, Tone};
+use crate::assist::outcome::Asked;
+use crate::assist::readiness::{cap_sentence, may_be_sent, worst_case};
 use crate::assist::stream::{Ended, Received};
 use crate::assist::{Session, outcome, retry, stream};
 use crate::config::consent::{Consents, Entry, Standing};
@@ -104,6 +106,8 @@ async fn agree<F: Front>(
         Some(_) => &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL],
         None => &[SEND_ONCE, SHOW, CANCEL],
     };
+    // What would stop it anyway is said before a person reads a question.
+    may_be_sent(cloud, &prepared).await?;
     loop {
         let question = question(cloud, &prepared, workspace.as_deref()).await?;
         for note in cloud.take_notes() {
@@ -169,9 +173,16 @@ async fn show<F: Front>(
     front: &F,
     shown: &mut ShownFiles,
 ) -> Result<(), String> {
-    let file = cloud.shown_folder().join(format!("request-{}.json", &prepared.sha256()[..12]));
-    outcome::write_private(&file, prepared.body())?;
-    shown.0.push(file.clone());
+    let file = match shown.0.first() {
+        Some(file) => file.clone(),
+        None => {
+            let name = format!("request-{}", &prepared.sha256()[..12]);
+            cloud.shown.write(&name, "json", prepared.body())?
+        }
+    };
+    if shown.0.is_empty() {
+        shown.0.push(file.clone());
+    }
     if !front.show(&file, true).await {
         front
             .tell(Tone::Info, format!("keyside: what will be sent is in {}", file.display()))
@@ -221,7 +232,7 @@ async fn question(
         1 => format!("1 secret was taken out ({}).", rules.join(", ")),
         n => format!("{n} secrets were taken out ({}).", rules.join(", ")),
     };
-    let price = match cloud.tariff.source {
+    let price = match cloud.tariff_of(prepared.provider()).source {
         PriceSource::Dearest => {
             " (its price is not known, so the dearest is counted; `prices` in the settings says it)"
         }
@@ -248,11 +259,6 @@ async fn question(
         usd(month.total()),
         usd(caps.monthly_pico_usd),
     ))
-}
-
-/// The most that a request can cost.
-fn worst_case(cloud: &Cloud, prepared: &Prepared) -> i64 {
-    cloud.tariff.worst_case(prepared.n_input_tokens(), prepared.max_output_tokens())
 }
 
 /// Sends, and shows what came of it.
@@ -287,7 +293,9 @@ async fn send<F: Front>(
         };
         front.tell(Tone::Info, format!("keyside: {sentence}")).await;
     }
-    outcome::show(cloud, newest, asked, gathered, &received, front).await;
+    let request = outbound.request();
+    let about = Asked { cloud, newest, escalation: asked, gathered, request };
+    outcome::show(&about, &received, front).await;
 }
 
 /// Reserves, sends, takes in and settles; `how` is as `stream::receive` has it. Warnings are told on the way.
@@ -345,7 +353,7 @@ async fn reserve(
         Agreed::Workspace => Consent::Workspace,
     };
     let caps = cloud.caps();
-    let is_unknown = cloud.tariff.source == PriceSource::Dearest;
+    let is_unknown = cloud.tariff_of(&provider).source == PriceSource::Dearest;
     cloud
         .with_ledger(move |ledger, calendar| {
             let what = Reservation {
@@ -363,11 +371,8 @@ async fn reserve(
                 consent,
                 reason: "a person chose the action",
             };
-            ledger.reserve(&what, &caps, &calendar.now()).map_err(|refused| match refused {
-                Refused::Cap(refusal) if is_unknown => {
-                    format!("{refusal}; the price of {model} is not known, so the dearest is counted: give `prices` of the provider")
-                }
-                Refused::Cap(refusal) => refusal.to_string(),
+            ledger.reserve(&what, &caps, &calendar.now()).map_err(|error| match error {
+                Refused::Cap(refusal) => cap_sentence(refusal, is_unknown, &model),
                 Refused::Fault(fault) => fault.to_string(),
             })
         })

@@ -11,9 +11,10 @@ pub use crate::actions::Action;
 use crate::actions::{Material, PartOf, Quoted, Template, assemble};
 use crate::assist::Session;
 use crate::assist::cloud::Cloud;
+use crate::assist::put_back::{PutBack, put_back};
 use crate::edits::{self, Edit};
 use crate::privacy::fence::Fence;
-use crate::privacy::outbound::{Draft, DraftFile};
+use crate::privacy::outbound::{Draft, DraftFile, Prepared};
 use crate::syntax;
 use crate::text::position::position_of;
 use crate::text::{Document, LineRange, PositionEncoding, file_path};
@@ -24,6 +25,10 @@ use crate::workspace::rules;
 const MAX_LINES_OF_A_DEFINITION: usize = 30;
 /// Definitions that are looked for.
 const MAX_DEFINITIONS: usize = 40;
+
+/// Of `fix`, where nothing says what is wrong.
+const NOTHING_TO_FIX: &str = "nothing is reported for these lines; say what is wrong with them, as in `:Keyside fix it never \
+    ends`, or choose an action there that needs no report";
 
 /// One question, about one place of one document as it was at one version.
 #[derive(Debug, Clone)]
@@ -65,6 +70,10 @@ pub struct Gathered {
 pub struct Changed {
     pub text: String,
     pub edits: Vec<Edit>,
+    /// Where the answer's code stands in the text.
+    pub new_lines: Range<usize>,
+    /// Why it is not to be put in, although it is code: as a part of a sentence. Then placeholders stand in the text.
+    pub withheld: Option<String>,
 }
 
 impl Escalation {
@@ -86,10 +95,9 @@ impl Escalation {
         self.rope.to_string()
     }
 
-    /// Edits as the editor counts.
-    pub fn line_edits(&self, edits: &[Edit]) -> Vec<(LineRange, String)> {
-        let place =
-            |byte: usize| position_of(&self.rope, self.rope.byte_to_char(byte), self.encoding);
+    /// Edits of a document as the editor counts.
+    pub fn line_edits(&self, rope: &Rope, edits: &[Edit]) -> Vec<(LineRange, String)> {
+        let place = |byte: usize| position_of(rope, rope.byte_to_char(byte), self.encoding);
         let range =
             |edit: &Edit| LineRange { start: place(edit.range.start), end: place(edit.range.end) };
         edits.iter().map(|edit| (range(edit), edit.text.clone())).collect()
@@ -111,23 +119,43 @@ impl Escalation {
 }
 
 impl Gathered {
-    /// What an answer makes of the document.
+    /// What an answer makes of a document, in which what was asked about stands at `target`.
     ///
     /// # Errors
-    /// One sentence, where it is not to be put in.
-    pub fn change(&self, asked: &Escalation, text: &str, answer: &str) -> Result<Changed, String> {
+    /// One sentence, where the answer is no code that could stand there.
+    pub fn change(
+        &self,
+        asked: &Escalation,
+        request: &Prepared,
+        text: &str,
+        target: Range<usize>,
+        answer: &str,
+    ) -> Result<Changed, String> {
         let language = &asked.language_id;
         let code = edits::code_of(answer, language)?;
-        let original = &text[self.target.clone()];
-        let changed = edits::replaced(text, self.target.clone(), original, &code, language)?.text;
+        // The document as the model saw it: what it left as it is has to be the same.
+        let hidden = request.target();
+        let (before, after) = (&text[..target.start], &text[target.end..]);
+        let hidden_text = [before, hidden, after].concat();
+        let hidden_target = target.start..target.start + hidden.len();
+        let replaced =
+            edits::replaced(&hidden_text, hidden_target.clone(), hidden, &code, language)?;
+        let PutBack { text: changed, withheld } = put_back(
+            request.secrets(),
+            language,
+            (&hidden_text, &hidden_target),
+            (&replaced.text, &replaced.new),
+        );
         let n_errors = |text: &str| syntax::parse(language, text).map(|it| it.error_count());
-        if let Some(before) = n_errors(text) {
-            let after = n_errors(&changed);
-            let after =
-                after.ok_or("The answer could not be checked for errors; it was not applied.")?;
+        if let Some(before) = n_errors(text).filter(|_| withheld.is_none()) {
+            let after = n_errors(&changed)
+                .ok_or("The answer could not be checked for errors; it was not applied.")?;
             edits::has_no_new_errors(before, after)?;
         }
-        Ok(Changed { edits: edits::minimal_edits(text, &changed), text: changed })
+        let n_after = hidden_text.len() - replaced.old.end;
+        let new_lines = replaced.old.start..changed.len() - n_after;
+        let edits = edits::minimal_edits(text, &changed);
+        Ok(Changed { text: changed, edits, new_lines, withheld })
     }
 }
 
@@ -198,6 +226,14 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
             })
             .collect();
     }
+    if asked.action == Action::Fix
+        && template.uses("diagnostics")
+        && material.diagnostics.is_empty()
+        && material.question.is_empty()
+    {
+        return Err(NOTHING_TO_FIX.to_owned());
+    }
+    let quoted = code.text.clone();
     material.code = code;
     let assembled =
         assemble(&template, &material, config.max_input_tokens, wire::estimate::text_tokens)?;
@@ -218,6 +254,7 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let draft = Draft {
         system: assembled.system,
         user: assembled.user,
+        target: quoted,
         files: draft_files,
         max_output_tokens: config.max_output_tokens,
     };

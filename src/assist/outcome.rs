@@ -1,23 +1,30 @@
 //! The end of an escalation: its money in the ledger, its answer before the person.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::assist::bill::bill;
 use crate::assist::cloud::Cloud;
-use crate::assist::escalation::{Escalation, Gathered};
+use crate::assist::escalation::{Changed, Escalation, Gathered};
 use crate::assist::front::{Front, Tone};
 use crate::assist::stream::{Ended, Received};
 use crate::edits;
-use crate::privacy::outbound::Outbound;
-use crate::store::{CallId, CostSource, Settlement, Status, Tokens, UsageSource, unix_ms};
+use crate::privacy::outbound::{Outbound, Prepared};
+use crate::store::{CallId, Settlement, Status, Tokens, unix_ms};
 use crate::text::Newest;
-use crate::wire;
-use crate::wire::price::PriceSource;
-use crate::wire::usage::Usage;
+use crate::wire::fault::shortened;
 
-/// Writes into the ledger what the request cost: by the provider's word, else by its tokens, else, where it may have cost something
-/// that nobody told, the most that it can have.
+/// How often an answer is put into a document in which somebody types.
+const TRIES: usize = 5;
+/// How long an editor may take to say that a document is what it was to become, and after which of these looks it has gone on
+/// without the change.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOKS: usize = 60;
+const LOOKS_WITHOUT_IT: usize = 12;
+/// What is said in a message, and not in a document of its own.
+const MAX_MESSAGE_CHARS: usize = 280;
+
+/// Writes into the ledger what the request cost.
 ///
 /// # Errors
 /// One sentence. Then what was reserved stays counted.
@@ -26,7 +33,7 @@ pub(crate) async fn settle(
     id: CallId,
     outbound: &Outbound,
     received: &Received,
-    worst_case_pico_usd: i64,
+    reserved_pico_usd: i64,
     began: Instant,
 ) -> Result<(), String> {
     let status = match &received.ended {
@@ -35,39 +42,16 @@ pub(crate) async fn settle(
         Ended::Failed(_) => Status::Failed,
         Ended::Cancelled => Status::Cancelled,
     };
-    let may_cost = received.may_cost();
-    let is_whole = matches!(received.ended, Ended::Whole | Ended::Short(_));
-    let told = received.usage.filter(|_| may_cost || is_whole);
-    let (usage, usage_source) = match told {
-        Some(usage) if is_whole => (usage, UsageSource::Provider),
-        // Cut off in the middle: what was read is told at the beginning, what was written only at the end.
-        Some(usage) => {
-            let output_tokens =
-                usage.output_tokens.max(wire::estimate::text_tokens(&received.text));
-            (Usage { output_tokens, ..usage }, UsageSource::Estimated)
-        }
-        None if may_cost => {
-            let input_tokens = outbound.request().n_input_tokens();
-            let output_tokens = wire::estimate::text_tokens(&received.text);
-            (Usage { input_tokens, output_tokens, ..Usage::default() }, UsageSource::Estimated)
-        }
-        None => (Usage::default(), UsageSource::Estimated),
-    };
-    // How long a model thought is told at the end alone, and by some gateways not at all.
-    let is_told = told.is_some() || !received.text.is_empty();
-    let is_known = !may_cost || (is_whole && told.is_some()) || (is_told && !received.has_thought);
-    let (cost_pico_usd, cost_source) = match cloud.tariff.cost(&usage) {
-        (cost, PriceSource::Provider) => (cost, CostSource::Provider),
-        (cost, _) if is_known => (cost, CostSource::Table),
-        _ => (worst_case_pico_usd, CostSource::WorstCase),
-    };
+    let request = outbound.request();
+    let tariff = cloud.tariff_of(request.provider());
+    let bill = bill(&tariff, received, request.n_input_tokens(), reserved_pico_usd);
     let tokens = Tokens {
-        input: usage.input_tokens,
-        output: usage.output_tokens,
-        cache_read: usage.cache_read,
-        cache_write_5m: usage.cache_write_5m,
-        cache_write_1h: usage.cache_write_1h,
-        reasoning: usage.reasoning_tokens,
+        input: bill.usage.input_tokens,
+        output: bill.usage.output_tokens,
+        cache_read: bill.usage.cache_read,
+        cache_write_5m: bill.usage.cache_write_5m,
+        cache_write_1h: bill.usage.cache_write_1h,
+        reasoning: bill.usage.reasoning_tokens,
     };
     let request_id = received.request_id.clone();
     let duration_ms = began.elapsed().as_millis() as u64;
@@ -77,9 +61,9 @@ pub(crate) async fn settle(
             let what = Settlement {
                 status,
                 tokens,
-                usage_source,
-                cost_pico_usd,
-                cost_source,
+                usage_source: bill.usage_source,
+                cost_pico_usd: bill.cost_pico_usd,
+                cost_source: bill.cost_source,
                 request_id: (!request_id.is_empty()).then_some(request_id.as_str()),
                 duration_ms,
                 first_text_ms,
@@ -89,15 +73,17 @@ pub(crate) async fn settle(
         .await
 }
 
+/// All that an answer is about.
+pub(crate) struct Asked<'a> {
+    pub(crate) cloud: &'a Cloud,
+    pub(crate) newest: &'a Newest,
+    pub(crate) escalation: &'a Escalation,
+    pub(crate) gathered: &'a Gathered,
+    pub(crate) request: &'a Prepared,
+}
+
 /// Shows the answer, or puts it into the document, or says why not.
-pub(crate) async fn show<F: Front>(
-    cloud: &Cloud,
-    newest: &Newest,
-    asked: &Escalation,
-    gathered: &Gathered,
-    received: &Received,
-    front: &F,
-) {
+pub(crate) async fn show<F: Front>(asked: &Asked<'_>, received: &Received, front: &F) {
     let lack = match &received.ended {
         Ended::Whole => None,
         Ended::Short(sentence) => Some(sentence.clone()),
@@ -105,15 +91,15 @@ pub(crate) async fn show<F: Front>(
         Ended::Cancelled => Some("cancelled; the connection is closed".to_owned()),
     };
     let is_cancelled = matches!(received.ended, Ended::Cancelled);
-    let outcome = if asked.action.answers_in_text() {
-        show_text(cloud, asked, received, (lack, is_cancelled), front).await
+    let outcome = if asked.escalation.action.answers_in_text() {
+        show_text(asked, received, (lack, is_cancelled), front).await
     } else if let Some(lack) = lack {
-        Err(format!(
-            "nothing was changed: {lack}{}",
-            kept(cloud, asked, &received.text, front, is_cancelled).await
-        ))
+        let kept = kept(asked, &received.text, front, is_cancelled).await;
+        Err(format!("nothing was changed: {lack}{kept}"))
     } else {
-        apply(cloud, newest, asked, gathered, &received.text, front).await
+        let outcome = apply(asked, &received.text, front).await;
+        say_beside(asked, &edits::prose_of(&received.text), outcome.is_ok(), front).await;
+        outcome
     };
     if let Err(sentence) = outcome {
         let tone = if is_cancelled { Tone::Info } else { Tone::Error };
@@ -122,94 +108,181 @@ pub(crate) async fn show<F: Front>(
 }
 
 async fn show_text<F: Front>(
-    cloud: &Cloud,
-    asked: &Escalation,
+    asked: &Asked<'_>,
     received: &Received,
     (lack, is_cancelled): (Option<String>, bool),
     front: &F,
 ) -> Result<(), String> {
-    let mut text = received.text.clone();
+    let mut text = with_note(asked.request, &received.text);
     if let Some(lack) = &lack
         && !text.is_empty()
     {
         text.push_str(&format!("\n\n---\n*{lack}*\n"));
     }
-    if !text.is_empty() && !front.answer(&asked.title(), &text, true).await {
+    if !text.is_empty() && !front.answer(&asked.escalation.title(), &text, true).await {
         if is_cancelled {
             // Half an answer over one's code is not what one wants to see then. Short, because a line may be all there is.
-            let file = shown_file(cloud, asked, "md", &received.text)?;
+            let text = with_note(asked.request, &received.text);
+            let file = shown_file(asked, "md", &text)?;
             return Err(format!("cancelled; what the model said is in {}", file.display()));
         }
-        let file = shown_file(cloud, asked, "md", &text)?;
-        if !front.show(&file, false).await {
-            let sentence = format!("keyside: the answer is in {}", file.display());
-            front.tell(Tone::Info, sentence).await;
-        }
+        show_document(asked, "the answer", &text, front).await?;
     }
     lack.map_or(Ok(()), Err)
 }
 
-/// Edits from an answer, checked, into the document, if that is still what was asked about.
-async fn apply<F: Front>(
-    cloud: &Cloud,
-    newest: &Newest,
-    asked: &Escalation,
-    gathered: &Gathered,
-    answer: &str,
+/// A text with a line on the names in it that stand for secrets: prose is read and copied, and gets none of them back.
+pub(crate) fn with_note(request: &Prepared, text: &str) -> String {
+    let names = request.secrets_named_in(text);
+    let stand = match names.len() {
+        0 => return text.to_owned(),
+        1 => "stands for a secret that was taken out; it is not put back here",
+        _ => "stand for secrets that were taken out; they are not put back here",
+    };
+    let names: Vec<String> = names.iter().map(|it| format!("`{it}`")).collect();
+    format!("{}\n\n---\n*{} {stand}*\n", text.trim_end(), names.join(", "))
+}
+
+/// Opens a text of its own, or says where it is.
+async fn show_document<F: Front>(
+    asked: &Asked<'_>,
+    what: &str,
+    text: &str,
     front: &F,
 ) -> Result<(), String> {
-    let text = asked.text();
+    let file = shown_file(asked, "md", text)?;
+    if !front.show(&file, false).await {
+        front.tell(Tone::Info, format!("keyside: {what} is in {}", file.display())).await;
+    }
+    Ok(())
+}
+
+/// What the model says beside its code: why it is changed so, or why it is not.
+async fn say_beside<F: Front>(asked: &Asked<'_>, prose: &str, was_applied: bool, front: &F) {
+    // Where nothing came of it, all of the answer is shown already.
+    if prose.is_empty() || !was_applied {
+        return;
+    }
+    let text = with_note(asked.request, prose);
+    if front.answer(&asked.escalation.title(), &text, true).await {
+        return;
+    }
+    if text.chars().count() <= MAX_MESSAGE_CHARS {
+        return front.tell(Tone::Info, format!("keyside: {}", shortened(&text))).await;
+    }
+    if let Err(sentence) = show_document(asked, "what the model says of it", &text, front).await {
+        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
+    }
+}
+
+/// Edits from an answer, checked, into the document as it is now, if what was asked about still stands in it.
+async fn apply<F: Front>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(), String> {
+    let Asked { newest, escalation, gathered, request, .. } = asked;
+    let before = escalation.text();
     // It parses and compares, which may take a while; keys are answered meanwhile.
-    let changed = match tokio::task::block_in_place(|| gathered.change(asked, &text, answer)) {
+    let change = |text: &str, target| {
+        tokio::task::block_in_place(|| gathered.change(escalation, request, text, target, answer))
+    };
+    let changed = match change(&before, gathered.target.clone()) {
         Ok(changed) => changed,
         Err(sentence) => {
-            return Err(format!("{sentence}{}", kept(cloud, asked, answer, front, false).await));
+            return Err(format!("{sentence}{}", kept(asked, answer, front, false).await));
         }
     };
-    let applied = match newest.of(&asked.uri) {
-        // The text as well: an editor that has opened the file again begins to count anew.
-        Some((version, rope)) if version == asked.version && rope == asked.rope => {
-            let edits = asked.line_edits(&changed.edits);
-            match front.apply(&asked.title(), &asked.uri, version, edits).await {
-                Ok(()) => arrived(newest, asked, &changed.text).await,
-                failed => failed,
-            }
-        }
-        Some(_) => Err("the document has changed since it was asked about".to_owned()),
-        None => Err("the document was closed".to_owned()),
+    let why = match &changed.withheld {
+        Some(why) => why.clone(),
+        None => match put_in(newest, escalation, gathered, change, front).await {
+            Ok(()) => return Ok(()),
+            Err(why) => why,
+        },
     };
-    let Err(why) = applied else { return Ok(()) };
-    let diff = edits::unified_diff(&asked.name, &text, &changed.text);
-    let file = shown_file(cloud, asked, "diff", &diff)?;
+    let diff = edits::unified_diff(&escalation.name, &before, &changed.text);
+    let prose = edits::prose_of(answer);
+    // Tools for such files skip what stands before the first file.
+    let diff = if prose.is_empty() { diff } else { format!("{prose}\n\n{diff}") };
+    let file = shown_file(asked, "diff", &diff)?;
     front.show(&file, false).await;
     Err(format!("nothing was changed, because {why}; the answer is kept as {}", file.display()))
 }
 
-/// Waits until the document is what it was to become: an editor may say that it has applied what it has not, because a key was
-/// pressed a moment before (Neovim: "Buffer newer than edits").
-async fn arrived(newest: &Newest, asked: &Escalation, text: &str) -> Result<(), String> {
-    for _ in 0..60 {
-        match newest.of(&asked.uri) {
-            Some((_, rope)) if rope == text => return Ok(()),
-            Some((version, _)) if version > asked.version + 1 => break,
-            _ => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
+/// # Errors
+/// Why not, as a part of a sentence.
+async fn put_in<F: Front>(
+    newest: &Newest,
+    escalation: &Escalation,
+    gathered: &Gathered,
+    change: impl Fn(&str, std::ops::Range<usize>) -> Result<Changed, String>,
+    front: &F,
+) -> Result<(), String> {
+    let before = escalation.text();
+    let mut why = String::new();
+    for _ in 0..TRIES {
+        let Some((version, rope)) = newest.of(&escalation.uri) else {
+            return Err("the document was closed".to_owned());
+        };
+        let text = rope.to_string();
+        let place = edits::moved(&before, gathered.target.clone(), &text);
+        let place = place.ok_or("the document has changed where it was asked about")?;
+        let changed = change(&text, place.clone())?;
+        let line_edits = escalation.line_edits(&rope, &changed.edits);
+        why = match front.apply(&escalation.title(), &escalation.uri, version, line_edits).await {
+            Ok(()) => match arrived(newest, escalation, (&text, place), version, &changed).await {
+                Arrival::Here => return Ok(()),
+                Arrival::Unknown => {
+                    return Err("the document is not what it was to become".to_owned());
+                }
+                Arrival::WentOnWithoutIt => "somebody types where the answer belongs".to_owned(),
+            },
+            // A key was pressed while the edit was on its way.
+            Err(why) if newest.of(&escalation.uri).is_some_and(|it| it.0 != version) => why,
+            Err(why) => return Err(why),
+        };
     }
-    Err("the document is not what it was to become".to_owned())
+    Err(why)
+}
+
+enum Arrival {
+    Here,
+    /// There are newer versions, and the lines are as they were.
+    WentOnWithoutIt,
+    Unknown,
+}
+
+/// Waits until the document is what it was to become, or its lines are: an editor may say that it has applied what it has not,
+/// because a key was pressed a moment before (Neovim: "Buffer newer than edits").
+async fn arrived(
+    newest: &Newest,
+    escalation: &Escalation,
+    (before, place): (&str, std::ops::Range<usize>),
+    version: i32,
+    changed: &Changed,
+) -> Arrival {
+    for look in 0..LOOKS {
+        match newest.of(&escalation.uri) {
+            Some((_, rope)) if rope == changed.text.as_str() => return Arrival::Here,
+            Some((now, rope)) if now != version => {
+                let text = rope.to_string();
+                if edits::moved(&changed.text, changed.new_lines.clone(), &text).is_some() {
+                    return Arrival::Here;
+                }
+                let is_as_before = edits::moved(before, place.clone(), &text).is_some();
+                if is_as_before && look >= LOOKS_WITHOUT_IT {
+                    return Arrival::WentOnWithoutIt;
+                }
+            }
+            _ => {}
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Arrival::Unknown
 }
 
 /// Keeps an answer that was paid for and can't be put in, and says where, behind a sentence.
-async fn kept<F: Front>(
-    cloud: &Cloud,
-    asked: &Escalation,
-    answer: &str,
-    front: &F,
-    is_cancelled: bool,
-) -> String {
+async fn kept<F: Front>(asked: &Asked<'_>, answer: &str, front: &F, is_cancelled: bool) -> String {
     if answer.trim().is_empty() {
         return String::new();
     }
-    match shown_file(cloud, asked, "md", answer) {
+    match shown_file(asked, "md", &with_note(asked.request, answer)) {
         Ok(file) => {
             // Who cancels does not want to read it.
             if !is_cancelled {
@@ -221,35 +294,8 @@ async fn kept<F: Front>(
     }
 }
 
-/// Writes what a person is to look at where it stays for a while.
-fn shown_file(
-    cloud: &Cloud,
-    asked: &Escalation,
-    ending: &str,
-    text: &str,
-) -> Result<PathBuf, String> {
-    let file = cloud.shown_folder().join(format!("{}-{}.{ending}", asked.action.name(), unix_ms()));
-    write_private(&file, text)?;
-    Ok(file)
-}
-
-/// Writes a file that its owner alone can read, with its folder.
-///
-/// # Errors
-/// One sentence.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), String> {
-    let failed = |error: std::io::Error| {
-        format!(
-            "{} can't be written ({error}); free disk space or make its folder writable",
-            path.display()
-        )
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+/// Writes what a person is to look at where it stays until the session ends.
+fn shown_file(asked: &Asked<'_>, ending: &str, text: &str) -> Result<PathBuf, String> {
+    let name = format!("{}-{}", asked.escalation.action.name(), unix_ms());
+    asked.cloud.shown.write(&name, ending, text)
 }

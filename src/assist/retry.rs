@@ -8,7 +8,8 @@ use crate::actions::Action;
 use crate::assist::cloud::Cloud;
 use crate::assist::escalate::reserve_and_send;
 use crate::assist::front::Front;
-use crate::assist::outcome;
+use crate::assist::outcome::with_note;
+use crate::assist::shown::write_private;
 use crate::assist::stream::{Ended, Received};
 use crate::config::consent::Standing;
 use crate::privacy::outbound::Kept;
@@ -23,7 +24,7 @@ pub(crate) fn keep(cloud: &Cloud, kept: &Kept) -> Result<(), String> {
     let file = cloud.unsent_folder().join(format!("{}-{}.json", unix_ms(), kept.action));
     let text = serde_json::to_string(kept)
         .map_err(|error| format!("the request can't be kept ({error})"))?;
-    outcome::write_private(&file, &text)
+    write_private(&file, &text)
 }
 
 /// The files of requests that were kept, the oldest first.
@@ -66,6 +67,15 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
                 .to_owned(),
         );
     }
+    let (sha256, host, model) =
+        (prepared.sha256(), prepared.host().to_owned(), prepared.model().to_owned());
+    let name = provider.name.clone();
+    let is_known = cloud.with_ledger(move |ledger, _| {
+        ledger.has_payload(&sha256, &name, &host, &model).map_err(|fault| fault.to_string())
+    });
+    if !is_known.await? {
+        return Err("the ledger knows of no such request that was agreed to; ask again in the editor, and remove the file".to_owned());
+    }
     let outbound = prepared.agreed_by_a_person();
     // Whoever has it under this name sends it, and nobody else; a program that dies while it does leaves it so.
     let claimed = file.with_extension("sending");
@@ -81,11 +91,12 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
         std::fs::rename(&claimed, file)
     };
     let received = sent?;
+    let text = with_note(outbound.request(), &received.text);
     match received.ended {
-        Ended::Whole => Ok(received.text),
-        Ended::Short(lack) => Ok(format!("{}\n\n({lack})", received.text)),
-        Ended::Failed(failure) if received.text.is_empty() => Err(failure.sentence),
-        Ended::Failed(failure) => Ok(format!("{}\n\n({})", received.text, failure.sentence)),
+        Ended::Whole => Ok(text),
+        Ended::Short(lack) => Ok(format!("{text}\n\n({lack})")),
+        Ended::Failed(failure) if text.is_empty() => Err(failure.sentence),
+        Ended::Failed(failure) => Ok(format!("{text}\n\n({})", failure.sentence)),
         Ended::Cancelled => Err("the broker ended; try again".to_owned()),
     }
 }

@@ -9,9 +9,9 @@ use crate::assist::cloud::Cloud;
 use crate::assist::front::Front;
 use crate::cloud::link::{Event, Failure};
 use crate::privacy::outbound::Outbound;
-use crate::privacy::placeholders::Restorer;
 use crate::store::usd;
 use crate::wire;
+use crate::wire::price::Tariff;
 use crate::wire::usage::Usage;
 
 /// How often what has come is shown.
@@ -23,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What came of a request.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// With the secrets back in their places.
+    /// As the model said it, with placeholders for secrets.
     pub text: String,
     /// By the provider's word.
     pub usage: Option<Usage>,
@@ -54,7 +54,7 @@ pub(crate) async fn receive<F: Front>(
     front: &F,
     mut cancelled: watch::Receiver<bool>,
 ) -> Received {
-    let request = outbound.request();
+    let tariff = cloud.tariff_of(outbound.request().provider());
     let began = Instant::now();
     let mut received = Received {
         text: String::new(),
@@ -65,7 +65,6 @@ pub(crate) async fn receive<F: Front>(
         has_thought: false,
         first_text: None,
     };
-    let mut restorer = request.secrets().restorer();
     let (mut call, mut closing) = (cloud.broker.send(outbound), cloud.closing());
     let mut reports = interval(REPORT_EVERY);
     reports.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -78,7 +77,7 @@ pub(crate) async fn receive<F: Front>(
             () = until_cancelled(&mut closing) => break,
             event = call.next() => event,
             _ = reports.tick() => {
-                let now = (received.text.len(), progress(cloud, &received, &state));
+                let now = (received.text.len(), progress(&tariff, &received, &state));
                 if now != told {
                     front.progress(now.1.clone()).await;
                     if is_text && now.0 != told.0 {
@@ -89,7 +88,7 @@ pub(crate) async fn receive<F: Front>(
                 continue;
             }
         };
-        if let Some(now) = received.take(event, &mut restorer, began) {
+        if let Some(now) = received.take(event, began) {
             state = now;
         }
         if !matches!(received.ended, Ended::Cancelled) {
@@ -101,7 +100,7 @@ pub(crate) async fn receive<F: Front>(
         cloud.broker.cancel(call.id);
         let rest = async {
             while let Some(event) = call.next().await {
-                received.take(Some(event), &mut restorer, began);
+                received.take(Some(event), began);
             }
         };
         let _ = tokio::time::timeout(LAST_WORDS, rest).await;
@@ -110,7 +109,6 @@ pub(crate) async fn receive<F: Front>(
         }
         received.ended = Ended::Cancelled;
     }
-    received.text.push_str(&restorer.finish());
     received
 }
 
@@ -129,12 +127,7 @@ impl Received {
     }
 
     /// Takes an event in; returns what is going on now, where that has changed. `ended` says when it was the last.
-    fn take(
-        &mut self,
-        event: Option<Event>,
-        restorer: &mut Restorer,
-        began: Instant,
-    ) -> Option<String> {
+    fn take(&mut self, event: Option<Event>, began: Instant) -> Option<String> {
         match event {
             Some(Event::Sending) => {
                 self.was_sent = true;
@@ -152,7 +145,7 @@ impl Received {
             }
             Some(Event::Text(piece)) => {
                 self.first_text.get_or_insert_with(|| began.elapsed());
-                self.text.push_str(&restorer.push(&piece));
+                self.text.push_str(&piece);
                 return Some("writing".to_owned());
             }
             Some(Event::Usage(usage)) => self.usage = Some(usage),
@@ -168,12 +161,12 @@ impl Received {
 }
 
 /// How far it is: `writing, 120 tokens, $0.0021`.
-fn progress(cloud: &Cloud, received: &Received, state: &str) -> String {
+fn progress(tariff: &Tariff, received: &Received, state: &str) -> String {
     let told = received.usage.unwrap_or_default();
     let n_tokens = told.output_tokens.max(wire::estimate::text_tokens(&received.text));
     if n_tokens == 0 {
         return state.to_owned();
     }
-    let (cost, _) = cloud.tariff.cost(&Usage { output_tokens: n_tokens, ..told });
+    let (cost, _) = tariff.cost(&Usage { output_tokens: n_tokens, ..told });
     format!("{state}, about {n_tokens} tokens, {}", usd(cost))
 }

@@ -137,6 +137,16 @@ fn hide_typing() -> Result<(), String> {
         .to_owned())
 }
 
+/// Whether a provider's key is there, in words.
+///
+/// # Errors
+/// One sentence, where it is not.
+pub(crate) fn key_state(provider: &Provider) -> Result<String, String> {
+    Place::of(provider)?;
+    let key = keys::fetch(provider, &setup::variable)?;
+    Ok(if key.is_some() { "the key is there" } else { "no key is needed" }.to_owned())
+}
+
 fn status(cloud: &CloudConfig) -> String {
     let mut text =
         match cloud.enabled {
@@ -158,11 +168,7 @@ fn status(cloud: &CloudConfig) -> String {
             Ok(host) => host,
             Err(sentence) => format!("nowhere: {sentence}"),
         };
-        let key = match Place::of(provider).and_then(|_| keys::fetch(provider, &setup::variable)) {
-            Ok(Some(_)) => "the key is there".to_owned(),
-            Ok(None) => "no key is needed".to_owned(),
-            Err(sentence) => sentence,
-        };
+        let key = key_state(provider).unwrap_or_else(|sentence| sentence);
         let (source, date) = table_source();
         let prices = match Tariff::of(provider).source {
             PriceSource::Settings | PriceSource::Provider => {

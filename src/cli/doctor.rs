@@ -1,5 +1,7 @@
 //! `keyside doctor`: what works here and what does not, each with the fix.
 
+mod asking;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -45,6 +47,9 @@ pub fn run(as_json: bool) -> Result<(), String> {
         folder("data folder", &folders.data),
         network(&resolved),
     ];
+    if resolved.config.cloud.enabled {
+        findings.extend(asking::findings(&resolved.config.cloud, &folders));
+    }
     findings.push(model(&folders, resolved)?);
     findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
     let n_bad = findings.iter().filter(|it| it.state == State::Bad).count();
@@ -159,13 +164,12 @@ fn network(resolved: &Resolved) -> Finding {
                 what,
                 fix: "correct cloud.providers".to_owned(),
             },
-            None => Finding {
-                name: "network",
-                state: State::Bad,
-                what: "cloud.enabled is set and there is nobody to ask".to_owned(),
-                fix: "name somebody in cloud.providers, and in cloud.provider if there are several"
-                    .to_owned(),
-            },
+            None => {
+                let sentence = cloud.why_nobody();
+                let (what, fix) = sentence.rsplit_once("; ").unwrap_or((&sentence, ""));
+                let (what, fix) = (what.to_owned(), fix.to_owned());
+                Finding { name: "network", state: State::Bad, what, fix }
+            }
         };
     }
     let state = offline::state();

@@ -39,7 +39,8 @@ pub fn run() -> Result<Infallible, String> {
         Arc::clone(&session),
         file_settings,
     ));
-    if let Some(cloud) = session.cloud() {
+    let cloud = session.cloud();
+    if let Some(cloud) = &cloud {
         runtime.block_on(cloud.close(PATIENCE));
     }
     session.engine().end(PATIENCE);
@@ -50,6 +51,9 @@ pub fn run() -> Result<Infallible, String> {
         done.send(())
     });
     let _ = wait.recv_timeout(PATIENCE);
+    if let Some(cloud) = cloud {
+        cloud.forget_shown();
+    }
     // Neither a read of standard input nor the loading of a model can be interrupted, so nothing is
     // waited for any more.
     std::process::exit(match ended {

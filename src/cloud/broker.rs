@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cloud::link::{Event, Failure, FromBroker, MAX_BODY_BYTES, ToBroker};
-use crate::cloud::request::{Listener, Order, Variable, carry_out};
+use crate::cloud::request::{Listener, Order, Variable, carry_out, check};
 use crate::wire::fault::FaultKind;
 
 /// An order's body with every character escaped, and the rest of it.
@@ -124,6 +124,15 @@ async fn serve(
                         last = carry_out(order, &settings_file, variable, &to_server) => last,
                         _ = cancelled => cancelled_event(to_server.was_sent.load(Ordering::Relaxed)),
                     };
+                    to_server.send(last).await;
+                });
+            }
+            Some(ToBroker::Check { id, provider, host, model }) => {
+                let to_writer = to_writer.clone();
+                let to_server = ToServer { id, to_writer, was_sent: AtomicBool::new(false) };
+                let settings_file = Arc::clone(&settings_file);
+                tokio::spawn(async move {
+                    let last = check(provider, host, &model, &settings_file, variable).await;
                     to_server.send(last).await;
                 });
             }

@@ -39,6 +39,13 @@ pub enum ToBroker {
         /// The bytes to send.
         body: String,
     },
+    /// Would a request be sent? Nothing leaves this machine.
+    Check {
+        id: u64,
+        provider: String,
+        host: String,
+        model: String,
+    },
     Cancel {
         id: u64,
     },
@@ -178,17 +185,43 @@ impl Broker {
         self.ask_without_gate(request.provider(), request.host(), request.body().to_owned())
     }
 
+    /// Looks whether all is there that sending takes: the provider, its address and its key. Nothing is sent.
+    ///
+    /// # Errors
+    /// What is missing, in a sentence.
+    pub async fn check(&self, provider: &str, host: &str, model: &str) -> Result<(), String> {
+        let mut call = self.ask(|id| ToBroker::Check {
+            id,
+            provider: provider.to_owned(),
+            host: host.to_owned(),
+            model: model.to_owned(),
+        });
+        while let Some(event) = call.next().await {
+            if let Event::Failed(failure) = event {
+                return Err(failure.sentence);
+            }
+        }
+        Ok(())
+    }
+
     /// What `send` does with an `Outbound`, for tests of the broker itself; nothing in the program calls it (tests/it/tidy.rs).
     pub fn ask_without_gate(&self, provider: &str, host: &str, body: String) -> Call {
+        let (provider, host) = (provider.to_owned(), host.to_owned());
+        self.ask(|id| ToBroker::Ask { id, provider, host, body })
+    }
+
+    fn ask(&self, order: impl FnOnce(u64) -> ToBroker) -> Call {
         let (events, receiver) = mpsc::unbounded_channel();
         let unread_bytes = Arc::new(AtomicUsize::new(0));
         let mut calls = self.shared.lock();
         calls.last_id += 1;
         let id = calls.last_id;
         let n_waiting = calls.waiting.len();
+        let order = order(id);
+        let n_bytes = if let ToBroker::Ask { body, .. } = &order { body.len() } else { 0 };
         let failure = if let Some(why) = &calls.gone {
             Some(gone(why, false))
-        } else if body.len() > MAX_BODY_BYTES {
+        } else if n_bytes > MAX_BODY_BYTES {
             let sentence = format!(
                 "the request has more than {} MiB and was not sent; select less text",
                 MAX_BODY_BYTES >> 20
@@ -209,9 +242,8 @@ impl Broker {
             None => {
                 let unread_bytes = Arc::clone(&unread_bytes);
                 calls.waiting.insert(id, Waiting { events, unread_bytes, was_sent: false });
-                let (provider, host) = (provider.to_owned(), host.to_owned());
                 // The writer ends only with the broker, and then the reader ends the call.
-                let _ = self.shared.to_writer.send(ToBroker::Ask { id, provider, host, body });
+                let _ = self.shared.to_writer.send(order);
             }
         }
         drop(calls);

@@ -133,3 +133,49 @@ async fn what_will_be_sent_can_be_read_in_peace_before_the_question_comes_back()
     assert_eq!((n_asked(&state), &state[2]), (3, &Value::from("")));
     assert_eq!(provider.requests().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_an_answers_window_ends_the_request() {
+    for close in ["<C-w>o", "<C-w>l:quit<CR>", "<C-w>l:bdelete!<CR>"] {
+        let text = "It multiplies ".to_owned();
+        let provider = Provider::start(Answer::SaysAndStalls { text }).await;
+        let nvim = open(&provider);
+        nvim.keys(&["2G", ":Keyside explain<CR>"]);
+        until(&nvim, "the beginning of the answer", |state| {
+            state[0].as_array().unwrap().iter().any(|it| it[1] == "It multiplies ")
+        });
+        assert_eq!(*provider.n_closed.borrow(), 0);
+        nvim.keys(&[close]);
+        let mut n_closed = provider.n_closed.clone();
+        n_closed.wait_for(|it| *it == 1).await.unwrap();
+        // It is not opened again.
+        let n_windows = nvim.lua("return #vim.api.nvim_list_wins()");
+        assert_eq!((n_windows, &nvim.lua(BUFFERS)[2]), (1.into(), &Value::from("")), "{close}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_asked_for() {
+    let says = Answer::Says { text: "Because.".to_owned(), input_tokens: 3, output_tokens: 3 };
+    let provider = Provider::start(says).await;
+    let nvim = open(&provider);
+    nvim.lua(
+        "
+        _G.prompts = {}
+        vim.ui.input = function(options, done)
+          table.insert(_G.prompts, options.prompt)
+          done(#_G.prompts > 1 and 'why is this slow' or nil)
+        end
+        return true",
+    );
+    nvim.keys(&["2G", ":Keyside ask<CR>", ":Keyside fix<CR>"]);
+    until(&nvim, "the request", |_| provider.requests().len() == 1);
+    assert_eq!(
+        nvim.lua("return _G.prompts"),
+        serde_json::json!([
+            "What do you want to know? ",
+            "Nothing is reported here. What is wrong? "
+        ])
+    );
+    assert!(provider.requests()[0].body.contains("why is this slow"));
+}

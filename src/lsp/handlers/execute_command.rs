@@ -35,6 +35,11 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
                 return Err(Error::invalid_params(format!("keyside has no command {command}")));
             };
             let Some(cloud) = server.session.cloud() else {
+                if let Some(sentence) = server.session.cloud_fault() {
+                    return Err(Error::invalid_params(format!(
+                        "{sentence}, and restart the server"
+                    )));
+                }
                 return Err(Error::invalid_params(
                     "asking a cloud model is off; set cloud.enabled and a provider in your settings file and restart the server",
                 ));
@@ -80,7 +85,9 @@ struct Diagnostic {
 
 fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument) -> Result<()> {
     if action == Action::Ask && argument.question.trim().is_empty() {
-        return Err(Error::invalid_params("there is no question; say it in `question`"));
+        return Err(Error::invalid_params(
+            "there is no question; say what you want to know behind the command, as in `:Keyside ask why is this slow`",
+        ));
     }
     let world = world();
     let document = document(&world, &argument.uri)?;
