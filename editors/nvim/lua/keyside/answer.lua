@@ -4,6 +4,31 @@ local api = vim.api
 
 local buffers = {} ---@type table<string, integer> by client and token of the answer
 
+--- Who closes an answer's last window, or its buffer, while it is being written does not want it: the request ends, and with it
+--- what it costs.
+---@param bufnr integer
+---@param key string
+---@param client_id integer
+---@param token string
+local function end_with_window(bufnr, key, client_id, token)
+  local group = api.nvim_create_augroup('keyside:answer:' .. bufnr, {})
+  local function look()
+    local is_written = buffers[key] ~= nil
+    if is_written and api.nvim_buf_is_valid(bufnr) and #vim.fn.win_findbuf(bufnr) > 0 then
+      return
+    end
+    pcall(api.nvim_del_augroup_by_id, group)
+    local client = vim.lsp.get_client_by_id(client_id)
+    if is_written and client then
+      client:notify('window/workDoneProgress/cancel', { token = token })
+    end
+  end
+  -- Afterwards, when the window is gone.
+  local later = vim.schedule_wrap(look)
+  api.nvim_create_autocmd('WinClosed', { group = group, callback = later })
+  api.nvim_create_autocmd({ 'BufUnload', 'BufWipeout' }, { group = group, buffer = bufnr, callback = later })
+end
+
 ---@param title string
 ---@return integer bufnr
 local function open(title)
@@ -27,6 +52,9 @@ function M.on_answer(params, ctx)
   if not bufnr then
     bufnr = open(params.title)
     buffers[key] = bufnr
+    if not params.done then
+      end_with_window(bufnr, key, ctx.client_id, params.token)
+    end
   end
   if params.done then
     buffers[key] = nil
@@ -45,6 +73,13 @@ function M.on_answer(params, ctx)
   vim.bo[bufnr].modifiable = true
   api.nvim_buf_set_lines(bufnr, same, -1, true, vim.list_slice(lines, same + 1))
   vim.bo[bufnr].modifiable = false
+end
+
+--- The diagnostics of some lines; of all, where none are named.
+local function reported(diagnostics, lines)
+  return vim.tbl_filter(function(it)
+    return not lines or it.line >= lines[1] and it.line <= lines[2]
+  end, diagnostics)
 end
 
 --- Asks the server for one of its actions on the lines of a command, or where the caret is.
@@ -75,12 +110,30 @@ function M.run(client, action, question, lines)
     diagnostics = diagnostics,
     question = question,
   }
-  local params = { command = 'keyside.' .. action, arguments = { argument } }
-  client:request('workspace/executeCommand', params, function(err)
-    if err then
-      vim.notify('keyside: ' .. err.message, vim.log.levels.ERROR)
+  local function send()
+    local params = { command = 'keyside.' .. action, arguments = { argument } }
+    client:request('workspace/executeCommand', params, function(err)
+      if err then
+        vim.notify('keyside: ' .. err.message, vim.log.levels.ERROR)
+      end
+    end, bufnr)
+  end
+
+  local prompt
+  if action == 'ask' then
+    prompt = 'What do you want to know? '
+  elseif action == 'fix' and #reported(diagnostics, lines) == 0 then
+    prompt = 'Nothing is reported here. What is wrong? '
+  end
+  if not prompt or question:find('%S') then
+    return send()
+  end
+  vim.ui.input({ prompt = prompt }, function(text)
+    if text and text:find('%S') then
+      argument.question = text
+      send()
     end
-  end, bufnr)
+  end)
 end
 
 return M

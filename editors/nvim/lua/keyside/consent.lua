@@ -51,7 +51,7 @@ end
 ---@param params lsp.ShowDocumentParams
 function M.on_show_document(err, params, ctx)
   local path = params.uri:find('^file:') and vim.uri_to_fname(params.uri) or ''
-  if not vim.fs.basename(path):find('^request%-%x+%.json$') then
+  if not vim.fs.basename(path):find('^request%-%x+[%-%d]*%.json$') then
     return vim.lsp.handlers['window/showDocument'](err, params, ctx)
   end
   local read, bytes = pcall(vim.fn.readblob, path)
