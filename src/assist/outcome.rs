@@ -282,7 +282,12 @@ async fn kept<F: Front>(asked: &Asked<'_>, answer: &str, front: &F, is_cancelled
     if answer.trim().is_empty() {
         return String::new();
     }
-    match shown_file(asked, "md", &with_note(asked.request, answer)) {
+    let answer = with_note(asked.request, answer);
+    let title = asked.escalation.title();
+    if !is_cancelled && front.answer(&title, &answer, true).await {
+        return String::new();
+    }
+    match shown_file(asked, "md", &answer) {
         Ok(file) => {
             // Who cancels does not want to read it.
             if !is_cancelled {

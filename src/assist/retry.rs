@@ -13,7 +13,7 @@ use crate::assist::shown::write_private;
 use crate::assist::stream::{Ended, Received};
 use crate::config::consent::Standing;
 use crate::privacy::outbound::Kept;
-use crate::store::unix_ms;
+use crate::store::{WorkspaceHash, unix_ms};
 use crate::workspace::rules;
 
 /// Keeps a request.
@@ -70,8 +70,10 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
     let (sha256, host, model) =
         (prepared.sha256(), prepared.host().to_owned(), prepared.model().to_owned());
     let name = provider.name.clone();
+    let of = WorkspaceHash::of(&root.to_string_lossy());
     let is_known = cloud.with_ledger(move |ledger, _| {
-        ledger.has_payload(&sha256, &name, &host, &model).map_err(|fault| fault.to_string())
+        let to = (name.as_str(), host.as_str(), model.as_str());
+        ledger.has_payload(&sha256, of, to).map_err(|fault| fault.to_string())
     });
     if !is_known.await? {
         return Err("the ledger knows of no such request that was agreed to; ask again in the editor, and remove the file".to_owned());

@@ -163,12 +163,12 @@ mod tests {
         fn new(name: &str) -> Self {
             let path =
                 std::env::temp_dir().join(format!("keyside-shown-{}-{name}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
+            std::fs::create_dir_all(&path).expect("a folder");
             Self(path)
         }
 
         fn entries(&self) -> usize {
-            std::fs::read_dir(&self.0).unwrap().count()
+            std::fs::read_dir(&self.0).expect("the folder").count()
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn mode(path: &Path) -> u32 {
-        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+        std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
     }
 
     #[test]

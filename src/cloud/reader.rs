@@ -11,7 +11,7 @@ use crate::cloud::link::{Event, Failure};
 use crate::cloud::request::{Listener, Ready, stalled, without_secrets};
 use crate::cloud::sentence;
 use crate::wire::answer::Answer;
-use crate::wire::encoding::Decoder;
+use crate::wire::encoding::{Decoder, Unreadable};
 use crate::wire::fault::{FaultKind, Refused};
 use crate::wire::{Piece, StopReason};
 
@@ -116,8 +116,10 @@ pub(super) async fn read(
                     progress.n_bytes += bytes.len();
                     answer.push(&bytes)
                 }
-                Err(()) if answer.may_be_whole() => answer.settle(),
-                Err(()) => return Err(failed(FaultKind::Malformed, "badly compressed".to_owned())),
+                Err(Unreadable) if answer.may_be_whole() => answer.settle(),
+                Err(Unreadable) => {
+                    return Err(failed(FaultKind::Malformed, "badly compressed".to_owned()));
+                }
             },
             Some(Ok(None)) => {
                 let mut pieces = answer.push(&decoder.finish());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::store::calls::{Reservation, Settlement, Status, clean};
+use crate::store::calls::{Reservation, Settlement, Status, WorkspaceHash, clean};
 use crate::store::fault::{Fault, FaultKind};
 use crate::store::file::{self, LedgerFile};
 use crate::store::outcome::{
@@ -141,22 +141,23 @@ impl Ledger {
         })
     }
 
-    /// Whether a request of these bytes was reserved once, for the same provider, host and model.
+    /// Whether a request of these bytes was reserved once, of the same workspace, for the same provider, host and model.
     ///
     /// # Errors
     /// Why that can't be said.
     pub fn has_payload(
         &mut self,
         sha256: &str,
-        provider: &str,
-        host: &str,
-        model: &str,
+        workspace: WorkspaceHash,
+        (provider, host, model): (&str, &str, &str),
     ) -> Result<bool, Fault> {
         self.make_ready()?;
         self.read(|connection| {
             let sql = "SELECT EXISTS (SELECT 1 FROM sent_calls
-                WHERE payload_sha256 = ?1 AND provider = ?2 AND host = ?3 AND model = ?4)";
-            let what = (sha256, clean(provider), clean(host), clean(model));
+                WHERE payload_sha256 = ?1 AND workspace_hash = ?2 AND provider = ?3 AND host = ?4
+                    AND model = ?5)";
+            let workspace = workspace.to_sql();
+            let what = (sha256, workspace, clean(provider), clean(host), clean(model));
             connection.prepare_cached(sql)?.query_row(what, |row| row.get(0))
         })
     }

@@ -11,6 +11,10 @@ const MAX_BYTES_AT_ONCE: usize = 16 << 20;
 const BROTLI_BUFFER_BYTES: usize = 4 << 10;
 const GZIP_BEGINNING: [u8; 2] = [0x1f, 0x8b];
 
+/// A body is not what its encoding says, or becomes too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
 /// Takes the bytes of a body and gives them as they were before they were compressed.
 pub struct Decoder {
     /// The outermost first. Nearly always none or one.
@@ -72,11 +76,11 @@ impl Decoder {
     /// The next bytes.
     ///
     /// # Errors
-    /// Where they are not what the encoding says, or far more than a chunk of an answer can be.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<u8>, ()> {
+    /// [`Unreadable`]: they are not what the encoding says, or far more than a chunk of an answer can be.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
         let mut bytes = bytes.to_vec();
         for layer in &mut self.layers {
-            bytes = layer.push(&bytes).map_err(drop)?;
+            bytes = layer.push(&bytes).map_err(|_| Unreadable)?;
         }
         Ok(bytes)
     }

@@ -326,11 +326,10 @@ async fn doctor_looks_at_the_key_the_caps_and_the_provider() {
         command.args(["doctor", "--json"]).env("KEYSIDE_HOME", &home.0);
         let output = command.stdin(std::process::Stdio::null()).output().await.unwrap();
         let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-        let of = move |name: &str| {
+        move |name: &str| {
             let finding = findings.iter().find(|it| it["name"] == name).cloned();
             finding.map(|it| format!("{} {}; {}", it["state"], it["what"], it["fix"]))
-        };
-        of
+        }
     };
     let fine = doctor(provider.settings("")).await;
     assert!(fine("key").unwrap().starts_with("\"good\""), "{:?}", fine("key"));

@@ -93,6 +93,12 @@ async fn what_was_kept_and_has_changed_is_not_sent() {
         let (_, sentence) = retry().await;
         assert!(sentence.contains("knows of no such request"), "{sentence}");
     }
+    // It is of the workspace of which it was agreed to.
+    let mut changed = value.clone();
+    changed["workspace"] = "/elsewhere".into();
+    std::fs::write(&file, changed.to_string()).unwrap();
+    let (_, sentence) = retry().await;
+    assert!(sentence.contains("knows of no such request"), "{sentence}");
     assert!(provider.requests().is_empty());
     // It is reserved anew, at the cap of today.
     std::fs::write(&file, &kept).unwrap();

@@ -359,7 +359,7 @@ async fn a_compressed_answer_that_was_not_asked_for_is_read() {
         let head =
             if encoding.is_empty() { head.replace("content-encoding: \r\n", "") } else { head };
         let (before, after) = bytes.split_at(bytes.len() / 2);
-        let begin = vec![Step::Send(head.into_bytes()), chunk(before), Step::Pause, chunk(after)];
+        let begin = [Step::Send(head.into_bytes()), chunk(before), Step::Pause, chunk(after)];
         // Whole; without the end of the connection; and without the end of the compressed stream.
         let cut = &after[..after.len() - 6];
         let scripts = [

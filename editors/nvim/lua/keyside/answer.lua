@@ -59,7 +59,7 @@ function M.on_answer(params, ctx)
   if params.done then
     buffers[key] = nil
   end
-  if not api.nvim_buf_is_valid(bufnr) then
+  if not api.nvim_buf_is_loaded(bufnr) then
     -- Closed while it was being written: it is not opened again.
     return
   end
