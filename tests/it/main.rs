@@ -40,6 +40,7 @@ mod peers;
 mod provider;
 mod redact;
 mod streams;
+mod streams_odd;
 mod support;
 mod sync;
 mod tidy;
