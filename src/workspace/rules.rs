@@ -37,7 +37,7 @@ pub fn root_of(folders: &[PathBuf], file: &Path) -> PathBuf {
 pub fn fence(root: &Path, files: &[PathBuf], never_send: &[String]) -> Result<Fence, String> {
     let repository = root.ancestors().find(|it| it.join(".git").exists()).unwrap_or(root);
     let mut ignore_files = Vec::new();
-    let exclude = repository.join(".git/info/exclude");
+    let exclude = git_folder(repository).join("info/exclude");
     if let Some(text) = rules_in(&exclude)? {
         ignore_files.push(IgnoreFile {
             folder: repository.to_path_buf(),
@@ -59,6 +59,24 @@ pub fn fence(root: &Path, files: &[PathBuf], never_send: &[String]) -> Result<Fe
         }
     }
     Fence::new(repository, never_send, &ignore_files)
+}
+
+/// Where git keeps a repository's own list. In a linked worktree and in a submodule `.git` is a file that names another folder, and
+/// that may name the one which all worktrees share.
+fn git_folder(repository: &Path) -> PathBuf {
+    let own = repository.join(".git");
+    let line = |file: &Path| -> Option<String> {
+        let is_short = |it: &std::fs::Metadata| it.is_file() && it.len() <= MAX_CONVENTION_BYTES;
+        std::fs::metadata(file).ok().filter(is_short)?;
+        Some(std::fs::read_to_string(file).ok()?.trim_end_matches(['\r', '\n']).to_owned())
+    };
+    let Some(named) = line(&own) else { return own };
+    let Some(named) = named.strip_prefix("gitdir: ") else { return own };
+    let folder = repository.join(named);
+    match line(&folder.join("commondir")) {
+        Some(shared) => folder.join(shared),
+        None => folder,
+    }
 }
 
 /// An ignore file's text, whatever its bytes; `None` where there is none.

@@ -99,3 +99,23 @@ async fn where_a_file_lies_on_this_machine_is_not_told() {
     let body = &provider.requests()[0].body;
     assert!(body.contains("lone.rs") && !body.contains("elsewhere"), "{body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_worktree_the_list_of_its_repository_holds() {
+    let provider = Provider::start(says("never asked")).await;
+    let scene = Scene::new(&provider.settings(""), SOURCE).await;
+    let git = scene.client.home.0.join("main/.git");
+    let own = git.join("worktrees/work");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::create_dir_all(git.join("info")).unwrap();
+    std::fs::write(own.join("commondir"), "../..\n").unwrap();
+    std::fs::write(scene.workspace.join(".git"), format!("gitdir: {}\n", own.display())).unwrap();
+    std::fs::write(git.join("info/exclude"), "other.rs\n").unwrap();
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    until(async || provider.requests().pop()).await;
+    std::fs::write(git.join("info/exclude"), "a.rs\n").unwrap();
+    scene.choose("keyside.explain").await;
+    scene.told("leaves it out").await;
+    assert_eq!(provider.requests().len(), 1);
+}
