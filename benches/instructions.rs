@@ -55,7 +55,12 @@ const PARTS: &[Part] = &[
     }),
     ("the filters of a suggestion", |scene| {
         Box::new(|| {
-            drop(black_box(finish::finish(&scene.excerpt, black_box(SUGGESTION), Finish::EndToken)))
+            drop(black_box(finish::finish(
+                &scene.excerpt,
+                black_box(SUGGESTION),
+                Finish::EndToken,
+                false,
+            )))
         })
     }),
     ("the document's tokens after a key", |scene| {

@@ -10,6 +10,7 @@ pub mod complete;
 pub mod escalate;
 pub mod escalation;
 pub mod front;
+pub mod offer;
 mod outcome;
 mod put_back;
 mod readiness;

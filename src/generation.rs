@@ -118,6 +118,9 @@ pub struct CompletionRequest {
     pub min_confidence: f32,
     /// Where counts alone are so sure of all the text, the model is not asked.
     pub min_counts_confidence: Option<f32>,
+    /// Generate to the end of the line or the block, however unsure that is, and tell in [`Generation::sure`] what
+    /// would be said without this.
+    pub to_the_end: bool,
     /// How long to generate; evaluating the prompt does not count, it is never wasted.
     pub max_generate: Duration,
     /// Forget what is resident first. The baseline of every cache measurement.
@@ -151,7 +154,7 @@ pub enum Finish {
     /// The token or time budget, or the end of the context.
     Budget,
     /// With one more token the text would have been less likely right than was asked for. `next` is the
-    /// character that it would have gone on with.
+    /// character that it would have gone on with, or where that takes several tokens one of its kind.
     Unsure { next: Option<char> },
 }
 
@@ -192,6 +195,8 @@ impl Source {
 #[derive(Debug, Clone)]
 pub struct Generation {
     pub said: Said,
+    /// What a request without [`CompletionRequest::to_the_end`] would have been answered, where that is something else.
+    pub sure: Option<Said>,
     /// Texts that begin with another token, likelier ones first.
     pub alternatives: Vec<Said>,
     pub usage: Usage,

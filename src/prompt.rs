@@ -4,8 +4,13 @@
 
 pub mod assemble;
 pub mod brackets;
+pub mod ends;
 pub mod excerpt;
 pub mod finish;
+pub mod follows;
 pub mod healing;
+pub mod lexis;
+pub mod names;
+pub mod repetition;
 pub mod stop;
 pub mod window;

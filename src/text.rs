@@ -5,6 +5,7 @@ pub mod edit;
 pub mod lines;
 pub mod position;
 pub mod uri;
+pub mod words;
 
 pub use documents::{Document, DocumentError, Documents, Newest, World};
 pub use edit::Change;

@@ -8,12 +8,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::assist::complete::{CompletionAsk, is_shown};
+use crate::assist::complete::CompletionAsk;
+use crate::assist::offer::unasked;
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::generation::{Ahead, AheadRequest, Finish, Generation};
 use crate::prompt::excerpt::Excerpt;
-use crate::prompt::finish::finish;
 
 /// How far ahead: what is shown is taken, and then a line begun.
 const MAX_STEPS: usize = 2;
@@ -72,9 +72,7 @@ fn typed_next(excerpt: &Excerpt, generation: &Generation) -> Option<String> {
     let said = &generation.said;
     let in_document =
         |text: &str| if excerpt.crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
-    if let Ok(it) = finish(excerpt, &said.text, said.finish)
-        && is_shown(&it, false)
-    {
+    if let Ok(it) = unasked(excerpt, said, false) {
         // What replaces text after the caret leaves another text than it.
         return (it.replaced_after == 0).then(|| in_document(&it.text));
     }
@@ -113,7 +111,8 @@ mod tests {
         let mut excerpt = excerpt::at(marked);
         excerpt.crlf = marked.contains('\r');
         let source = Source::WholePrompt;
-        let generation = Generation { said, alternatives: vec![], usage, source, times };
+        let generation =
+            Generation { said, sure: None, alternatives: vec![], usage, source, times };
         typed_next(&excerpt, &generation)
     }
 

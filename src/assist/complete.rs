@@ -9,14 +9,18 @@ use ropey::Rope;
 
 use crate::adapt::index::IndexView;
 use crate::assist::ahead::AheadOf;
-use crate::assist::reuse::Question;
+use crate::assist::offer::{Answer, add, asked_for, unasked};
+use crate::assist::reuse::{Known, Question};
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{GenerationError, Said, Times, Usage};
+use crate::generation::{GenerationError, Times, Usage};
 use crate::prompt::excerpt::Excerpt;
-use crate::prompt::finish::{Suggestion, finish};
+use crate::prompt::finish::Suggestion;
+use crate::prompt::lexis::Lexis;
+use crate::prompt::names::only_name;
 use crate::stdx::cancel::Ticket;
 use crate::text::Document;
+use crate::text::words::is_word;
 
 /// What to complete.
 #[derive(Debug, Clone)]
@@ -45,7 +49,7 @@ pub struct CompletionAsk {
 impl CompletionAsk {
     pub(crate) fn excerpt(&self) -> Excerpt {
         let mut excerpt = Excerpt::around(&self.rope, self.caret);
-        excerpt.is_rust = *self.language_id == *"rust" || self.path.ends_with(".rs");
+        excerpt.lexis = Lexis::of(&self.language_id, &self.path);
         excerpt
     }
 
@@ -119,22 +123,25 @@ impl Completion {
         }
     }
 
-    fn show(&mut self, ask: &CompletionAsk, excerpt: &Excerpt, suggestion: Suggestion) {
-        self.text = suggestion.text;
-        self.replaced_after = suggestion.replaced_after;
+    fn show(
+        &mut self,
+        ask: &CompletionAsk,
+        excerpt: &Excerpt,
+        items: Result<Vec<Suggestion>, &'static str>,
+    ) {
+        let mut items = match items {
+            Ok(items) => items.into_iter(),
+            Err(why) => {
+                self.dropped = Some(why);
+                return;
+            }
+        };
+        let Some(first) = items.next() else { return };
+        self.text = first.text;
+        self.replaced_after = first.replaced_after;
+        self.alternatives = items.collect();
         self.crlf = excerpt.crlf;
         self.word_start = word_start(ask, excerpt);
-    }
-
-    /// Offers those that differ from what is shown and from each other.
-    fn offer(&mut self, excerpt: &Excerpt, others: &[Said]) {
-        for said in others {
-            let Ok(other) = finish(excerpt, &said.text, said.finish) else { continue };
-            let is_known = |it: &Suggestion| it.text.trim() == other.text.trim();
-            if self.text.trim() != other.text.trim() && !self.alternatives.iter().any(is_known) {
-                self.alternatives.push(other);
-            }
-        }
     }
 
     /// The text with the document's own line breaks.
@@ -183,20 +190,20 @@ pub async fn complete(
     let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
         Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
     })?;
+    // What is shown unasked, from a short prompt perhaps.
+    let on_screen = if ask.explicit { shown_unasked(session, &question, &excerpt) } else { None };
     if !ask.cold {
         session.answers().keep(epoch, question, &generation);
     }
 
     let mut completion = Completion::nothing(ask.caret, None);
     let said = &generation.said;
-    match finish(&excerpt, &said.text, said.finish) {
-        Err(dropped) => completion.dropped = Some(dropped.name()),
-        Ok(it) if !is_shown(&it, ask.explicit) => completion.dropped = Some(TOO_SHORT),
-        Ok(suggestion) => {
-            completion.show(&ask, &excerpt, suggestion);
-            completion.offer(&excerpt, &generation.alternatives);
-        }
-    }
+    let items = match ask.explicit {
+        true => asked_for(&excerpt, &Answer::from(&generation), on_screen),
+        false => unasked(&excerpt, said, false).map(|it| vec![it]),
+    };
+    let items = with_name(items, &ask, &excerpt, settings.min_confidence);
+    completion.show(&ask, &excerpt, items);
     completion.confidence = said.confidence;
     completion.usage = generation.usage;
     completion.times = generation.times;
@@ -215,31 +222,52 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
     }
     let known = session.answers().find(question)?;
     let excerpt = ask.excerpt();
-    let mut completion = Completion::nothing(ask.caret, None);
-    let is_same = known.n_typed == 0;
-    match finish(&excerpt, &known.said.text, known.said.finish) {
-        Err(dropped) if is_same => completion.dropped = Some(dropped.name()),
-        Ok(it) if is_same && !is_shown(&it, ask.explicit) => {
-            completion.dropped = Some(TOO_SHORT);
-        }
-        // What was typed along ends where it made sense as a whole; the model knows how it goes on.
-        Err(_) => return None,
-        // However short the rest has become: it is on the screen already.
-        Ok(suggestion) => {
-            completion.show(ask, &excerpt, suggestion);
-            completion.offer(&excerpt, &known.alternatives);
-        }
+    let Known { answer, n_typed } = &known;
+    let is_same = *n_typed == 0;
+    let items = match ask.explicit {
+        true => asked_for(&excerpt, answer, shown_unasked(session, question, &excerpt)),
+        false => unasked(&excerpt, &answer.said, !is_same).map(|it| {
+            let mut items = vec![it];
+            let others = answer.alternatives.iter();
+            let others = others.filter_map(|it| unasked(&excerpt, it, true).ok());
+            others.for_each(|it| add(&mut items, it));
+            items
+        }),
+    };
+    // What was typed along ends where it made sense as a whole; the model knows how it goes on.
+    if !is_same && items.is_err() {
+        return None;
     }
-    completion.confidence = known.said.confidence;
+    let items = with_name(items, ask, &excerpt, session.config().completion.min_confidence);
+    let mut completion = Completion::nothing(ask.caret, None);
+    completion.show(ask, &excerpt, items);
+    completion.confidence = answer.said.confidence;
     completion.source = if is_same { "same question" } else { "typed along" };
     Some(completion)
 }
 
-const TOO_SHORT: &str = "too short";
+/// The only name that goes on so, where nothing is shown unasked; for a person who asks, beside the rest.
+fn with_name(
+    items: Result<Vec<Suggestion>, &'static str>,
+    ask: &CompletionAsk,
+    excerpt: &Excerpt,
+    min_confidence: f64,
+) -> Result<Vec<Suggestion>, &'static str> {
+    if items.is_ok() && !ask.explicit {
+        return items;
+    }
+    let Some(name) = only_name(excerpt, min_confidence as f32) else { return items };
+    let mut items = items.unwrap_or_default();
+    if !items.iter().any(|it| it.text.starts_with(&name.text)) {
+        items.insert(0, name);
+    }
+    Ok(items)
+}
 
-/// One character costs more attention than its key, unless somebody has asked for it.
-pub(crate) fn is_shown(suggestion: &Suggestion, explicit: bool) -> bool {
-    explicit || suggestion.text.trim().chars().nth(1).is_some()
+/// What is shown at this place without being asked for, as far as that is known.
+fn shown_unasked(session: &Session, question: &Question, excerpt: &Excerpt) -> Option<Suggestion> {
+    let known = session.answers().on_screen(question)?;
+    unasked(excerpt, &known.answer.said, known.n_typed > 0).ok()
 }
 
 fn recorded(session: &Session, mut completion: Completion, started: Instant) -> Completion {
@@ -261,7 +289,7 @@ fn recorded(session: &Session, mut completion: Completion, started: Instant) -> 
 /// The start of the word before the caret: what the client replaces, so that it can go on showing the
 /// suggestion while the word is typed.
 fn word_start(ask: &CompletionAsk, excerpt: &Excerpt) -> usize {
-    let word = excerpt.line_before.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_');
+    let word = excerpt.line_before.chars().rev().take_while(|c| is_word(*c));
     ask.caret.min(ask.rope.len_chars()) - word.count()
 }
 

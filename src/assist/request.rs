@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::generation::{CompletionRequest, ModelInfo, NextTokenCounts, ShortPrompt, Token};
 use crate::prompt::assemble::{PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;
+use crate::prompt::follows::Following;
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, extent, stop_at};
 
@@ -37,6 +38,7 @@ impl RequestMaker {
         let settings = &self.config.completion;
         let model = &self.model;
         let extent = extent(excerpt, settings.max_lines);
+        let following = Following::of(excerpt);
         let (kept, forced) = healing::split(&excerpt.line_before);
         let (prompt, counts) = with_assembling(&self.assembling, model, |assembling| {
             let assembler = &mut assembling.assembler;
@@ -59,12 +61,16 @@ impl RequestMaker {
             short_prompt: (settings.ahead && !ask.patient && !ask.explicit)
                 .then(|| self.short_prompt(ask)),
             forced: forced.as_bytes().to_vec(),
-            stop: Box::new(move |text| stop_at(extent, text)),
+            stop: Box::new(move |text| {
+                let ends = [stop_at(extent, text), following.ends_word(text)];
+                ends.into_iter().flatten().min()
+            }),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
             n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
             max_draft_tokens: settings.draft_tokens,
-            min_confidence: if ask.explicit { 0.0 } else { settings.min_confidence as f32 },
-            min_counts_confidence: (!ask.explicit && settings.min_counts_confidence < 1.0)
+            min_confidence: settings.min_confidence as f32,
+            to_the_end: ask.explicit,
+            min_counts_confidence: (settings.min_counts_confidence < 1.0)
                 .then(|| settings.min_counts_confidence.max(settings.min_confidence) as f32),
             max_generate: Duration::from_millis(settings.generate_ms),
             cold: ask.cold,

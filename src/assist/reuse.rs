@@ -12,7 +12,8 @@ use std::sync::Arc;
 use lru::LruCache;
 use ropey::Rope;
 
-use crate::generation::{Generation, Said, Source};
+use crate::assist::offer::Answer;
+use crate::generation::{Generation, Source};
 
 /// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -38,8 +39,7 @@ pub struct Question {
 impl Question {
     fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&self.uri, self.caret, self.rope.len_chars(), self.explicit, self.others)
-            .hash(&mut hasher);
+        (&self.uri, self.caret, self.rope.len_chars(), self.others).hash(&mut hasher);
         // Two texts of one length differ most likely where somebody types.
         let from = self.caret.saturating_sub(MAX_TYPED);
         self.rope.slice(from..self.caret).chunks().for_each(|it| it.hash(&mut hasher));
@@ -74,34 +74,25 @@ impl Question {
 /// What is known of a question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// Generated text that is still to come, and other texts that could: what was typed meanwhile is not
-    /// part of them.
-    pub said: Said,
-    pub alternatives: Vec<Said>,
+    /// Generated text that is still to come: what was typed meanwhile is not part of it.
+    pub answer: Answer,
     /// How many characters were typed along; 0: it is the same question.
     pub n_typed: usize,
 }
 
 struct Given {
     question: Question,
-    said: Said,
-    alternatives: Vec<Said>,
+    answer: Answer,
     /// The model saw little of the text; asked again it may know better.
     is_hasty: bool,
 }
 
 impl Given {
-    /// What is left of it after `typed`.
-    fn after(&self, typed: &str) -> Option<Known> {
-        let left = |said: &Said| {
-            let text = said.text.strip_prefix(typed)?.to_owned();
-            Some(Said { text, ..*said })
-        };
-        Some(Known {
-            said: left(&self.said)?,
-            alternatives: self.alternatives.iter().filter_map(left).collect(),
-            n_typed: typed.chars().count(),
-        })
+    /// Whether it answers this very question. What a person was told answers who has not asked.
+    fn is_of(&self, question: &Question) -> bool {
+        !self.is_hasty
+            && self.question.explicit >= question.explicit
+            && question.typed_since(&self.question).is_some_and(|it| it.is_empty())
     }
 }
 
@@ -126,10 +117,7 @@ impl Answers {
 
     /// Whether the very same question has an answer.
     pub fn has(&self, question: &Question) -> bool {
-        let given = self.given.peek(&question.key());
-        given.is_some_and(|it| {
-            !it.is_hasty && question.typed_since(&it.question).is_some_and(|it| it.is_empty())
-        })
+        self.given.peek(&question.key()).is_some_and(|it| it.is_of(question))
     }
 
     /// Keeps what the model said to a question of this epoch, unless that is over.
@@ -137,9 +125,8 @@ impl Answers {
         if epoch != self.epoch {
             return;
         }
-        let Generation { said, alternatives, source, .. } = generation.clone();
-        let is_hasty = source == Source::ShortPrompt;
-        let given = Given { question, said, alternatives, is_hasty };
+        let is_hasty = generation.source == Source::ShortPrompt;
+        let given = Given { question, answer: Answer::from(generation), is_hasty };
         self.given.put(given.question.key(), given);
     }
 
@@ -147,18 +134,20 @@ impl Answers {
     /// caret has come, so that what is on the screen stays there.
     pub fn find(&mut self, question: &Question) -> Option<Known> {
         if let Some(given) = self.given.get(&question.key())
-            && !given.is_hasty
-            && question.typed_since(&given.question).is_some_and(|it| it.is_empty())
+            && given.is_of(question)
         {
-            return given.after("");
+            let answer = given.answer.clone();
+            let answer = if question.explicit { answer } else { answer.unasked() };
+            return Some(Known { answer, n_typed: 0 });
         }
         let (key, found) = self.given.iter().find_map(|(key, given)| {
             // Two numbers and a few characters tell nearly always; texts are compared last.
             let n_typed = question.caret.checked_sub(given.question.caret)?;
             let can_follow = (1..=MAX_TYPED).contains(&n_typed)
                 && given.question.explicit >= question.explicit
-                && given.said.text.chars().nth(n_typed).is_some()
+                && given.answer.said.text.chars().nth(n_typed).is_some()
                 && question.rope.slice(given.question.caret..question.caret).chars().eq(given
+                    .answer
                     .said
                     .text
                     .chars()
@@ -167,10 +156,21 @@ impl Answers {
                 return None;
             }
             let typed = question.typed_since(&given.question)?;
-            Some((*key, given.after(&typed)?))
+            Some((*key, Known { answer: given.answer.after(&typed)?, n_typed }))
         })?;
         self.given.promote(&key);
         Some(found)
+    }
+
+    /// What is on the screen at a place where nobody has asked, from a short prompt or not.
+    pub fn on_screen(&mut self, question: &Question) -> Option<Known> {
+        let question = Question { explicit: false, ..question.clone() };
+        let is_same =
+            |it: &Given| question.typed_since(&it.question).is_some_and(|typed| typed.is_empty());
+        if let Some(given) = self.given.peek(&question.key()).filter(|it| is_same(it)) {
+            return Some(Known { answer: given.answer.clone().unasked(), n_typed: 0 });
+        }
+        self.find(&question)
     }
 
     /// Forgets everything: the model or a setting has changed.
@@ -183,7 +183,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Finish, Times, Usage};
+    use crate::generation::{Finish, Said, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {
@@ -208,6 +208,7 @@ mod tests {
     fn said(text: &str) -> Generation {
         Generation {
             said: Said { text: text.to_owned(), finish: Finish::EndToken, confidence: 0.5 },
+            sure: None,
             alternatives: vec![],
             usage: Usage::default(),
             source: Source::WholePrompt,
@@ -216,7 +217,7 @@ mod tests {
     }
 
     fn found(answers: &mut Answers, marked: &str) -> Option<String> {
-        answers.find(&question(marked)).map(|it| it.said.text)
+        answers.find(&question(marked)).map(|it| it.answer.said.text)
     }
 
     #[test]
@@ -261,6 +262,21 @@ mod tests {
         assert_eq!(found(&mut answers, "x = call($0)\ny").as_deref(), Some("\"a\", 1)"));
         assert_eq!(found(&mut answers, "x = call(\"$0\")\ny").as_deref(), Some("a\", 1)"));
         assert_eq!(found(&mut answers, "x = call($0z\ny"), None);
+    }
+
+    #[test]
+    fn what_a_short_prompt_said_is_on_the_screen_and_answers_nothing() {
+        let mut answers = Answers::default();
+        let hasty = Generation { source: Source::ShortPrompt, ..said("1") };
+        answers.keep(0, question("let x = $0;"), &hasty);
+        assert_eq!(found(&mut answers, "let x = $0;"), None);
+        let asked = Question { explicit: true, ..question("let x = $0;") };
+        let on_screen = answers.on_screen(&asked).map(|it| it.answer.said.text);
+        assert_eq!(on_screen.as_deref(), Some("1"));
+        // What a person was told then answers who has not asked, with what is sure of it.
+        let sure = Some(Said { text: "2".to_owned(), ..said("").said });
+        answers.keep(0, asked, &Generation { sure, ..said("2 + 3") });
+        assert_eq!(found(&mut answers, "let x = $0;").as_deref(), Some("2"));
     }
 
     #[test]

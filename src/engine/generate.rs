@@ -9,7 +9,8 @@ use crate::engine::pace::{Pace, stretch};
 use crate::engine::resident::Resident;
 use crate::engine::sampled::{Draft, Sampled, said_by_counts};
 use crate::generation::{
-    CompletionRequest, Finish, Generation, GenerationError, Said, Source, Times, Token, Usage,
+    CompletionRequest, Finish, Generation, GenerationError, Said, Source, StopRule, Times, Token,
+    Usage,
 };
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
@@ -51,10 +52,12 @@ impl Machine<'_> {
             self.resident.clear(self.model);
         }
         let is_asked = !self.is_idle && !request.cold;
-        if is_asked && let Some(said) = said_by_counts(self.model.vocabulary(), request) {
+        let by_counts =
+            if is_asked { said_by_counts(self.model.vocabulary(), request) } else { None };
+        if let Some(said) = by_counts.clone().filter(|_| !request.to_the_end) {
             let times = Times { generate: started.elapsed(), ..Times::default() };
-            let (usage, source) = (Usage::default(), Source::Counts);
-            return Ok(Generation { said, alternatives: Vec::new(), usage, source, times });
+            let (usage, source, alternatives) = (Usage::default(), Source::Counts, Vec::new());
+            return Ok(Generation { said, sure: None, alternatives, usage, source, times });
         }
         let short = self.short_prompt(request);
         let prompt = short.as_ref().unwrap_or(&request.prompt);
@@ -96,6 +99,7 @@ impl Machine<'_> {
         }
         Ok(Generation {
             said: first.said,
+            sure: by_counts.or(first.sure),
             alternatives,
             usage,
             source: if short.is_some() { Source::ShortPrompt } else { Source::WholePrompt },
@@ -200,7 +204,7 @@ impl Machine<'_> {
         let min_log_probability = request.min_confidence.ln();
         let can_roll_back = self.resident.can_roll_back() == Some(true);
         let mut draft = Draft::default();
-        let (mut n_drafted, mut others) = (0, Vec::new());
+        let (mut n_drafted, mut others, mut sure) = (0, Vec::new(), None);
         let Begun { mut first, mut said_before } = begun;
         let finish = loop {
             check(flag)?;
@@ -226,8 +230,12 @@ impl Machine<'_> {
                 break Finish::EndToken;
             }
             let piece = vocabulary.bytes_of(next);
-            if sampled.log_probability + log_probability < min_log_probability {
-                break Finish::Unsure { next: first_char(piece) };
+            if sampled.log_probability + log_probability < min_log_probability && sure.is_none() {
+                let unsure = Finish::Unsure { next: sampled.next_char(piece) };
+                if !request.to_the_end {
+                    break unsure;
+                }
+                sure = Some(ended(&mut sampled.clone(), unsure, &request.stop));
             }
             sampled.push(next, piece, log_probability);
             said_before = said_before.strip_prefix(&[next]).unwrap_or_default().to_vec();
@@ -251,25 +259,13 @@ impl Machine<'_> {
             self.evaluate(&[&[next], draft.tokens.as_slice()].concat(), true, flag)?;
             draft.is_evaluated = true;
         };
-        let finish = match finish {
-            // The rule looks at whole lines, and this one is not followed by another.
-            Finish::EndToken | Finish::Unsure { .. } => {
-                let text = sampled.text();
-                let end = (request.stop)(&format!("{text}\n")).filter(|it| *it < text.len());
-                sampled.end = end.unwrap_or(sampled.end);
-                if end.is_some() { Finish::StopRule } else { finish }
-            }
-            Finish::StopRule | Finish::Budget => finish,
-        };
         // What was expected and not said is no part of what the next prompt goes on with.
         self.resident.take_back(self.model, draft.left());
         if !self.is_idle {
             self.counts.drafted_tokens.fetch_add(n_drafted as u64, Ordering::Relaxed);
         }
-        let n_generated = sampled.n_tokens;
-        let confidence = sampled.log_probability.exp();
-        let said = Said { text: sampled.into_text(), finish, confidence };
-        Ok(Decoded { said, n_generated, n_drafted, others })
+        let said = ended(&mut sampled, finish, &request.stop);
+        Ok(Decoded { said, sure, n_generated: sampled.n_tokens, n_drafted, others })
     }
 
     /// Evaluates tokens after those that are resident, and keeps the shadow right however that ends. `each`:
@@ -325,13 +321,23 @@ struct Begun {
 
 struct Decoded {
     said: Said,
+    /// What would have been said if generating had ended where it was not sure any more, if that came.
+    sure: Option<Said>,
     n_generated: usize,
     n_drafted: usize,
     /// Other tokens that could have been the first.
     others: Vec<(Token, f32)>,
 }
 
-fn first_char(piece: &[u8]) -> Option<char> {
-    let whole = piece.utf8_chunks().next()?.valid();
-    whole.chars().next()
+/// What is said where generating ends so.
+fn ended(sampled: &mut Sampled, finish: Finish, stop: &StopRule) -> Said {
+    let mut finish = finish;
+    if matches!(finish, Finish::EndToken | Finish::Unsure { .. }) {
+        // The rule looks at whole lines, and this one is not followed by another.
+        let text = sampled.text();
+        if let Some(end) = stop(&format!("{text}\n")).filter(|it| *it < text.len()) {
+            (sampled.end, finish) = (end, Finish::StopRule);
+        }
+    }
+    sampled.said(finish)
 }

@@ -12,7 +12,7 @@ use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixtu
 const NATS_PER_BYTE_LEFT: f32 = std::f32::consts::LN_10;
 
 /// The tokens generated of the present line.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LineSoFar {
     tokens: Vec<Token>,
     after_break: bool,

@@ -74,13 +74,13 @@ pub fn said_by_counts(vocabulary: &Vocabulary, request: &mut CompletionRequest) 
             break Finish::StopRule;
         }
     };
-    let confidence = sampled.log_probability.exp();
     // What is forced must have been spelled: nothing else is an answer.
     let is_spelled = sampled.forced.is_empty();
-    is_spelled.then(|| Said { text: sampled.into_text(), finish, confidence })
+    is_spelled.then(|| sampled.said(finish))
 }
 
 /// The text sampled so far.
+#[derive(Clone)]
 pub struct Sampled<'a> {
     /// What is still forced.
     forced: &'a [u8],
@@ -150,12 +150,81 @@ impl<'a> Sampled<'a> {
         self.log_probability += log_probability;
     }
 
+    /// The character that the text would go on with, by a token that is not said.
+    pub fn next_char(&self, piece: &[u8]) -> Option<char> {
+        let piece = &piece[piece.len().min(self.forced.len())..];
+        first_char(&[&self.bytes[self.valid..], piece].concat())
+    }
+
+    /// How the generation ended, where the text may end in a part of a character.
+    pub fn finish(&self, finish: Finish) -> Finish {
+        match self.next_char(&[]) {
+            Some(next) if finish != Finish::StopRule => Finish::Unsure { next: Some(next) },
+            _ => finish,
+        }
+    }
+
+    /// The text as it is now.
+    pub fn said(&self, finish: Finish) -> Said {
+        let text = self.text();
+        let text = text[..self.end.min(text.len())].to_owned();
+        Said { text, finish: self.finish(finish), confidence: self.log_probability.exp() }
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.valid]).unwrap_or_default()
     }
+}
 
-    pub fn into_text(mut self) -> String {
-        self.bytes.truncate(self.end.min(self.valid));
-        String::from_utf8(self.bytes).unwrap_or_default()
+/// The first character of some bytes. Where it is not whole, one of those that begin so: of letters a letter, of signs
+/// a sign.
+fn first_char(bytes: &[u8]) -> Option<char> {
+    const CONTINUATION: u8 = 0xA0;
+    let chunk = bytes.utf8_chunks().next()?;
+    if let Some(first) = chunk.valid().chars().next() {
+        return Some(first);
+    }
+    let part = chunk.invalid();
+    let length = part.first()?.leading_ones() as usize;
+    let mut whole = part.to_vec();
+    whole.resize(length.clamp(part.len(), 4), CONTINUATION);
+    std::str::from_utf8(&whole).ok()?.chars().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::words::is_word;
+
+    #[test]
+    fn the_first_character_of_some_bytes() {
+        assert_eq!(first_char(b"ab"), Some('a'));
+        assert_eq!(first_char("ö".as_bytes()), Some('ö'));
+        assert_eq!(first_char(b""), None);
+        // Umlauts, Cyrillic, Han and kana, Hangul begin so.
+        for word in ["ö", "и", "顧", "客", "が", "변"] {
+            assert!(first_char(&word.as_bytes()[..1]).is_some_and(is_word), "{word}");
+        }
+        assert!(first_char(&"顧".as_bytes()[..2]).is_some_and(is_word));
+        for sign in ["→", "–", "😀"] {
+            assert!(first_char(&sign.as_bytes()[..2]).is_some_and(|it| !is_word(it)), "{sign}");
+        }
+        // A continuation byte alone begins nothing.
+        assert_eq!(first_char(&[0xA4]), None);
+    }
+
+    #[test]
+    fn a_text_ends_before_a_part_of_a_character() {
+        let bytes = "xö".as_bytes();
+        let mut sampled = Sampled::new(b"");
+        sampled.push(1, &bytes[..2], -1.0);
+        assert_eq!(sampled.text(), "x");
+        assert_eq!(sampled.next_char(&bytes[2..]), Some('ö'));
+        assert!(matches!(sampled.said(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
+        sampled.push(2, &bytes[2..], -1.0);
+        assert_eq!(sampled.said(Finish::Budget).finish, Finish::Budget);
+        // What is forced is no part of the text.
+        assert_eq!(Sampled::new(b" gr").next_char("  grö".as_bytes()), Some('r'));
+        assert_eq!(Sampled::new(b" gr").next_char(" grö".as_bytes()), Some('ö'));
     }
 }

@@ -15,6 +15,7 @@ use crate::generation::Token;
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::healing;
+use crate::prompt::lexis::Lexis;
 use crate::stdx::cancel::Ticket;
 
 /// A suggestion longer than this has gone wrong.
@@ -101,7 +102,7 @@ impl Scorer {
         let rope = Rope::from_str(&format!("{}{}", case.before, case.after));
         let caret = case.before.chars().count();
         let mut excerpt = Excerpt::around(&rope, caret);
-        excerpt.is_rust = case.path.ends_with(".rs");
+        excerpt.lexis = Lexis::of("", case.path);
         let (kept, forced) = healing::split(&excerpt.line_before);
         let info = Arc::clone(self.model.info());
         let tokenize = |text: &str| {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use ropey::Rope;
 
+use crate::prompt::lexis::Lexis;
 use crate::text::lines::lines_of;
 use crate::text::position::line_end_char;
 
@@ -38,8 +39,8 @@ pub struct Excerpt {
     pub lines_after: Vec<String>,
     /// The document uses `\r\n`.
     pub crlf: bool,
-    /// The document is Rust, where `'` begins lifetimes. Set by whoever knows the language.
-    pub is_rust: bool,
+    /// How the document's language writes strings and comments. Set by whoever knows the language.
+    pub lexis: &'static Lexis,
 }
 
 impl Excerpt {
@@ -93,7 +94,7 @@ impl Excerpt {
             line_after,
             lines_after,
             crlf,
-            is_rust: false,
+            lexis: <&Lexis>::default(),
         }
     }
 }

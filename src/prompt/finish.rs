@@ -5,10 +5,11 @@
 //! are pure functions over the excerpt.
 
 use crate::generation::Finish;
-use crate::prompt::brackets::{
-    Quotes, brackets, first_unescaped, first_unmatched_closer, is_opener, opener_of,
-};
+use crate::prompt::ends::{End, without_loose_closers, without_loose_openers};
 use crate::prompt::excerpt::Excerpt;
+use crate::prompt::follows::Following;
+use crate::prompt::repetition::{goes_in_circles, without_lines_again};
+use crate::text::words::{is_word, without_part_of_character};
 
 /// What to show at the caret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,32 +49,54 @@ impl Dropped {
     }
 }
 
-/// Makes a suggestion of generated text that begins at the excerpt's caret.
+/// Makes a suggestion of generated text that begins at the excerpt's caret. `is_asked_for`: by a person, not by a
+/// pause in typing.
 ///
 /// # Errors
 /// The reason why nothing is worth showing.
-pub fn finish(excerpt: &Excerpt, raw: &str, finish: Finish) -> Result<Suggestion, Dropped> {
+pub fn finish(
+    excerpt: &Excerpt,
+    raw: &str,
+    finish: Finish,
+    is_asked_for: bool,
+) -> Result<Suggestion, Dropped> {
     let mut text = raw;
     match finish {
         // The model was stopped in the middle of a line; the lines that it had finished are kept.
         Finish::Budget => text = text.rfind('\n').map_or(text, |last_line| &text[..last_line]),
         // It does not know how the word goes on, so half of the word is not shown.
-        Finish::Unsure { next } if next.is_some_and(is_word) => {
-            text = text.trim_end_matches(is_word)
+        Finish::Unsure { next } => {
+            text = without_part_of_character(text, next);
+            if next.is_some_and(is_word) {
+                text = text.trim_end_matches(is_word);
+            }
         }
-        Finish::Unsure { .. } | Finish::EndToken | Finish::StopRule => {}
+        Finish::EndToken | Finish::StopRule => {}
     }
     let blank = text.trim().is_empty();
     let rest = excerpt.line_after.trim_end();
     if rest.is_empty() {
         text = text.trim_end();
     }
-    text = without_repetition(text).ok_or(Dropped::Repetition)?;
-    let quotes = if excerpt.is_rust { Quotes::Rust } else { Quotes::Other };
-    let (text, replaced_after) = without_rest_of_line(text, rest, quotes);
+    let is_whole_line = match finish {
+        Finish::EndToken | Finish::StopRule => true,
+        Finish::Budget => raw.contains('\n'),
+        Finish::Unsure { .. } => false,
+    };
+    let ends_line = is_whole_line && rest.is_empty();
+    text = without_lines_again(text);
+    if goes_in_circles(excerpt, text, ends_line) {
+        return Err(Dropped::Repetition);
+    }
+    let (text, replaced_after) = Following::of(excerpt).without_rest_of_line(text, rest);
     let text = without_following_lines(excerpt, text).ok_or(Dropped::RepeatsWhatFollows)?;
     let (text, cut) =
-        if replaced_after == 0 { balanced(excerpt, text, quotes) } else { (text, false) };
+        if replaced_after == 0 { without_loose_closers(excerpt, text) } else { (text, false) };
+    let end = End { ends_line: ends_line && !cut, is_asked_for, replaced_after };
+    let closed = without_loose_openers(excerpt, text, end);
+    // What the text replaces stood at its end.
+    let replaced_after = if closed.len() == text.len() { replaced_after } else { 0 };
+    let text = closed;
     if text.trim().is_empty() {
         return Err(if cut {
             Dropped::UnbalancedCloser
@@ -87,45 +110,6 @@ pub fn finish(excerpt: &Excerpt, raw: &str, finish: Finish) -> Result<Suggestion
         return Err(Dropped::RepeatsLineAbove);
     }
     Ok(Suggestion { text: text.to_owned(), replaced_after })
-}
-
-/// Cuts off what stands after the caret already. Returns the text and how much of the rest it replaces.
-fn without_rest_of_line<'a>(text: &'a str, rest: &str, quotes: Quotes) -> (&'a str, usize) {
-    let Some(first) = rest.chars().next() else {
-        return (text, 0);
-    };
-    let text = text.split('\n').next().unwrap_or_default();
-    if let Some(without) = text.strip_suffix(rest) {
-        return (without, 0);
-    }
-    if rest.starts_with(text.trim()) {
-        return ("", 0);
-    }
-    // A bracket or quote follows, most likely one that the editor closed by itself. Where the text closes
-    // it and goes on as the document does and further, it takes its place; else the text ends there.
-    let closes_at = match first {
-        ')' | ']' | '}' => first_unmatched_closer(text, quotes),
-        '"' | '\'' | '`' => first_unescaped(text, first),
-        _ => None,
-    };
-    if let Some(at) = closes_at {
-        let closing = &text[at..];
-        if closing.starts_with(rest) {
-            return (text, rest.chars().count());
-        }
-        return if closing.starts_with(first) { (&text[..at], 0) } else { (text, 0) };
-    }
-    if rest.chars().any(char::is_alphanumeric) {
-        // Words follow. The end of the text may be their beginning.
-        for (at, _) in text.char_indices() {
-            let end = &text[at..];
-            if end.len() >= 3 && rest.starts_with(end) {
-                return (&text[..at], 0);
-            }
-        }
-    }
-    // The caret is inside a word: what would run into the rest of it is no word of anybody's.
-    if is_word(first) && text.ends_with(is_word) { ("", 0) } else { (text, 0) }
 }
 
 /// Cuts the text before lines that the document goes on with. `None` where nothing else is left. Lines
@@ -152,38 +136,6 @@ fn without_following_lines<'a>(excerpt: &Excerpt, text: &'a str) -> Option<&'a s
     Some(text)
 }
 
-/// Cuts lines, or pairs or triples of lines, that come three times in a row; `None` where a short run of
-/// characters is repeated over and over.
-fn without_repetition(text: &str) -> Option<&str> {
-    let lines: Vec<&str> = text.split('\n').collect();
-    let mut end = 0;
-    for at in 0..lines.len() {
-        end += lines[at].len() + 1;
-        for period in 1..=3 {
-            let Some(thrice) = lines.get(at..at + 3 * period) else { break };
-            let (once, rest) = thrice.split_at(period);
-            // Brackets close three times in honest code.
-            let wordy = once.iter().any(|line| line.chars().any(char::is_alphanumeric));
-            if wordy && rest.chunks(period).all(|chunk| chunk == once) {
-                let more: usize = once[1..].iter().map(|line| line.len() + 1).sum();
-                return Some(&text[..end + more - 1]);
-            }
-        }
-    }
-    let bytes = text.trim_end().as_bytes();
-    for period in 2..=24 {
-        let unit = bytes.len().checked_sub(period).map(|at| &bytes[at..]);
-        let Some(unit) = unit else { break };
-        let n_times = bytes.rchunks_exact(period).take_while(|chunk| *chunk == unit).count();
-        // A rule of dashes, a table of zeros: repetition that people write.
-        let wordy = unit.iter().any(u8::is_ascii_alphabetic);
-        if wordy && n_times >= 4 && n_times * period >= 16 {
-            return None;
-        }
-    }
-    Some(text)
-}
-
 fn repeats_line_above(excerpt: &Excerpt, text: &str) -> bool {
     let above = excerpt.lines_before.iter().rev().map(|it| it.trim()).find(|it| !it.is_empty());
     let first = text.split('\n').next().unwrap_or_default();
@@ -192,70 +144,11 @@ fn repeats_line_above(excerpt: &Excerpt, text: &str) -> bool {
     whole.trim().len() >= 10 && above == Some(whole.trim())
 }
 
-/// Cuts the text before the first closing bracket that closes nothing, or something that what follows
-/// the caret closes already. The flag says whether something was cut.
-fn balanced<'a>(excerpt: &Excerpt, text: &'a str, quotes: Quotes) -> (&'a str, bool) {
-    let mut depth: Vec<char> = Vec::new();
-    // Most texts close nothing but their own brackets, and ask for none of this.
-    let mut available = None;
-    for (at, c) in brackets(text, quotes) {
-        if is_opener(c) {
-            depth.push(c);
-        } else if depth.last() == Some(&opener_of(c)) {
-            depth.pop();
-        } else if !depth.is_empty()
-            || available.get_or_insert_with(|| open_at_caret(excerpt, quotes)).next()
-                != Some(opener_of(c))
-        {
-            return (text[..at].trim_end(), true);
-        }
-    }
-    (text, false)
-}
-
-/// Brackets that are open at the caret and not closed after it, innermost first.
-fn open_at_caret(excerpt: &Excerpt, quotes: Quotes) -> std::vec::IntoIter<char> {
-    let mut open: Vec<char> = Vec::new();
-    for line in excerpt.lines_before.iter().chain(std::iter::once(&excerpt.line_before)) {
-        for (_, c) in brackets(line, quotes) {
-            if is_opener(c) {
-                open.push(c);
-            } else if let Some(at) = open.iter().rposition(|it| *it == opener_of(c)) {
-                // What was opened inside and is not closed was no bracket (a quoted one, say).
-                open.truncate(at);
-            }
-        }
-    }
-    let mut available: Vec<char> = Vec::new();
-    let mut depth: Vec<char> = Vec::new();
-    'after: for line in std::iter::once(&excerpt.line_after).chain(&excerpt.lines_after) {
-        for (_, c) in brackets(line, quotes) {
-            if is_opener(c) {
-                depth.push(c);
-            } else if depth.last() == Some(&opener_of(c)) {
-                depth.pop();
-            } else if depth.is_empty() {
-                while open.last().is_some_and(|top| *top != opener_of(c)) {
-                    available.extend(open.pop());
-                }
-                if open.pop().is_none() {
-                    break 'after;
-                }
-            }
-        }
-    }
-    available.extend(open.into_iter().rev());
-    available.into_iter()
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::prompt::excerpt;
+    use crate::prompt::lexis::Lexis;
 
     /// The document with what the person would see: `[…]` for the text, `~…~` for what it replaces.
     #[track_caller]
@@ -266,8 +159,9 @@ mod tests {
     #[track_caller]
     fn check_finished(marked: &str, raw: &str, how: Finish, expected: &str) {
         let mut excerpt = excerpt::at(marked);
-        excerpt.is_rust = marked.contains("let ") || marked.contains("fn ");
-        let seen = match finish(&excerpt, raw, how) {
+        let is_rust = marked.contains("let ") || marked.contains("fn ");
+        excerpt.lexis = Lexis::of(if is_rust { "rust" } else { "python" }, "");
+        let seen = match finish(&excerpt, raw, how, false) {
             Err(dropped) => dropped.name().to_owned(),
             Ok(it) if it.replaced_after == 0 => format!("[{}]", it.text),
             Ok(it) => {
@@ -346,6 +240,42 @@ mod tests {
     }
 
     #[test]
+    fn what_opens_behind_the_caret_is_not_said_again() {
+        check("let sum = comp$0(c, d);", "ute(a, b", "[ute]");
+        check("let sum = compute$0(c, d);", "(a, b)", "repeats what follows");
+        check("f(x, user_n$0='b')", "ame='a')", "[ame]");
+        check("self.hei$0 = 3", "ght = height", "[ght]");
+        check("if hei$0 == 3:", "ght == 4 and x", "[ght]");
+        check("requ$0 'path'", "ire 'fs'", "[ire]");
+        check("let a$0: u8;", "ge: u16;", "[ge]");
+        check("let x: Vec$0<u8>;", "Deque<u16>", "[Deque]");
+        check("it's a \"quo$0 'x'", "te 'y'", "[te]");
+        // No word is completed: a call before what is there already, an element before another.
+        check("let x = $0(1, 2);", "foo(3, 4)", "[foo]");
+        check("let x = $0(1, 2);", "foo(3).bar(1, 2);", "[foo(3).bar]");
+        check("x = [$0(1, 2)]", "(0, 0), ", "[(0, 0), ]");
+    }
+
+    #[test]
+    fn what_a_text_opens_it_closes() {
+        let before = |c| Finish::Unsure { next: Some(c) };
+        check_finished("x = $0\n", "foo(a, ", before('b'), "[foo]");
+        check_finished("x = $0\n", "foo(a)", before('.'), "[foo(a)]");
+        check_finished("$0\n", "print(\"hel", before('l'), "[print]");
+        check_finished("foo($0)\n", "bar(x", before(','), "[bar]");
+        check_finished("print(\"$0\")", "a {x", before('!'), "[a {x]");
+        check_finished("let x: $0\n", "&'a str", before(','), "[&'a str]");
+        let lines = "vec![\n    a(),\n    b(";
+        check_finished("let x = $0\n", lines, before('c'), "[vec![\n    a(),\n    b]");
+        // The construct goes on in the next line, or what follows closes it.
+        check("$0\n", "if foo(", "[if foo(]");
+        check("    if x $0\n    }\n", "{", "[{]");
+        // Prose has apostrophes and no quotes.
+        check("\"\"\"Doc$0\n", "umentation, don't (see", "[umentation, don't (see]");
+        check("# it$0\n", "'s (a", "['s (a]");
+    }
+
+    #[test]
     fn following_lines_are_not_said_twice() {
         check("fn f() {\n    $0\n    b();\n}\n", "b();", "repeats what follows");
         check("fn f() {\n    $0\n    b();\n}\n", "a();\n    b();\n}", "[a();]");
@@ -387,6 +317,8 @@ mod tests {
         check_finished("x = $0\n", "map.un", before('('), "[map.un]");
         check_finished("x = ma$0\n", "p_of", before('x'), "blank");
         check_finished("x = $0\n", "map.", before('w'), "[map.]");
+        check_finished("x = $0\n", "a.grö", before('ß'), "[a.]");
+        check_finished("x = $0\n", "cafe", before('\u{301}'), "blank");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod escalation_fence;
 mod escalation_kills;
 mod escalation_later;
 mod escalation_one_view;
+mod ghost_text;
 mod keys;
 mod ledger;
 mod ledger_faults;

@@ -1,0 +1,152 @@
+//! What of an answer is shown at a caret, and in which order.
+
+use crate::generation::{Generation, Said};
+use crate::prompt::excerpt::Excerpt;
+use crate::prompt::finish::{Suggestion, finish};
+
+/// An answer's texts, from the caret on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub said: Said,
+    /// What is shown unasked, where that is something else; only in the answer to a person.
+    pub sure: Option<Said>,
+    pub alternatives: Vec<Said>,
+}
+
+impl From<&Generation> for Answer {
+    fn from(generation: &Generation) -> Self {
+        let Generation { said, sure, alternatives, .. } = generation.clone();
+        Self { said, sure, alternatives }
+    }
+}
+
+impl Answer {
+    /// What is left of it after `typed`; `None` where it does not go on so.
+    pub fn after(&self, typed: &str) -> Option<Self> {
+        let left = |said: &Said| {
+            let text = said.text.strip_prefix(typed)?.to_owned();
+            Some(Said { text, ..*said })
+        };
+        Some(Self {
+            said: left(&self.said)?,
+            sure: self.sure.as_ref().and_then(left),
+            alternatives: self.alternatives.iter().filter_map(left).collect(),
+        })
+    }
+
+    /// As somebody is answered who has not asked.
+    pub fn unasked(self) -> Self {
+        match self.sure {
+            Some(said) => Self { said, sure: None, alternatives: Vec::new() },
+            None => self,
+        }
+    }
+}
+
+const TOO_SHORT: &str = "too short";
+
+/// What is shown while somebody types. `is_on_screen`: it is what is left of a text that is shown already, however
+/// short it has become.
+///
+/// # Errors
+/// Why nothing is.
+pub fn unasked(
+    excerpt: &Excerpt,
+    said: &Said,
+    is_on_screen: bool,
+) -> Result<Suggestion, &'static str> {
+    let suggestion = finish(excerpt, &said.text, said.finish, false).map_err(|it| it.name())?;
+    if is_on_screen || is_long_enough(&suggestion) { Ok(suggestion) } else { Err(TOO_SHORT) }
+}
+
+/// One character costs more attention than its key, unless somebody has asked for it.
+pub fn is_long_enough(suggestion: &Suggestion) -> bool {
+    suggestion.text.trim().chars().nth(1).is_some()
+}
+
+/// What a person gets who asks: the whole text, or where that is not worth showing its sure beginning; then others.
+/// What is shown `unasked` is the beginning of one of them, always.
+///
+/// # Errors
+/// Why there is nothing.
+pub fn asked_for(
+    excerpt: &Excerpt,
+    answer: &Answer,
+    shown_unasked: Option<Suggestion>,
+) -> Result<Vec<Suggestion>, &'static str> {
+    let finished = |said: &Said| finish(excerpt, &said.text, said.finish, true);
+    let whole = finished(&answer.said);
+    let mut items: Vec<Suggestion> = whole.iter().cloned().collect();
+    if whole.is_err() {
+        items.extend(answer.sure.as_ref().and_then(|it| finished(it).ok()));
+    }
+    let sure = unasked(excerpt, answer.sure.as_ref().unwrap_or(&answer.said), true).ok();
+    for it in [sure, shown_unasked].into_iter().flatten() {
+        if !items.iter().any(|item| item.text.starts_with(&it.text)) {
+            // It stays where it is on the screen.
+            items.insert(0, it);
+        }
+    }
+    for other in answer.alternatives.iter().filter_map(|it| finished(it).ok()) {
+        add(&mut items, other);
+    }
+    match (items.is_empty(), whole) {
+        (true, Err(dropped)) => Err(dropped.name()),
+        _ => Ok(items),
+    }
+}
+
+/// Adds one that differs from those that are there.
+pub fn add(items: &mut Vec<Suggestion>, other: Suggestion) {
+    if !items.iter().any(|it| it.text.trim() == other.text.trim()) {
+        items.push(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generation::Finish;
+    use crate::prompt::excerpt;
+
+    fn said(text: &str, finish: Finish) -> Said {
+        Said { text: text.to_owned(), finish, confidence: 0.5 }
+    }
+
+    /// The items at a caret of Python for a whole text, a sure beginning and others.
+    fn items(marked: &str, whole: &str, sure: Option<&str>, others: &[&str]) -> Vec<String> {
+        let answer = Answer {
+            said: said(whole, Finish::EndToken),
+            sure: sure.map(|it| said(it, Finish::Unsure { next: Some('(') })),
+            alternatives: others.iter().map(|it| said(it, Finish::EndToken)).collect(),
+        };
+        let items = asked_for(&excerpt::at(marked), &answer, None).unwrap_or_default();
+        items.into_iter().map(|it| it.text).collect()
+    }
+
+    #[test]
+    fn a_whole_text_that_is_not_worth_showing_leaves_its_beginning_and_the_others() {
+        let marked = "items.append(2)\nitems.app$0";
+        assert_eq!(items(marked, "end(2)", Some("end("), &["ly(f)"]), ["end(", "ly(f)"]);
+        assert_eq!(items(marked, "end(3)", Some("end("), &["end(3)"]), ["end(3)"]);
+        assert_eq!(items(marked, "end(2)", None, &[]), Vec::<String>::new());
+        // Counts are sure of something else than the model.
+        assert_eq!(items("x = $0", "a + b", Some("cd"), &[]), ["cd", "a + b"]);
+    }
+
+    #[test]
+    fn what_is_on_the_screen_is_offered() {
+        let answer = Answer {
+            said: said("abc", Finish::EndToken),
+            sure: None,
+            alternatives: vec![said("xyz", Finish::EndToken)],
+        };
+        let offered = |shown: &str| {
+            let shown = Suggestion { text: shown.to_owned(), replaced_after: 0 };
+            let items = asked_for(&excerpt::at("v = $0"), &answer, Some(shown)).expect("items");
+            items.into_iter().map(|it| it.text).collect::<Vec<_>>()
+        };
+        assert_eq!(offered("ab"), ["abc", "xyz"]);
+        assert_eq!(offered("zz"), ["zz", "abc", "xyz"]);
+    }
+}

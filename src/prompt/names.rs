@@ -1,0 +1,67 @@
+//! Names outside ASCII. A character of theirs takes two or three tokens, each with its own doubt, so that a model which
+//! is sure of the name is not sure of its spelling; the text around the caret knows how it is spelled.
+
+use crate::prompt::excerpt::Excerpt;
+use crate::prompt::finish::Suggestion;
+use crate::text::words::is_word;
+
+/// The rest of the word at the caret, where all words around that begin so are the same one, not only in ASCII, and
+/// stand there often enough: one of `n` times is the chance that the next one is another.
+pub fn only_name(excerpt: &Excerpt, min_confidence: f32) -> Option<Suggestion> {
+    let line = &excerpt.line_before;
+    let start = line.char_indices().rev().take_while(|it| is_word(it.1)).last()?.0;
+    let typed = &line[start..];
+    // One letter is too little; one Han character is not.
+    let is_enough = typed.chars().nth(1).is_some() || typed >= "\u{2e80}";
+    if !is_enough || excerpt.line_after.starts_with(is_word) {
+        return None;
+    }
+    let lines = || {
+        let caret_line = [&line[..start], excerpt.line_after.as_str()];
+        let others = excerpt.lines_before.iter().chain(&excerpt.lines_after);
+        others.map(String::as_str).chain(caret_line)
+    };
+    let (mut only, mut n) = (None, 0_u16);
+    for line in lines() {
+        for (at, _) in line.match_indices(typed) {
+            let end = line[at..].find(|c| !is_word(c)).map_or(line.len(), |it| at + it);
+            let word = &line[at..end];
+            if line[..at].ends_with(is_word) || word.len() == typed.len() {
+                continue;
+            }
+            if *only.get_or_insert(word) != word {
+                return None;
+            }
+            n += 1;
+        }
+    }
+    let rest = only.filter(|it| !it.is_ascii())?.strip_prefix(typed)?;
+    let is_sure = f32::from(n) / f32::from(n + 1) >= min_confidence.max(0.6);
+    is_sure.then(|| Suggestion { text: rest.to_owned(), replaced_after: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prompt::excerpt;
+
+    fn rest(marked: &str) -> Option<String> {
+        only_name(&excerpt::at(marked), 0.45).map(|it| it.text)
+    }
+
+    #[test]
+    fn a_name_is_completed_where_there_is_only_one() {
+        assert_eq!(rest("顧客番号 = 1\nf(顧客番号)\nx = 顧$0").as_deref(), Some("客番号"));
+        assert_eq!(rest("größe = 1\nf(größe)\nx = gr$0").as_deref(), Some("öße"));
+        assert_eq!(rest("x = имя_по$0\nимя_поля = 1\nf(имя_поля)\n").as_deref(), Some("ля"));
+        // Two of them, one that stands there once, one in ASCII, part of another, a letter, within a word.
+        assert_eq!(rest("顧客番号 = 顧客番号\n顧客名 = 1\nx = 顧客$0"), None);
+        assert_eq!(rest("顧客番号 = 1\nx = 顧客$0"), None);
+        assert_eq!(rest("number = 1\nf(number)\nx = nu$0"), None);
+        assert_eq!(rest("新顧客番号 = 新顧客番号\nx = 顧客$0"), None);
+        assert_eq!(rest("größe = größe\nx = g$0"), None);
+        assert_eq!(rest("größe = größe\nx = gr$0öße"), None);
+        assert_eq!(rest("größe = größe\nx = größe$0"), None);
+        assert_eq!(rest("$0"), None);
+    }
+}
