@@ -147,7 +147,7 @@ impl Lexis {
         }
         let line = line.trim_start().trim_start_matches(['r', 'b', 'u']);
         let before = line_before.trim();
-        let defines = ["def ", "class ", "async def "].iter().any(|it| before.starts_with(it));
+        let defines = before.starts_with("class ") || before.contains("def ");
         let ends = before.ends_with("):") || (defines && before.ends_with(':'));
         ends && (line.starts_with("\"\"\"") || line.starts_with("'''"))
     }

@@ -170,7 +170,7 @@ async fn asking_never_shows_less() {
                 tax > 0:\n        result += result * tax\n    names = [item.name for item in items]\n    \
                 return result, names, {'tax': tax, 'größe': len(items)}\n";
     let (mut n_shown, mut places) = (0, text.char_indices().map(|it| it.0).skip(60));
-    while let Some(at) = places.nth(2) {
+    while let Some(at) = places.nth(1) {
         let rest = text[at..].find('\n').map_or(text.len(), |it| at + it);
         // Within the line, and without its rest.
         for marked in [
