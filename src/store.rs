@@ -25,13 +25,14 @@ mod migrations;
 mod money;
 mod outcome;
 pub mod presence;
+mod suggestions;
 mod usage;
 mod writer;
 
 pub use calendar::{Calendar, Day, Now, Period, unix_ms};
 pub use calls::{
-    Consent, CostSource, LocalCall, LocalStatus, Name, Reservation, Settlement, Status, Tokens,
-    UsageSource, WorkspaceHash,
+    Consent, CostSource, LocalCall, LocalStatus, Name, Reservation, Settlement, Status, Suggested,
+    Tokens, UsageSource, WorkspaceHash,
 };
 pub use fault::{Fault, FaultKind};
 pub use ledger::Ledger;

@@ -1,5 +1,5 @@
-//! `keyside usage`: what calls to models have cost, by day, by model and by action; what is left of the caps; what
-//! stayed local.
+//! `keyside usage`: suggestions that were shown and accepted, what calls to models have cost, by day, by model and by action; what
+//! is left of the caps; what stayed local.
 
 mod text;
 
@@ -28,7 +28,7 @@ pub struct UsageArguments {
     pub json: bool,
 }
 
-/// The price at which local work is valued.
+/// The price at which local calls are valued, for programs that ask for JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
     /// The model whose price it is.
@@ -47,8 +47,6 @@ pub fn run(arguments: &UsageArguments) -> Result<(), String> {
     for note in &resolved.notes {
         eprintln!("keyside: {note}");
     }
-    let comparison = comparison(&resolved.config.cloud.compare_with);
-    let comparison = comparison.as_ref();
     let calendar = Calendar::system();
     let now = calendar.now();
     let days = if arguments.month {
@@ -71,9 +69,10 @@ pub fn run(arguments: &UsageArguments) -> Result<(), String> {
     };
     let caps = caps(&resolved.config.cloud);
     setup::print(&if arguments.json {
-        to_json(&report, &caps, comparison)
+        let comparison = comparison(&resolved.config.cloud.compare_with);
+        to_json(&report, &caps, comparison.as_ref())
     } else {
-        text::render(&report, &caps, comparison)
+        text::render(&report, &caps)
     })
 }
 
@@ -141,6 +140,9 @@ mod tests {
         let calendar = Calendar::utc();
         let mut report = UsageReport::of_nothing(calendar.last_days(1_795_300_000_000, 1));
         report.total = Amounts {
+            shown_suggestions: 9,
+            accepted_suggestions: 4,
+            spared_characters: 61,
             local_calls: 3,
             local_input_tokens: 2_700,
             local_output_tokens: 36,
@@ -165,6 +167,7 @@ mod tests {
               "actions": [],
               "days": [
                 {
+                  "accepted_suggestions": 4,
                   "cost_pico_usd": 5000000000,
                   "date": "2026-11-21",
                   "local_calls": 3,
@@ -174,7 +177,9 @@ mod tests {
                   "reserved_pico_usd": 0,
                   "sent_calls": 1,
                   "sent_input_tokens": 4100,
-                  "sent_output_tokens": 600
+                  "sent_output_tokens": 600,
+                  "shown_suggestions": 9,
+                  "spared_characters": 61
                 }
               ],
               "local_at_the_price_of": {
@@ -183,6 +188,7 @@ mod tests {
               },
               "models": [
                 {
+                  "accepted_suggestions": 4,
                   "cost_pico_usd": 5000000000,
                   "local_calls": 3,
                   "local_input_tokens": 2700,
@@ -192,7 +198,9 @@ mod tests {
                   "reserved_pico_usd": 0,
                   "sent_calls": 1,
                   "sent_input_tokens": 4100,
-                  "sent_output_tokens": 600
+                  "sent_output_tokens": 600,
+                  "shown_suggestions": 9,
+                  "spared_characters": 61
                 }
               ],
               "notes": [],
@@ -211,6 +219,7 @@ mod tests {
                 "spent_pico_usd": 5000000000
               },
               "total": {
+                "accepted_suggestions": 4,
                 "cost_pico_usd": 5000000000,
                 "local_calls": 3,
                 "local_input_tokens": 2700,
@@ -219,7 +228,9 @@ mod tests {
                 "reserved_pico_usd": 0,
                 "sent_calls": 1,
                 "sent_input_tokens": 4100,
-                "sent_output_tokens": 600
+                "sent_output_tokens": 600,
+                "shown_suggestions": 9,
+                "spared_characters": 61
               }
             }
         "#]]

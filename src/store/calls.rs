@@ -152,6 +152,18 @@ pub struct LocalCall {
     pub duration_us: u32,
 }
 
+/// What became of suggestions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suggested {
+    pub at_unix_ms: i64,
+    /// Of the model that is resident.
+    pub model: Name,
+    pub n_shown: u32,
+    pub n_accepted: u32,
+    /// Characters that were put in, less the keys that accepted them.
+    pub n_spared_characters: u32,
+}
+
 /// How a local call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LocalStatus {

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::store::calls::{LocalCall, LocalStatus};
+use crate::store::calls::{LocalCall, LocalStatus, Suggested};
 use crate::store::fault::Fault;
-use crate::store::{Calendar, Day, Ledger};
+use crate::store::{Calendar, Day, Ledger, suggestions};
 
 /// The end of the year 9998; calendars end soon after.
 const MAX_UNIX_MS: i64 = 253_370_764_800_000;
@@ -24,14 +24,27 @@ impl Ledger {
     /// # Errors
     /// Why they could not be written.
     pub fn record_local(&mut self, calls: &[LocalCall]) -> Result<(), Fault> {
-        if calls.is_empty() {
+        self.record(calls, &[])
+    }
+
+    /// Writes calls to the local model and what became of suggestions, all of it or nothing.
+    ///
+    /// # Errors
+    /// Why they could not be written.
+    pub fn record(&mut self, calls: &[LocalCall], suggested: &[Suggested]) -> Result<(), Fault> {
+        if calls.is_empty() && suggested.is_empty() {
             return Ok(());
         }
         self.make_ready()?;
         // The loss of power may cost the last rows of these, but no money, and a disk that sleeps may sleep on.
         let lazily = self.set_synchronous("NORMAL");
         let process = self.process.clone();
-        let written = lazily.and_then(|()| self.write(|it| insert(it, &process, calls)));
+        let written = lazily.and_then(|()| {
+            self.write(|it| {
+                insert(it, &process, calls)?;
+                suggestions::insert(it, suggested)
+            })
+        });
         self.set_synchronous("FULL")?;
         written
     }

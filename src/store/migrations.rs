@@ -97,6 +97,19 @@ const STEPS: &[M<'_>] = &[M::up(
         PRIMARY KEY (noon_unix_ms, action, model)
     ) STRICT, WITHOUT ROWID;
     ",
+), M::up(
+    "
+    -- What became of suggestions, by quarters of an hour: every time zone's day has a whole number of them.
+    CREATE TABLE suggestions (
+        quarter_unix_ms INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        n_shown INTEGER NOT NULL,
+        n_accepted INTEGER NOT NULL,
+        -- Characters that accepted suggestions put in, less the keys that accepted them.
+        n_spared_characters INTEGER NOT NULL,
+        PRIMARY KEY (quarter_unix_ms, model)
+    ) STRICT, WITHOUT ROWID;
+    ",
 )];
 
 /// Whether the file's tables are of a version that is not known here.
@@ -128,11 +141,17 @@ mod tests {
     #[test]
     fn steps_stay_what_they_were() {
         let mut connection = Connection::open_in_memory().expect("SQLite");
-        to_latest(&mut connection).expect("they run");
-        let all: String = connection
-            .query_row("SELECT group_concat(sql) FROM sqlite_schema", [], |row| row.get(0))
-            .expect("the schema");
-        let hash = crate::stdx::hex_sha256(all.as_bytes());
-        assert_eq!(hash, "a43c5eb041c54fe53bde36d4457e2fd2f5963064d6b29ed4b33ed40ede49057d");
+        let hashes = [
+            "a43c5eb041c54fe53bde36d4457e2fd2f5963064d6b29ed4b33ed40ede49057d",
+            "6d209b9e7d692529d444e8cce94bc91c4427e0e52611fba03a85ab44bfd803ac",
+        ];
+        for (step, hash) in hashes.iter().enumerate() {
+            let migrations = Migrations::from_slice(STEPS);
+            migrations.to_version(&mut connection, step + 1).expect("it runs");
+            let all: String = connection
+                .query_row("SELECT group_concat(sql) FROM sqlite_schema", [], |row| row.get(0))
+                .expect("the schema");
+            assert_eq!(crate::stdx::hex_sha256(all.as_bytes()), *hash, "step {}", step + 1);
+        }
     }
 }

@@ -7,11 +7,17 @@ use serde::Serialize;
 
 use crate::store::fault::Fault;
 use crate::store::ledger::standing_in;
+use crate::store::suggestions::add_suggestions;
 use crate::store::{Day, Ledger, Now, Standing};
 
 /// Sums of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Amounts {
+    /// Suggestions that were shown, however long they stayed while somebody typed along them.
+    pub shown_suggestions: i64,
+    pub accepted_suggestions: i64,
+    /// Characters that accepted suggestions put in, less the keys that accepted them.
+    pub spared_characters: i64,
     /// Calls to a model in this process, whatever came of them.
     pub local_calls: i64,
     /// Their prompts, resident parts included.
@@ -69,6 +75,7 @@ impl Ledger {
             add_local_calls(connection, &mut sums)?;
             add_local_days(connection, &mut sums)?;
             add_sent_calls(connection, &mut sums)?;
+            add_suggestions(connection, &mut sums)?;
             let mut total = Amounts::default();
             sums.days.iter().for_each(|(_, it)| total.add(it));
             let (start, _) = sums.period();
@@ -101,14 +108,14 @@ impl UsageReport {
     }
 }
 
-struct Sums {
+pub(super) struct Sums {
     days: Vec<(Day, Amounts)>,
     models: BTreeMap<String, Amounts>,
     actions: BTreeMap<String, Amounts>,
 }
 
 impl Sums {
-    fn period(&self) -> (i64, i64) {
+    pub(super) fn period(&self) -> (i64, i64) {
         match (self.days.first(), self.days.last()) {
             (Some((first, _)), Some((last, _))) => {
                 (first.period.start_unix_ms, last.period.end_unix_ms)
@@ -123,7 +130,7 @@ impl Sums {
         day.period.contains(at_unix_ms).then_some(amounts)
     }
 
-    fn add(&mut self, at_unix_ms: i64, action: &str, model: &str, amounts: &Amounts) {
+    pub(super) fn add(&mut self, at_unix_ms: i64, action: &str, model: &str, amounts: &Amounts) {
         let Some(day) = self.day(at_unix_ms) else { return };
         day.add(amounts);
         self.actions.entry(action.to_owned()).or_default().add(amounts);
@@ -217,7 +224,8 @@ fn notes_since(connection: &Connection, unix_ms: i64) -> rusqlite::Result<Vec<No
 
 fn by_weight(sums: BTreeMap<String, Amounts>) -> Vec<(String, Amounts)> {
     let mut list: Vec<_> = sums.into_iter().collect();
-    let weight = |it: &Amounts| (it.cost_pico_usd, it.local_calls + it.sent_calls);
+    let weight =
+        |it: &Amounts| (it.cost_pico_usd, it.local_calls + it.sent_calls, it.shown_suggestions);
     // Stable: what weighs the same stays in the order of its name.
     list.sort_by_key(|(_, it)| std::cmp::Reverse(weight(it)));
     list
@@ -233,6 +241,9 @@ impl Amounts {
     /// Adds another sum to this one.
     pub fn add(&mut self, other: &Self) {
         let Self {
+            shown_suggestions,
+            accepted_suggestions,
+            spared_characters,
             local_calls,
             local_input_tokens,
             local_output_tokens,
@@ -243,6 +254,9 @@ impl Amounts {
             reserved_pico_usd,
             lost_calls,
         } = other;
+        self.shown_suggestions += shown_suggestions;
+        self.accepted_suggestions += accepted_suggestions;
+        self.spared_characters += spared_characters;
         self.local_calls += local_calls;
         self.local_input_tokens += local_input_tokens;
         self.local_output_tokens += local_output_tokens;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::store::{Calendar, Fault, Ledger, LocalCall, unix_ms};
+use crate::store::{Calendar, Fault, FaultKind, Ledger, LocalCall, Suggested, unix_ms};
 
 /// More than a minute of ten calls a second; the thread is held up for five seconds by others at most.
 const MAX_IN_CHANNEL: usize = 1_024;
@@ -37,6 +37,7 @@ pub struct LedgerWriter {
 
 enum Message {
     Call(LocalCall),
+    Suggested(Suggested),
     /// Answered when all that came before it is written, or can't be.
     Flush(SyncSender<()>),
 }
@@ -76,6 +77,7 @@ impl LedgerWriter {
             path: path.to_owned(),
             ledger: None,
             waiting: Vec::new(),
+            suggested: Vec::new(),
             folded: None,
             shared: Arc::clone(&shared),
         };
@@ -89,6 +91,13 @@ impl LedgerWriter {
         let sent = self.sender.as_ref().is_some_and(|it| it.try_send(Message::Call(call)).is_ok());
         if !sent {
             self.shared.n_not_written.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands over what became of a suggestion. Never waits; what can't be handed over is not counted.
+    pub fn record_suggested(&self, suggested: Suggested) {
+        if let Some(sender) = &self.sender {
+            let _ = sender.try_send(Message::Suggested(suggested));
         }
     }
 
@@ -130,6 +139,8 @@ struct Worker {
     ledger: Option<Ledger>,
     /// At most `MAX_WAITING`.
     waiting: Vec<LocalCall>,
+    /// Sums, at most `MAX_WAITING`.
+    suggested: Vec<Suggested>,
     /// When days were folded last.
     folded: Option<Instant>,
     shared: Arc<Shared>,
@@ -146,6 +157,10 @@ impl Worker {
             match message {
                 Ok(Message::Call(call)) => {
                     self.keep(call);
+                    next_flush.get_or_insert_with(|| Instant::now() + flush_every);
+                }
+                Ok(Message::Suggested(suggested)) => {
+                    self.add(suggested);
                     next_flush.get_or_insert_with(|| Instant::now() + flush_every);
                 }
                 Ok(Message::Flush(done)) => {
@@ -174,9 +189,20 @@ impl Worker {
         }
     }
 
+    fn add(&mut self, new: Suggested) {
+        if let Some(sum) = self.suggested.last_mut().filter(|it| it.is_summed_with(&new)) {
+            return sum.add(&new);
+        }
+        self.suggested.push(new);
+        // For when the ledger can't be written for a long time: the oldest is the least.
+        if self.suggested.len() > MAX_WAITING {
+            self.suggested.remove(0);
+        }
+    }
+
     /// Whether something is left.
     fn flush(&mut self) -> bool {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.suggested.is_empty() {
             return false;
         }
         let written = self.write();
@@ -189,7 +215,7 @@ impl Worker {
         if is_new && let Some(fault) = &*lock(&self.shared.fault) {
             tracing::warn!("calls to the local model are not counted at present: {fault}");
         }
-        !self.waiting.is_empty()
+        !(self.waiting.is_empty() && self.suggested.is_empty())
     }
 
     fn write(&mut self) -> Result<(), Fault> {
@@ -197,15 +223,17 @@ impl Worker {
             Some(ledger) => ledger,
             None => self.ledger.insert(Ledger::open(&self.path)?),
         };
-        let mut written = ledger.record_local(&self.waiting);
-        if written.as_ref().is_err_and(|it| it.kind == crate::store::FaultKind::Damaged) {
+        let write = |ledger: &mut Ledger| ledger.record(&self.waiting, &self.suggested);
+        let mut written = write(ledger);
+        if written.as_ref().is_err_and(|it| it.kind == FaultKind::Damaged) {
             // The second time it is moved aside.
-            written = ledger.record_local(&self.waiting);
+            written = write(ledger);
         }
         lock(&self.shared.notes).extend(ledger.take_notes());
         written?;
         self.shared.n_written.fetch_add(self.waiting.len() as u64, Ordering::Relaxed);
         self.waiting.clear();
+        self.suggested.clear();
         Ok(())
     }
 

@@ -1,13 +1,12 @@
 //! What `keyside usage` prints, as a function of the sums.
 
-use crate::cli::usage::{Comparison, saved};
 use crate::store::{Amounts, Calendar, Caps, Day, UsageReport, usd};
 
 /// Of the longest bar, in characters.
 const BAR_WIDTH: i128 = 40;
 
 /// Tables by day, model and action, a bar for each day, and what it comes to.
-pub(super) fn render(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -> String {
+pub(super) fn render(report: &UsageReport, caps: &Caps) -> String {
     let mut text = String::new();
     if let (Some((first, _)), Some((last, _))) = (report.days.first(), report.days.last()) {
         text.push_str(&format!("From {} to {}\n\n", first.date, last.date));
@@ -15,15 +14,17 @@ pub(super) fn render(report: &UsageReport, caps: &Caps, comparison: Option<&Comp
     let days = report.days.iter().map(|(day, it)| (day.date.as_str(), it));
     let worked: Vec<Row<'_>> = days.filter(|(_, it)| **it != Amounts::default()).collect();
     if worked.is_empty() {
-        text.push_str("no calls\n\n");
+        text.push_str("no suggestions and no calls\n\n");
     } else {
         let named = |list| -> Vec<Row<'_>> { Vec::from_iter(rows(list)) };
-        text.push_str(&table("day", &worked, Some(&report.total)));
-        text.push_str(&table("model", &named(&report.models), None));
-        text.push_str(&table("action", &named(&report.actions), None));
+        // Who sends nothing does not look for money.
+        let with_cloud = report.total.sent_calls > 0;
+        text.push_str(&table("day", &worked, Some(&report.total), with_cloud));
+        text.push_str(&table("model", &named(&report.models), None, with_cloud));
+        text.push_str(&table("action", &named(&report.actions), None, with_cloud));
         text.push_str(&bars(&report.days));
     }
-    text.push_str(&summary(report, caps, comparison));
+    text.push_str(&summary(report, caps));
     text
 }
 
@@ -35,22 +36,37 @@ fn rows(list: &[(String, Amounts)]) -> impl Iterator<Item = Row<'_>> {
 }
 
 /// Names to the left, numbers to the right, an empty line at the end.
-fn table(of: &str, rows: &[Row<'_>], total: Option<&Amounts>) -> String {
-    let heads = [of, "local", "sent", "tokens in", "tokens out", "cost", "held"];
+fn table(of: &str, rows: &[Row<'_>], total: Option<&Amounts>, with_cloud: bool) -> String {
+    let heads = [
+        of,
+        "shown",
+        "accepted",
+        "spared",
+        "local calls",
+        "sent",
+        "tokens in",
+        "tokens out",
+        "cost",
+        "held",
+    ];
+    let n_columns = if with_cloud { heads.len() } else { 5 };
     let mut cells = vec![heads.map(ToOwned::to_owned)];
     for (name, it) in rows.iter().copied().chain(total.map(|it| ("all", it))) {
         cells.push([
             name.to_owned(),
-            grouped(it.local_calls),
-            grouped(it.sent_calls),
-            grouped(it.local_input_tokens + it.sent_input_tokens),
-            grouped(it.local_output_tokens + it.sent_output_tokens),
+            count(it.shown_suggestions),
+            count(it.accepted_suggestions),
+            count(it.spared_characters),
+            count(it.local_calls),
+            count(it.sent_calls),
+            count(it.sent_input_tokens),
+            count(it.sent_output_tokens),
             amount(it.cost_pico_usd),
             amount(it.reserved_pico_usd),
         ]);
     }
     let width = |column: usize| cells.iter().map(|it| it[column].chars().count()).max();
-    let widths: Vec<usize> = (0..heads.len()).map(|it| width(it).unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..n_columns).map(|it| width(it).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in &cells {
         text.push_str(&format!("{:<1$}", row[0], widths[0]));
@@ -63,14 +79,21 @@ fn table(of: &str, rows: &[Row<'_>], total: Option<&Amounts>) -> String {
     text
 }
 
-/// A bar for each day: of its cost where there is any, otherwise of its calls.
+/// A bar for each day: of its cost where there is any, else of the characters that nobody typed, else of calls.
 fn bars(days: &[(Day, Amounts)]) -> String {
-    let costs = days.iter().any(|(_, it)| it.cost_pico_usd > 0);
-    let value = |it: &Amounts| {
-        if costs { it.cost_pico_usd } else { it.local_calls + it.sent_calls }
+    let any = |value: fn(&Amounts) -> i64| days.iter().any(|(_, it)| value(it) > 0);
+    let cost = |it: &Amounts| it.cost_pico_usd;
+    let spared = |it: &Amounts| it.spared_characters;
+    let calls = |it: &Amounts| it.local_calls + it.sent_calls;
+    let (head, value): (&str, fn(&Amounts) -> i64) = if any(cost) {
+        ("cost", cost)
+    } else if any(spared) {
+        ("characters spared", spared)
+    } else {
+        ("calls", calls)
     };
     let most = days.iter().map(|(_, it)| value(it)).max().unwrap_or(0).max(1);
-    let mut text = format!("{} a day\n", if costs { "cost" } else { "calls" });
+    let mut text = format!("{head} a day\n");
     for (day, amounts) in days {
         let value = value(amounts);
         // Whatever is more than nothing is seen.
@@ -79,7 +102,7 @@ fn bars(days: &[(Day, Amounts)]) -> String {
         let bar = "#".repeat(usize::try_from(length).unwrap_or(0));
         let shown = match value {
             0 => String::new(),
-            _ if costs => format!(" {}", usd(value)),
+            _ if head == "cost" => format!(" {}", usd(value)),
             _ => format!(" {}", grouped(value)),
         };
         text.push_str(format!("{} {bar}{shown}", day.date).trim_end());
@@ -89,8 +112,8 @@ fn bars(days: &[(Day, Amounts)]) -> String {
     text
 }
 
-fn summary(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -> String {
-    let mut text = String::new();
+fn summary(report: &UsageReport, caps: &Caps) -> String {
+    let mut text = suggestions(&report.total);
     for (name, standing, cap) in [
         ("today", &report.day, caps.daily_pico_usd),
         ("this month", &report.month, caps.monthly_pico_usd),
@@ -113,15 +136,6 @@ fn summary(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -
             grouped(total.local_calls + total.sent_calls)
         ));
     }
-    if let Some(comparison) = comparison.filter(|_| total.local_calls > 0) {
-        text.push_str(&format!(
-            "local work would have cost {} at the price of {} ({} tokens in, {} out)\n",
-            usd(saved(total, comparison)),
-            comparison.model,
-            grouped(total.local_input_tokens),
-            grouped(total.local_output_tokens)
-        ));
-    }
     if total.lost_calls > 0 {
         text.push_str(&format!(
             "sent and never heard of again, because their process ended; counted at the most that they could cost: {}\n",
@@ -133,6 +147,30 @@ fn summary(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -
         text.push_str(&format!("on {date}: {}; what was spent before is not in it\n", note.note));
     }
     text
+}
+
+/// What local work has saved: keys.
+fn suggestions(total: &Amounts) -> String {
+    let Amounts { shown_suggestions: shown, accepted_suggestions: accepted, .. } = *total;
+    if shown == 0 && accepted == 0 {
+        return String::new();
+    }
+    let share = match (accepted * 1_000).checked_div(shown) {
+        // Shown before these days, or by an editor that does not say what it accepts.
+        Some(permille @ 1..=1_000) => format!(" ({}.{}%)", permille / 10, permille % 10),
+        _ => String::new(),
+    };
+    format!(
+        "suggestions: {} shown, {} accepted{share}; {} characters spared\n",
+        grouped(shown),
+        grouped(accepted),
+        grouped(total.spared_characters)
+    )
+}
+
+/// Of a table: nothing is a dash.
+fn count(n: i64) -> String {
+    if n == 0 { "-".to_owned() } else { grouped(n) }
 }
 
 /// Of a table: as many digits in each line, so that they can be compared.
@@ -176,19 +214,14 @@ mod tests {
     /// 2026-11-21 22:26:40 in UTC.
     const NOW: i64 = 1_795_300_000_000;
 
-    fn sonnet() -> Comparison {
-        Comparison {
-            model: "claude-sonnet-5-5".to_owned(),
-            input_pico_usd_per_token: 2_000_000,
-            output_pico_usd_per_token: 10_000_000,
-        }
-    }
-
     fn local(n: i64) -> Amounts {
         Amounts {
             local_calls: n,
             local_input_tokens: 900 * n,
             local_output_tokens: 12 * n,
+            shown_suggestions: n / 2,
+            accepted_suggestions: n / 8,
+            spared_characters: n,
             ..Amounts::default()
         }
     }
@@ -219,7 +252,7 @@ mod tests {
     }
 
     fn check(report: &UsageReport, expected: &Expect) {
-        expected.assert_eq(&render(report, &CAPS, Some(&sonnet())));
+        expected.assert_eq(&render(report, &CAPS));
     }
 
     #[test]
@@ -229,7 +262,7 @@ mod tests {
             &expect![[r#"
             From 2026-11-19 to 2026-11-21
 
-            no calls
+            no suggestions and no calls
 
             today: $0.00 spent, $0.00 held for requests under way, $2.00 left of the cap of $2.00
             this month: $0.00 spent, $0.00 held for requests under way, $20.00 left of the cap of $20.00
@@ -247,26 +280,26 @@ mod tests {
             &expect![[r#"
                 From 2026-11-19 to 2026-11-21
 
-                day          local  sent   tokens in  tokens out  cost  held
-                2026-11-19     812     0     730,800       9,744     -     -
-                2026-11-21  12,345     0  11,110,500     148,140     -     -
-                all         13,157     0  11,841,300     157,884     -     -
+                day         shown  accepted  spared  local calls
+                2026-11-19    406       101     812          812
+                2026-11-21  6,172     1,543  12,345       12,345
+                all         6,578     1,644  13,157       13,157
 
-                model         local  sent   tokens in  tokens out  cost  held
-                keyside-20m  13,157     0  11,841,300     157,884     -     -
+                model        shown  accepted  spared  local calls
+                keyside-20m  6,578     1,644  13,157       13,157
 
-                action     local  sent   tokens in  tokens out  cost  held
-                complete  13,157     0  11,841,300     157,884     -     -
+                action    shown  accepted  spared  local calls
+                complete  6,578     1,644  13,157       13,157
 
-                calls a day
+                characters spared a day
                 2026-11-19 ### 812
                 2026-11-20
                 2026-11-21 ######################################## 12,345
 
+                suggestions: 6,578 shown, 1,644 accepted (24.9%); 13,157 characters spared
                 today: $0.00 spent, $0.00 held for requests under way, $2.00 left of the cap of $2.00
                 this month: $0.00 spent, $0.00 held for requests under way, $20.00 left of the cap of $20.00
                 kept local: 100.0% of calls (13,157 of 13,157)
-                local work would have cost $25.2614 at the price of claude-sonnet-5-5 (11,841,300 tokens in, 157,884 out)
             "#]],
         );
     }
@@ -293,29 +326,29 @@ mod tests {
             &expect![[r#"
                 From 2026-11-19 to 2026-11-21
 
-                day         local  sent  tokens in  tokens out      cost     held
-                2026-11-19    812     0    730,800       9,744         -        -
-                2026-11-20    100     3    102,300       3,000   $0.3123        -
-                2026-11-21      0     2      8,200       1,200  <$0.0001  $0.0800
-                all           912     5    841,300      13,944   $0.3123  $0.0800
+                day         shown  accepted  spared  local calls  sent  tokens in  tokens out      cost     held
+                2026-11-19    406       101     812          812     -          -           -         -        -
+                2026-11-20     50        12     100          100     3     12,300       1,800   $0.3123        -
+                2026-11-21      -         -       -            -     2      8,200       1,200  <$0.0001  $0.0800
+                all           456       113     912          912     5     20,500       3,000   $0.3123  $0.0800
 
-                model              local  sent  tokens in  tokens out     cost     held
-                claude-sonnet-5-5      0     5     20,500       3,000  $0.3123  $0.0800
-                keyside-20m          912     0    820,800      10,944        -        -
+                model              shown  accepted  spared  local calls  sent  tokens in  tokens out     cost     held
+                claude-sonnet-5-5      -         -       -            -     5     20,500       3,000  $0.3123  $0.0800
+                keyside-20m          456       114     912          912     -          -           -        -        -
 
-                action    local  sent  tokens in  tokens out     cost     held
-                explain       0     5     20,500       3,000  $0.3123  $0.0800
-                complete    912     0    820,800      10,944        -        -
+                action    shown  accepted  spared  local calls  sent  tokens in  tokens out     cost     held
+                explain       -         -       -            -     5     20,500       3,000  $0.3123  $0.0800
+                complete    456       114     912          912     -          -           -        -        -
 
                 cost a day
                 2026-11-19
                 2026-11-20 ######################################## $0.3123
                 2026-11-21 # under $0.0001
 
+                suggestions: 456 shown, 113 accepted (24.7%); 912 characters spared
                 today: under $0.0001 spent, $0.08 held for requests under way, $1.92 left of the cap of $2.00
                 this month: $0.3123 spent, $0.08 held for requests under way, $19.6077 left of the cap of $20.00
                 kept local: 99.4% of calls (912 of 917)
-                local work would have cost $1.7510 at the price of claude-sonnet-5-5 (820,800 tokens in, 10,944 out)
                 sent and never heard of again, because their process ended; counted at the most that they could cost: 1
             "#]],
         );
@@ -325,9 +358,10 @@ mod tests {
     fn a_ledger_that_was_begun_anew_says_so() {
         let mut report = report(&[local(1)]);
         report.notes = vec![Note { at_unix_ms: unix_ms(), note: "the ledger was gone".to_owned() }];
-        let text = render(&report, &CAPS, None);
+        let text = render(&report, &CAPS);
         assert!(text.ends_with(": the ledger was gone; what was spent before is not in it\n"));
-        assert!(!text.contains("would have cost"));
+        // What each key would have cost elsewhere says nothing.
+        assert!(!text.contains("would have cost") && !text.contains("sent  "), "{text}");
     }
 
     #[test]
