@@ -10,6 +10,7 @@ pub mod complete;
 pub mod escalate;
 pub mod escalation;
 pub mod front;
+mod loading;
 pub mod offer;
 mod outcome;
 mod put_back;
@@ -21,6 +22,7 @@ pub mod session;
 mod shown;
 pub mod stats;
 mod stream;
+mod suggested;
 pub mod typist;
 pub mod warm;
 

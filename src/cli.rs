@@ -66,7 +66,7 @@ enum Command {
         #[arg(long, conflicts_with_all = ["path", "json"])]
         each: bool,
     },
-    /// What calls to models have cost, here and elsewhere.
+    /// Suggestions shown and accepted, and what calls to models have cost.
     Usage(usage::UsageArguments),
     /// Keys of cloud providers, and what may be sent to them.
     #[command(subcommand)]

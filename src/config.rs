@@ -3,7 +3,9 @@
 
 pub mod cloud;
 pub mod consent;
+pub mod expected;
 pub mod folders;
+pub mod languages;
 pub mod layers;
 mod providers;
 
@@ -11,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::cloud::CloudConfig;
+use crate::config::expected::expected;
 
 /// All settings, every field final.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +45,7 @@ pub struct ModelConfig {
 pub struct CompletionConfig {
     /// Whether to suggest anything at all.
     pub enabled: bool,
-    /// Language ids, as the editor names them, in which nothing is suggested.
+    /// Language ids, as the editor names them and in capitals or not, in which nothing is suggested.
     pub disabled_languages: Vec<String>,
     /// The longest suggestion, in tokens (1 to 512), and no more than an eighth of the context.
     pub max_tokens: usize,
@@ -92,47 +95,53 @@ impl Default for CompletionConfig {
     }
 }
 
+/// Why nothing is suggested anywhere, where that is so.
+pub const OFF: &str = "nothing is suggested, because `completion.enabled` is false in the settings";
+
 impl CompletionConfig {
     /// Whether anything is suggested in a language.
     pub fn suggests_in(&self, language_id: &str) -> bool {
-        self.enabled && !self.disabled_languages.iter().any(|it| it == language_id)
+        self.enabled && self.disabling(language_id).is_none()
+    }
+
+    /// Why nothing is suggested in a language, if that is so, as a sentence.
+    pub fn why_nothing_in(&self, language_id: &str) -> Option<String> {
+        if !self.enabled {
+            return Some(OFF.to_owned());
+        }
+        self.disabling(language_id).map(|it| {
+            format!(
+                "nothing is suggested in this document, because its language `{it}` is in `completion.disabled_languages`"
+            )
+        })
+    }
+
+    /// The entry that names a language. Editors and people do not agree on capitals.
+    fn disabling(&self, language_id: &str) -> Option<&str> {
+        let mut entries = self.disabled_languages.iter().map(|it| it.trim());
+        entries.find(|it| !it.is_empty() && it.eq_ignore_ascii_case(language_id))
     }
 }
 
 impl Config {
-    /// What is wrong with the values, as `(key, what it must be)`.
+    /// The setting whose value is out of bounds, and what it must be.
     fn faults(&self) -> Option<(&'static str, &'static str)> {
         let completion = &self.completion;
-        if !(1..=512).contains(&completion.max_tokens) {
-            return Some(("completion.max_tokens", "from 1 to 512"));
-        }
-        if !(1..=64).contains(&completion.max_lines) {
-            return Some(("completion.max_lines", "from 1 to 64"));
-        }
-        if completion.draft_tokens > 16 {
-            return Some(("completion.draft_tokens", "at most 16"));
-        }
-        if !(10..=60_000).contains(&completion.generate_ms) {
-            return Some(("completion.generate_ms", "from 10 to 60000"));
-        }
-        if !(0.0..=1.0).contains(&completion.min_confidence) {
-            return Some(("completion.min_confidence", "from 0 to 1"));
-        }
-        if !(0.5..=1.0).contains(&completion.min_counts_confidence) {
-            return Some(("completion.min_counts_confidence", "from 0.5 to 1"));
-        }
-        if completion.workspace_tokens > 16_000_000 {
-            return Some(("completion.workspace_tokens", "at most 16000000"));
-        }
-        if let Some(fault) = self.cloud.fault() {
-            return Some(fault);
-        }
-        if self.model.threads > 1_024 {
-            return Some(("model.threads", "at most 1024"));
-        }
-        if self.model.context_tokens > 1_048_576 {
-            return Some(("model.context_tokens", "at most 1048576"));
-        }
-        None
+        let is_fine = [
+            ("completion.max_tokens", (1..=512).contains(&completion.max_tokens)),
+            ("completion.max_lines", (1..=64).contains(&completion.max_lines)),
+            ("completion.draft_tokens", completion.draft_tokens <= 16),
+            ("completion.generate_ms", (10..=60_000).contains(&completion.generate_ms)),
+            ("completion.min_confidence", (0.0..=1.0).contains(&completion.min_confidence)),
+            (
+                "completion.min_counts_confidence",
+                (0.5..=1.0).contains(&completion.min_counts_confidence),
+            ),
+            ("completion.workspace_tokens", completion.workspace_tokens <= 16_000_000),
+            ("model.threads", self.model.threads <= 1_024),
+            ("model.context_tokens", self.model.context_tokens <= 1_048_576),
+        ];
+        let fault = is_fine.iter().find(|(_, is_fine)| !is_fine);
+        fault.map(|(key, _)| (*key, expected(key))).or_else(|| self.cloud.fault())
     }
 }

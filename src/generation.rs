@@ -23,6 +23,8 @@ pub trait Tokenizer: Send + Sync {
 pub struct ModelInfo {
     /// The model's own name, or its file's.
     pub name: String,
+    /// Why the model that the settings name is not this one: a sentence for the user, with what to do.
+    pub instead_of: Option<String>,
     pub n_params: u64,
     pub n_vocab: usize,
     /// Of the bytes of all text tokens: models with the same one have the same tokens.

@@ -4,6 +4,7 @@
 //! request) -> `ingress` (documents change here, in wire order, with no await; the world is taken for
 //! the request) -> tower-lsp's router -> one file of `handlers`.
 
+mod capabilities;
 pub mod client;
 mod escalations;
 pub mod ext;
@@ -14,6 +15,8 @@ pub mod ingress;
 pub mod lifetime;
 pub mod proto;
 pub mod server;
+mod settings;
+mod status;
 pub mod transport;
 
 pub use transport::{Ended, serve};

@@ -10,4 +10,4 @@ pub mod words;
 pub use documents::{Document, DocumentError, Documents, Newest, World};
 pub use edit::Change;
 pub use position::{LinePosition, LineRange, PositionEncoding};
-pub use uri::{file_path, file_uri};
+pub use uri::{file_path, file_paths, file_uri};

@@ -23,6 +23,9 @@ const REST: Rest = (Duration::from_secs(300), 100);
 /// Languages whose indices are kept: of more, the one that was not asked for longest goes.
 const MAX_INDICES: usize = 3;
 
+/// Names of ignore files, of whatever program.
+const RULES_FILES: &[&str] = &[".gitignore", ".ignore", ".aiignore", ".cursorignore", ".aiexclude"];
+
 /// The folders, and an index for each family of languages that was asked for.
 pub struct Workspace {
     shared: Arc<Mutex<Shared>>,
@@ -86,12 +89,35 @@ impl Workspace {
     pub fn change_folders(&self, removed: &[PathBuf], added: Vec<PathBuf>) {
         let folders = &mut self.shared().folders;
         folders.retain(|it| !removed.contains(it));
-        folders.extend(added);
+        for folder in added {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
     }
 
     /// Notes that a file on the disk has changed.
     pub fn changed(&self) {
         self.shared().changed = Some(Instant::now());
+    }
+
+    /// Notes that an ignore file has changed. What was read before may be left out now, so there is no index until it is made anew.
+    pub fn rules_changed(&self) {
+        self.shared().indices.clear();
+    }
+
+    /// Whether a file says which others are left out.
+    pub fn is_rules_file(&self, file: &Path) -> bool {
+        let is_named = |name: &str| file.file_name().is_some_and(|it| it == name);
+        RULES_FILES.iter().any(|it| is_named(it)) || file.ends_with(".git/info/exclude")
+    }
+
+    /// Globs of the files that say what the index is made of, and of those that it is made of.
+    pub fn watched_globs(&self) -> Vec<String> {
+        vec![
+            format!("**/{{{}}}", RULES_FILES.join(",")),
+            format!("**/*.{{{}}}", collect::WATCHED_ENDINGS.join(",")),
+        ]
     }
 
     /// The index of files in the language of `file`, as it is now, without the files that are `open`. Where

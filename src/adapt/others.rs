@@ -71,19 +71,11 @@ impl OtherDocuments {
 
 #[cfg(test)]
 mod tests {
-    use ropey::Rope;
-
     use super::*;
     use crate::adapt::document::tests::Bytes;
 
     fn document(text: &str) -> Arc<Document> {
-        Arc::new(Document {
-            uri: "file:///a".into(),
-            language_id: "rust".into(),
-            version: 1,
-            rope: Rope::from_str(text),
-            lost: false,
-        })
+        Arc::new(Document::new("file:///a", "rust", Some(1), text))
     }
 
     #[test]

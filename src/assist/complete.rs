@@ -55,7 +55,7 @@ impl CompletionAsk {
 
     pub(crate) fn question(&self) -> Question {
         let mut others = DefaultHasher::new();
-        self.others.iter().for_each(|it| (&it.uri, it.version).hash(&mut others));
+        self.others.iter().for_each(|it| (&it.key, it.revision).hash(&mut others));
         Question {
             uri: Arc::clone(&self.uri),
             rope: self.rope.clone(),

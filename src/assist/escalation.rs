@@ -17,12 +17,15 @@ use crate::privacy::fence::Fence;
 use crate::privacy::outbound::{Draft, DraftFile, Prepared};
 use crate::syntax;
 use crate::text::position::position_of;
-use crate::text::{Document, LineRange, PositionEncoding, file_path};
+use crate::text::uri::{is_file, scheme};
+use crate::text::{Document, LineRange, PositionEncoding, file_path, file_paths};
 use crate::wire;
 use crate::workspace::rules;
 
 /// A type of more lines is quoted by its head.
 const MAX_LINES_OF_A_DEFINITION: usize = 30;
+/// Of texts that may be sent: files, what is not saved yet, and cells of notebooks.
+const SCHEMES: &[&str] = &["file", "untitled", "vscode-notebook-cell"];
 /// Definitions that are looked for.
 const MAX_DEFINITIONS: usize = 40;
 
@@ -164,8 +167,8 @@ impl Gathered {
 /// # Errors
 /// One sentence: nothing is here to ask about, it is too much, or a template of the person's can't be read.
 pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Gathered, String> {
-    let scheme = asked.uri.split(':').next().unwrap_or_default();
-    if asked.file.is_none() && scheme != "untitled" {
+    let scheme = scheme(&asked.uri);
+    if !SCHEMES.contains(&&*scheme) {
         return Err(format!("text is sent of files alone, and this is one of `{scheme}:`"));
     }
     let text = asked.text();
@@ -174,13 +177,18 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let config = cloud.config();
     let folders = session.workspace.folders();
     let workspace = asked.file.as_deref().map(|file| rules::root_of(&folders, file));
+    // What is not saved yet is of a workspace only if its path lies in one that the editor has opened.
+    let workspace = workspace.filter(|it| scheme == "file" || folders.contains(it));
     // Other documents are of the same workspace, whose consent this is.
     let others: Vec<(PathBuf, Arc<Document>)> = asked
         .others
         .iter()
+        .filter(|it| is_file(&it.uri))
         .filter_map(|it| Some((file_path(&it.uri)?, Arc::clone(it))))
         .filter(|(file, _)| workspace.as_ref() == Some(&rules::root_of(&folders, file)))
         .collect();
+    // However its URI is read.
+    let named = file_paths(&asked.uri);
     // A link is what it leads to as well.
     let real = asked.file.as_ref().and_then(|it| it.canonicalize().ok());
     let files: Vec<PathBuf> = asked
@@ -188,11 +196,12 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
         .iter()
         .chain(others.iter().map(|(file, _)| file))
         .chain(&real)
+        .chain(&named)
         .cloned()
         .collect();
     let root = workspace.clone().unwrap_or_default();
     let fence = rules::fence(&root, &files, &config.never_send)?;
-    if let Some(who) = real.and_then(|it| fence.stops(&it)) {
+    if let Some(who) = named.iter().chain(&real).find_map(|it| fence.stops(it)) {
         return Err(format!("nothing of {} is sent: {who} leaves it out", asked.name));
     }
     let template = Template::read(&cloud.template(asked.action)?)

@@ -1,6 +1,6 @@
 //! What lives as long as the program: settings, the engine, counts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
@@ -16,19 +16,20 @@ use crate::adapt::others::OtherDocuments;
 use crate::adapt::recent::RecentDocuments;
 use crate::assist::cloud::{Cloud, ledger_file};
 use crate::assist::complete::{Completion, OtherFiles};
+pub use crate::assist::loading::load_model;
+use crate::assist::loading::start_engine;
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::assist::stats::Stats;
+use crate::assist::suggested::Shown;
+use crate::config::Config;
 use crate::config::folders::Folders;
-use crate::config::{Config, ModelConfig};
-use crate::engine::llama::LoadOptions;
-use crate::engine::model::Model;
-use crate::engine::{Engine, check, embedded, llama};
+use crate::engine::{Engine, EngineState};
 use crate::generation::{GenerationError, ModelInfo, Usage};
 use crate::machine::Spare;
 use crate::offline;
 use crate::prompt::assemble::{Assembler, PromptBudget};
-use crate::store::{LedgerWriter, LocalCall, LocalStatus, Name, WorkspaceHash, unix_ms};
+use crate::store::{LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms};
 use crate::workspace::Workspace;
 
 /// Shared by everything that answers requests.
@@ -45,6 +46,8 @@ pub struct Session {
     /// Locked for the microseconds of a look.
     answers: Arc<Mutex<Answers>>,
     pub stats: Stats,
+    /// Suggestions that may be accepted yet.
+    shown: Shown,
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
     /// What there is for work that nobody has asked for.
@@ -79,6 +82,7 @@ impl Session {
             gates: Gates::embedded().map(Arc::new),
             answers: Arc::default(),
             stats: Stats::default(),
+            shown: Shown::default(),
             workspace: Workspace::default(),
             spare: Arc::default(),
             cloud: None,
@@ -128,6 +132,34 @@ impl Session {
             output_tokens: small(generated_tokens),
             duration_us: u32::try_from(completion.total.as_micros()).unwrap_or(u32::MAX),
         });
+    }
+
+    /// Notes that a suggestion is shown, which counts once, however long somebody types along it.
+    pub(crate) fn note_shown(&self, uri: &Arc<str>, caret: usize, completion: &Completion) {
+        if let Some(suggested) = self.shown.note(uri, caret, completion, || self.model_name()) {
+            self.record_suggested(suggested);
+        }
+    }
+
+    /// Notes that a suggestion was accepted, told by its number and by which of several it was.
+    pub(crate) fn note_accepted(&self, id: u64, index: usize) {
+        Stats::count(&self.stats.accepted);
+        if let Some(suggested) = self.shown.accepted(id, index, || self.model_name()) {
+            self.record_suggested(suggested);
+        }
+    }
+
+    fn record_suggested(&self, suggested: Suggested) {
+        if let Some(ledger) = &self.ledger {
+            ledger.record_suggested(suggested);
+        }
+    }
+
+    fn model_name(&self) -> Name {
+        match self.engine().state() {
+            EngineState::Ready(model) => Name::kept(&model.name),
+            EngineState::Loading | EngineState::Failed(_) => Name::of("other"),
+        }
     }
 
     /// Writes what is not written yet; for the end of the program.
@@ -194,6 +226,17 @@ impl Session {
     /// A number that makes a request the newest.
     pub fn next_arrival(&self) -> u64 {
         *self.newest_arrival.borrow() + 1
+    }
+
+    /// Where the user's own settings are.
+    pub fn settings_file(&self) -> PathBuf {
+        self.folders.config_file()
+    }
+
+    /// Ignore files have changed: what was read of files that are left out now is forgotten.
+    pub fn rules_changed(&self) {
+        self.workspace.rules_changed();
+        self.answers().clear();
     }
 
     pub fn started(&self) -> Instant {
@@ -317,44 +360,5 @@ impl Assembling {
         let mut line = Vec::new();
         tokenizer.tokenize(caret_line, &mut line);
         LineHistory::new(document, others, corpus, &line, end)
-    }
-}
-
-fn start_engine(config: &Config, folders: &Folders) -> std::io::Result<Engine> {
-    let model = config.model.clone();
-    let cache = folders.cache.clone();
-    Engine::start(move || load_model(&model, &cache))
-}
-
-/// Loads the model that the settings name.
-///
-/// # Errors
-/// One sentence.
-pub fn load_model(model: &ModelConfig, cache: &Path) -> Result<Box<dyn Model>, String> {
-    // Keeps a temporary file until the model has been read.
-    let unpacked = if model.path.is_empty() { Some(embedded::unpack(cache)?) } else { None };
-    let (path, name) = match &unpacked {
-        Some(unpacked) => (unpacked.path.clone(), embedded::NAME.to_owned()),
-        None => {
-            let path = expand_home(&model.path);
-            check::check(&path, cache)?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            (path, name)
-        }
-    };
-    let not_zero = |n: usize| (n > 0).then_some(n);
-    llama::load(&LoadOptions {
-        path,
-        name,
-        use_mmap: unpacked.is_none(),
-        n_threads: not_zero(model.threads),
-        n_context_tokens: not_zero(model.context_tokens),
-    })
-}
-
-fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), etcetera::home_dir()) {
-        (Some(rest), Ok(home)) => home.join(rest),
-        _ => PathBuf::from(path),
     }
 }

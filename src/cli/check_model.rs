@@ -18,6 +18,7 @@ pub fn run(path: &Path) -> Result<(), String> {
         std::process::exit(3);
     });
     let mut model = llama::load(&LoadOptions {
+        instead_of: None,
         path: path.to_owned(),
         name: String::new(),
         use_mmap: true,

@@ -46,6 +46,7 @@ pub fn run(as_json: bool) -> Result<(), String> {
         folder("cache folder", &folders.cache),
         folder("data folder", &folders.data),
         network(&resolved),
+        suggestions(&resolved),
     ];
     if resolved.config.cloud.enabled {
         findings.extend(asking::findings(&resolved.config.cloud, &folders));
@@ -186,7 +187,32 @@ fn network(resolved: &Resolved) -> Finding {
     }
 }
 
-fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
+/// Whether there is anything to suggest in, as far as this machine's own settings say.
+fn suggestions(resolved: &Resolved) -> Finding {
+    let completion = &resolved.config.completion;
+    if !completion.enabled {
+        let file = resolved.origins.get("completion.enabled").map_or("the settings", |it| it);
+        return Finding {
+            name: "suggestions",
+            state: State::Warning,
+            what: format!("none, because `completion.enabled` is false in {file}"),
+            fix: "set completion.enabled to true where you want suggestions".to_owned(),
+        };
+    }
+    let what = match &completion.disabled_languages[..] {
+        [] => "in every language".to_owned(),
+        some => format!(
+            "in every language but {}, which `completion.disabled_languages` names",
+            some.join(", ")
+        ),
+    };
+    good("suggestions", what)
+}
+
+fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
+    // The model is what is looked at, wherever it is used.
+    resolved.config.completion.enabled = true;
+    resolved.config.completion.disabled_languages.clear();
     let fix =
         "set model.path to a GGUF code model, or leave it empty for the built-in one".to_owned();
     let session = Session::start(resolved.config, folders.clone())
@@ -196,6 +222,10 @@ fn model(folders: &Folders, resolved: Resolved) -> Result<Finding, String> {
         Ok(model) => model,
         Err(what) => return Ok(Finding { name: "model", state: State::Bad, what, fix }),
     };
+    if let Some(why) = &model.instead_of {
+        let what = format!("{why}; {} suggests instead", model.name);
+        return Ok(Finding { name: "model", state: State::Bad, what, fix });
+    }
     let text = "fn double(values: &[u32]) -> Vec<u32> {\n    values.iter().map(|value| ";
     let ask = CompletionAsk {
         uri: "doctor".into(),

@@ -76,7 +76,14 @@ pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Run
     }
     let session = Session::start(resolved.config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
-    Ok((Arc::new(session), runtime()?))
+    let runtime = runtime()?;
+    let ready = runtime.block_on(session.engine().ready())?;
+    match (&ready.instead_of, model) {
+        (None, _) => {}
+        (Some(why), Some(_)) => return Err(why.clone()),
+        (Some(why), None) => eprintln!("keyside: {} suggests instead, because {why}", ready.name),
+    }
+    Ok((Arc::new(session), runtime))
 }
 
 /// Prints what a command has to say.

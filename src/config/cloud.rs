@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::expected::expected;
+
 /// Asking a cloud model, when a person asks for it. Followed in the user's settings file alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -28,7 +30,7 @@ pub struct CloudConfig {
     /// Globs of files, as in a `.gitignore`, of which nothing is ever sent, beside keyside's own list of files that hold
     /// secrets and the workspace's ignore files.
     pub never_send: Vec<String>,
-    /// The model at whose price `keyside usage` says what local work saved.
+    /// The model at whose price `keyside usage --json` says what calls to the local model would have cost.
     pub compare_with: String,
     /// Keep a request that could not be sent, for `keyside cloud retry`. It is text of the workspace, written to the data
     /// folder.
@@ -80,22 +82,15 @@ impl CloudConfig {
     /// What is wrong with the values, as `(key, what it must be)`.
     pub(super) fn fault(&self) -> Option<(&'static str, &'static str)> {
         let is_amount = |usd: f64| (0.0..=1_000_000.0).contains(&usd);
-        if !is_amount(self.daily_cap_usd) {
-            return Some(("cloud.daily_cap_usd", "from 0 to 1000000"));
-        }
-        if !is_amount(self.monthly_cap_usd) {
-            return Some(("cloud.monthly_cap_usd", "from 0 to 1000000"));
-        }
-        if !(500..=1_000_000).contains(&self.max_input_tokens) {
-            return Some(("cloud.max_input_tokens", "from 500 to 1000000"));
-        }
-        if !(64..=200_000).contains(&self.max_output_tokens) {
-            return Some(("cloud.max_output_tokens", "from 64 to 200000"));
-        }
-        if !(1..=3_600).contains(&self.stall_seconds) {
-            return Some(("cloud.stall_seconds", "from 1 to 3600"));
-        }
-        None
+        let is_fine = [
+            ("cloud.daily_cap_usd", is_amount(self.daily_cap_usd)),
+            ("cloud.monthly_cap_usd", is_amount(self.monthly_cap_usd)),
+            ("cloud.max_input_tokens", (500..=1_000_000).contains(&self.max_input_tokens)),
+            ("cloud.max_output_tokens", (64..=200_000).contains(&self.max_output_tokens)),
+            ("cloud.stall_seconds", (1..=3_600).contains(&self.stall_seconds)),
+        ];
+        let fault = is_fine.iter().find(|(_, is_fine)| !is_fine);
+        fault.map(|(key, _)| (*key, expected(key)))
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::{Config, providers};
+use crate::config::expected::{expected, nearest_setting};
+use crate::config::{Config, languages, providers};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,20 +41,18 @@ pub struct Resolved {
 pub fn resolve(layers: &[Layer]) -> Resolved {
     let mut resolved = Resolved::default();
     let known = tree_of(&resolved.config);
+    let mut unknown: Vec<(&str, Vec<String>)> = Vec::new();
     for layer in layers {
-        let mut leaves = Vec::new();
-        collect(
-            &layer.values,
-            &known,
-            String::new(),
-            &layer.source,
-            &mut leaves,
-            &mut resolved.notes,
-        );
-        for (key, value) in leaves {
+        let mut found = Found::default();
+        found.collect(&layer.values, &known, String::new());
+        unknown.push((&layer.source, found.unknown));
+        for table in found.no_tables {
+            resolved.notes.push(format!("{table} in {} must be a table of settings", layer.source));
+        }
+        for (key, value) in found.leaves {
             if key.starts_with("cloud.") && !layer.is_users_file {
                 resolved.notes.push(format!(
-                    "{key} in {} is not used: where text may go is followed only in your own settings file",
+                    "`{key}` in {} is not used: where text may go is followed only in your own settings file",
                     layer.source
                 ));
                 continue;
@@ -62,40 +61,135 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
                 "cloud.providers" => providers::usable(value, &layer.source, &mut resolved.notes),
                 _ => value,
             };
+            let is_languages = key == "completion.disabled_languages";
             let mut tree = tree_of(&resolved.config);
             set(&mut tree, &key, value);
             match serde_json::from_value::<Config>(tree) {
-                Err(error) => {
-                    let mut why = error.to_string();
-                    // The value in the message might be a key that somebody put in the wrong place.
-                    if key.starts_with("cloud.") && why.starts_with("invalid") {
-                        "it is not of the type that belongs here".clone_into(&mut why);
-                    }
-                    resolved.notes.push(format!("{key} in {} is not used: {why}", layer.source));
-                }
+                Err(_) => resolved.notes.push(format!(
+                    "`{key}` in {} is not used: it must be {}",
+                    layer.source,
+                    expected(&key)
+                )),
                 Ok(config) => match config.faults() {
                     Some((at, must_be)) => resolved.notes.push(format!(
-                        "{at} in {} is not used: it must be {must_be}",
+                        "`{at}` in {} is not used: it must be {must_be}",
                         layer.source
                     )),
                     None => {
                         resolved.config = config;
+                        let languages = &resolved.config.completion.disabled_languages;
+                        let note = languages_note(languages, &layer.source);
+                        resolved.notes.extend(note.filter(|_| is_languages));
                         resolved.origins.insert(key, layer.source.clone());
                     }
                 },
             }
         }
     }
+    resolved.notes.extend(unknown_note(&unknown));
     resolved
 }
 
-/// The settings of an editor's message: either the tree itself, or the tree under `keyside`.
-pub fn editor_values(settings: &Value) -> Value {
-    match settings.get("keyside") {
-        Some(inner) => inner.clone(),
-        None => settings.clone(),
+/// Names that a note holds, of however many.
+const MAX_NAMES: usize = 6;
+
+/// One sentence for everything that is no setting, in all layers.
+fn unknown_note(unknown: &[(&str, Vec<String>)]) -> Option<String> {
+    let n: usize = unknown.iter().map(|(_, keys)| keys.len()).sum();
+    let mut room = MAX_NAMES;
+    let mut places = Vec::new();
+    for (source, keys) in unknown {
+        let names: Vec<String> = keys
+            .iter()
+            .take(room)
+            .map(|key| match nearest_setting(key) {
+                Some(meant) => format!("`{key}` (did you mean `{meant}`?)"),
+                None => format!("`{key}`"),
+            })
+            .collect();
+        room -= names.len();
+        if !names.is_empty() {
+            places.push(format!("{} in {source}", listed(&names)));
+        }
+    }
+    let is = if n == 1 { "is not a setting of keyside" } else { "are not settings of keyside" };
+    let more = if n > MAX_NAMES { format!(", and {} more,", n - MAX_NAMES) } else { String::new() };
+    let places = places.join(", ");
+    (n > 0).then(|| format!("{places}{more} {is}; `keyside config show` lists all that there are"))
+}
+
+/// Of languages that no editor is known to have. They are followed all the same: an editor may have names of its own.
+fn languages_note(languages: &[String], source: &str) -> Option<String> {
+    let doubts: Vec<String> = languages.iter().filter_map(|it| languages::doubt(it)).collect();
+    let names = listed(&doubts[..doubts.len().min(MAX_NAMES)]);
+    (!doubts.is_empty()).then(|| {
+        format!(
+            "`completion.disabled_languages` in {source} names {names}, which keyside does not know as a language id of an editor"
+        )
+    })
+}
+
+fn listed(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
     }
 }
+
+/// The settings in a client's `initializationOptions`: either the tree itself, or the tree under `keyside`.
+pub fn editor_values(settings: &Value) -> Value {
+    let mut values = own_values(settings).unwrap_or_else(|| settings.clone());
+    if let Value::Object(values) = &mut values {
+        // What clients of other servers say of themselves there.
+        values.retain(|key, _| !["editorInfo", "editorPluginInfo"].contains(&key.as_str()));
+    }
+    values
+}
+
+/// The settings in `workspace/didChangeConfiguration`, where an editor may send those of all its programs: what is not under `keyside`
+/// is keyside's only if it has a name of keyside's, or nearly so.
+pub fn shared_values(settings: &Value) -> Value {
+    if let Some(own) = own_values(settings) {
+        return own;
+    }
+    let Value::Object(values) = settings else { return settings.clone() };
+    let is_own = |key: &str| {
+        tree_of(&Config::default()).as_object().is_some_and(|known| {
+            known.keys().any(|it| strsim::normalized_damerau_levenshtein(it, key) >= 0.8)
+        })
+    };
+    values.iter().filter(|(key, _)| is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// What is under `keyside`, as a tree or as `keyside.completion.enabled` and the like.
+fn own_values(settings: &Value) -> Option<Value> {
+    let settings = settings.as_object()?;
+    let mut own = settings.get("keyside").cloned();
+    for (key, value) in settings {
+        let Some(key) = key.strip_prefix("keyside.") else { continue };
+        let mut tree = value.clone();
+        for part in key.rsplit('.') {
+            tree = Value::Object([(part.to_owned(), tree)].into_iter().collect());
+        }
+        merge(own.get_or_insert_default(), tree);
+    }
+    own
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// How the sentences of [`read_file`] end.
+pub const NOT_USED: &str = "its settings are not used";
 
 /// Reads the settings file. A missing file is an empty layer.
 ///
@@ -107,14 +201,14 @@ pub fn read_file(path: &std::path::Path) -> Result<Layer, String> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => {
-            return Err(format!("{source} can't be read ({error}); its settings are not used"));
+            return Err(format!("{source} can't be read ({error}); {NOT_USED}"));
         }
     };
     let values = toml::from_str::<Value>(&text).map_err(|error| {
         let line =
             error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
         format!(
-            "{source} is not valid TOML (line {}): {}; correct it, its settings are not used",
+            "{source} is not valid TOML (line {}): {}; correct it, {NOT_USED}",
             line.max(1),
             error.message()
         )
@@ -144,32 +238,36 @@ fn flatten(tree: &Value, prefix: String, out: &mut Vec<(String, Value)>) {
     }
 }
 
-fn collect(
-    values: &Value,
-    known: &Value,
-    prefix: String,
-    source: &str,
-    leaves: &mut Vec<(String, Value)>,
-    notes: &mut Vec<String>,
-) {
-    match (values, known) {
-        (Value::Null, _) => {}
-        (Value::Object(map), Value::Object(known)) => {
-            for (key, value) in map {
-                let dotted = join(&prefix, key);
-                match known.get(key) {
-                    Some(known) => collect(value, known, dotted, source, leaves, notes),
-                    None => notes.push(format!(
-                        "{dotted} in {source} is not a setting of keyside; see `keyside config show`"
-                    )),
+/// What stands in a layer.
+#[derive(Default)]
+struct Found {
+    leaves: Vec<(String, Value)>,
+    unknown: Vec<String>,
+    /// Names of tables that are something else.
+    no_tables: Vec<String>,
+}
+
+impl Found {
+    fn collect(&mut self, values: &Value, known: &Value, prefix: String) {
+        match (values, known) {
+            (Value::Null, _) => {}
+            (Value::Object(map), Value::Object(known)) => {
+                for (key, value) in map {
+                    let dotted = join(&prefix, key);
+                    match known.get(key) {
+                        Some(known) => self.collect(value, known, dotted),
+                        None => self.unknown.push(dotted),
+                    }
                 }
             }
+            // An empty table of Lua's.
+            (Value::Array(list), Value::Object(_)) if list.is_empty() => {}
+            (_, Value::Object(_)) if prefix.is_empty() => {
+                self.no_tables.push("what stands".to_owned());
+            }
+            (_, Value::Object(_)) => self.no_tables.push(format!("`{prefix}`")),
+            (value, _) => self.leaves.push((prefix, value.clone())),
         }
-        (_, Value::Object(_)) => {
-            let name = if prefix.is_empty() { "the settings".to_owned() } else { prefix };
-            notes.push(format!("{name} in {source} must be a table of settings"));
-        }
-        (value, _) => leaves.push((prefix, value.clone())),
     }
 }
 
@@ -187,124 +285,4 @@ fn join(prefix: &str, key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn layer(source: &str, values: Value) -> Layer {
-        Layer { is_users_file: source == "file", ..Layer::of_editor(source, values) }
-    }
-
-    #[test]
-    fn later_layers_win_key_by_key() {
-        let resolved = resolve(&[
-            layer("file", json!({"completion": {"max_lines": 3, "max_tokens": 9}})),
-            layer("editor", json!({"completion": {"max_lines": 1}})),
-        ]);
-        assert_eq!(resolved.config.completion.max_lines, 1);
-        assert_eq!(resolved.config.completion.max_tokens, 9);
-        assert_eq!(resolved.origins["completion.max_lines"], "editor");
-        assert_eq!(resolved.origins["completion.max_tokens"], "file");
-        assert!(resolved.notes.is_empty());
-    }
-
-    #[test]
-    fn a_bad_value_costs_only_itself() {
-        let resolved = resolve(&[layer(
-            "file",
-            json!({"completion": {"max_lines": "x", "max_tokens": 0, "enabled": false}, "modle": 1}),
-        )]);
-        assert!(!resolved.config.completion.enabled);
-        assert_eq!(resolved.config.completion.max_lines, 8);
-        assert_eq!(resolved.notes.len(), 3, "{:?}", resolved.notes);
-        assert!(resolved.notes.iter().any(|it| it.starts_with("modle in file is not a setting")));
-    }
-
-    #[test]
-    fn only_the_users_file_says_where_text_goes() {
-        let values = json!({"cloud": {
-            "enabled": true,
-            "daily_cap_usd": 1000.0,
-            "never_send": [],
-            "providers": [{"name": "x", "protocol": "openai-chat", "base_url": "https://example.org", "model": "m"}],
-        }});
-        let resolved = resolve(&[layer("editor", values.clone())]);
-        assert_eq!(resolved.config, Config::default());
-        assert_eq!(resolved.notes.len(), 4, "{:?}", resolved.notes);
-        let resolved = resolve(&[layer("file", values)]);
-        assert!(resolved.notes.is_empty(), "{:?}", resolved.notes);
-        assert!(resolved.config.cloud.enabled);
-        assert_eq!(resolved.config.cloud.providers[0].key, "keyring");
-    }
-
-    #[test]
-    fn bad_providers_are_not_used() {
-        let provider = |change: Value| {
-            let mut it = json!({"name": "a", "protocol": "anthropic-messages", "model": "m"});
-            for (key, value) in change.as_object().unwrap() {
-                it[key] = value.clone();
-            }
-            json!({"cloud": {"providers": [it]}})
-        };
-        for (change, word) in [
-            (json!({"key": "sk-ant-123"}), "cloud.providers"),
-            (json!({"key": "env:"}), "cloud.providers"),
-            (json!({"name": ""}), "cloud.providers"),
-            (json!({"model": " "}), "cloud.providers"),
-            (json!({"protocol": "smoke"}), "smoke"),
-            (json!({"api_key": "sk-ant-123"}), "api_key"),
-            (json!({"headers": "x-api-key: sk-ant-123"}), "type"),
-            (json!({"auth": "sk-ant-123"}), "type"),
-            (json!({"auth": "bearers"}), "bearers"),
-            (json!({"prices": {"input": -1.0, "output": 1.0}}), "cloud.providers"),
-        ] {
-            let resolved = resolve(&[layer("file", provider(change))]);
-            assert!(resolved.config.cloud.providers.is_empty());
-            assert!(resolved.notes[0].contains(word), "{:?}", resolved.notes);
-            assert!(!resolved.notes[0].contains("sk-ant"), "{:?}", resolved.notes);
-        }
-    }
-
-    #[test]
-    fn a_bad_provider_loses_itself_alone_and_is_named() {
-        let good = |name: &str| json!({"name": name, "protocol": "openai-chat", "model": "m"});
-        let mut key = good("with a key");
-        key["key"] = json!("sk-ant-123");
-        let nameless = json!({"protocol": "openai-chat", "model": "m"});
-        let list = json!([good("a"), key, nameless, "x", good("b"), good("a")]);
-        let resolved = resolve(&[layer("file", json!({"cloud": {"providers": list}}))]);
-        let names = resolved.config.cloud.providers.iter().map(|it| it.name.as_str());
-        assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
-        let begin = "cloud.providers in file: the provider";
-        assert_eq!(
-            resolved.notes,
-            [
-                format!(
-                    "{begin} \"with a key\" is not used: `key` must say where the key is, `keyring` or `env:VARIABLE`; a key \
-                     itself does not belong here"
-                ),
-                format!("{begin} number 3 is not used: missing field `name`"),
-                format!(
-                    "{begin} number 4 is not used: something in it is not of the type that belongs there"
-                ),
-                format!("{begin} \"a\" is not used: another one before it has the same `name`"),
-            ]
-        );
-    }
-
-    #[test]
-    fn odd_shapes_are_reported() {
-        for values in [json!([]), json!("x"), json!({"model": 3})] {
-            let resolved = resolve(&[layer("editor", values)]);
-            assert_eq!(resolved.config, Config::default());
-            assert_eq!(resolved.notes.len(), 1);
-        }
-        assert!(resolve(&[layer("editor", Value::Null)]).notes.is_empty());
-    }
-
-    #[test]
-    fn the_editor_may_wrap_its_settings() {
-        assert_eq!(editor_values(&json!({"keyside": {"a": 1}})), json!({"a": 1}));
-        assert_eq!(editor_values(&json!({"a": 1})), json!({"a": 1}));
-    }
-}
+mod tests;

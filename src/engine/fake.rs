@@ -81,6 +81,7 @@ impl FakeModel {
         let vocabulary =
             Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
         let info = Arc::new(ModelInfo {
+            instead_of: None,
             name: "fake".to_owned(),
             n_params: script.n_parameters,
             n_vocab: 260,

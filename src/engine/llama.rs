@@ -45,6 +45,8 @@ const MICRO_BATCH_TOKENS: u32 = 128;
 /// What to load and how.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
+    /// Why another model is not loaded.
+    pub instead_of: Option<String>,
     pub path: PathBuf,
     /// The model's name for people.
     pub name: String,
@@ -108,6 +110,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
     let vocabulary = vocabulary_of(&model, &template.ends);
     let tokenizer = Arc::new(LlamaTokenizer::new(&model, &template.ends));
     let info = Arc::new(ModelInfo {
+        instead_of: options.instead_of.clone(),
         name: options.name.clone(),
         n_params: model.n_params(),
         n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),

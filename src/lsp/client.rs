@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::text::uri::percent_decoded;
+use crate::text::uri::{canonical, percent_decoded};
 use crate::text::{PositionEncoding, file_path};
 
 /// The client.
@@ -23,7 +23,9 @@ pub struct ClientProfile {
     /// What it shows takes the place of what the person looks at, wherever the focus was to be; a question takes every key, and a
     /// message has one line (Helix).
     pub has_one_view: bool,
-    /// Folders of the workspace, as URIs.
+    /// It can be asked to tell of files that change, by globs of the workspace; the second: by globs of other folders as well.
+    pub watches_files: (bool, bool),
+    /// Folders of the workspace as it was opened, as URIs.
     pub roots: Vec<String>,
     pub initialization_options: Value,
 }
@@ -50,7 +52,9 @@ impl ClientProfile {
             .filter_map(|folder| folder.get("uri")?.as_str().map(ToOwned::to_owned))
             .collect();
         if roots.is_empty() {
-            roots.extend(params.get("rootUri").and_then(Value::as_str).map(ToOwned::to_owned));
+            // The older ways to say it.
+            let root = ["rootUri", "rootPath"].iter().find_map(|it| params.get(it)?.as_str());
+            roots.extend(root.map(ToOwned::to_owned));
         }
         Self {
             process_id: params
@@ -65,6 +69,10 @@ impl ClientProfile {
             has_show_document: is_true("/capabilities/window/showDocument/support"),
             takes_answers: is_true("/capabilities/experimental/keyside/answers"),
             has_one_view: params.pointer("/clientInfo/name").is_some_and(|it| it == "helix"),
+            watches_files: (
+                is_true("/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration"),
+                is_true("/capabilities/workspace/didChangeWatchedFiles/relativePatternSupport"),
+            ),
             roots,
             initialization_options: params
                 .get("initializationOptions")
@@ -78,15 +86,21 @@ impl ClientProfile {
         self.roots.iter().filter_map(|it| file_path(it)).collect()
     }
 
-    /// The path of a document as a model should see it: relative to the workspace folder that holds it.
-    pub fn path_of(&self, uri: &str) -> String {
-        let relative = self
-            .roots
-            .iter()
+    /// The path of a document as a model should see it: relative to the folder of the workspace that holds it. `folders` are those
+    /// of the workspace as it is now.
+    pub fn path_of(&self, folders: &[PathBuf], uri: &str) -> String {
+        if let Some(path) = file_path(uri) {
+            let relative = folders.iter().filter_map(|it| path.strip_prefix(it).ok());
+            let shortest = relative.min_by_key(|it| it.as_os_str().len());
+            let path = shortest.unwrap_or(&path).to_string_lossy();
+            return if cfg!(windows) { path.replace('\\', "/") } else { path.into_owned() };
+        }
+        let uri = canonical(uri);
+        let roots = self.roots.iter().map(|it| canonical(it));
+        let relative = roots
             .filter_map(|root| uri.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'))
             .min_by_key(|rest| rest.len());
-        let path = relative.or_else(|| uri.strip_prefix("file://")).unwrap_or(uri);
-        percent_decoded(path)
+        percent_decoded(relative.unwrap_or(&uri))
     }
 }
 
@@ -114,11 +128,23 @@ mod tests {
         let profile = ClientProfile::from_params(&json!({
             "processId": null,
             "rootUri": "file:///unused",
-            "workspaceFolders": [{"uri": "file:///home/me/pro%20ject/", "name": "x"}],
+            "workspaceFolders": [
+                {"uri": "file:///home/me/pro%20ject/", "name": "x"},
+                {"uri": "vscode-vfs://github/me/it", "name": "y"},
+            ],
         }));
-        assert_eq!(profile.path_of("file:///home/me/pro%20ject/src/%C3%A9.rs"), "src/é.rs");
-        assert_eq!(profile.path_of("file:///tmp/a%2.rs"), "/tmp/a%2.rs");
-        assert_eq!(profile.path_of("untitled:Untitled-1"), "untitled:Untitled-1");
+        for (uri, path) in [
+            ("file:///home/me/pro%20ject/src/%C3%A9.rs", "src/é.rs"),
+            ("file:///home/me/pro ject/./src//a.rs", "src/a.rs"),
+            ("untitled:/home/me/pro%20ject/.env", ".env"),
+            ("vscode-notebook-cell:/home/me/pro%20ject/n.ipynb#W0", "n.ipynb"),
+            ("file:///home/me/pro%20ject2/a.rs", "/home/me/pro ject2/a.rs"),
+            ("file:///tmp/a%2.rs", "/tmp/a%2.rs"),
+            ("vscode-vfs://github/me/it/src/a.rs", "src/a.rs"),
+            ("untitled:Untitled-1", "untitled:Untitled-1"),
+        ] {
+            assert_eq!(profile.path_of(&profile.folders(), uri), path);
+        }
         assert_eq!(profile.folders(), [PathBuf::from("/home/me/pro ject/")]);
     }
 }

@@ -5,7 +5,8 @@ use tower_lsp::gen_lsp_types::{
     self as lsp, LspNotificationMethod, MessageDirection, Notification,
 };
 
-/// `keyside/status`, server to client: whether ghost text can be had.
+/// `keyside/status`, server to client: whether ghost text can be had. As a request, client to server, with the `uri` of a document
+/// or without: the same, now.
 #[derive(Debug)]
 pub enum StatusNotification {}
 
@@ -18,13 +19,24 @@ impl Notification for StatusNotification {
 /// The parameters of `keyside/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// `loading`, `ready` or `error`.
+    /// `loading`, `ready`, `error`, or `off` where nothing is suggested because somebody wants it so, or because the text is not
+    /// known.
     pub state: String,
     /// One sentence for a person.
     pub message: String,
     /// What stands between keyside and a network: `offline: enforced`, `offline: best effort` with the reason, or `cloud: on` with
     /// who may be asked.
     pub network: String,
+    /// The document that it is about; missing: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+}
+
+/// The parameters of the request `keyside/status`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct StatusParams {
+    pub uri: Option<String>,
 }
 
 /// The parameters of `keyside/didMoveCaret`, client to server: where the caret rests. Clients that know send it

@@ -4,6 +4,7 @@ pub mod code_action;
 pub mod completion;
 pub mod document;
 pub mod execute_command;
+pub mod files;
 pub mod inline_completion;
 pub mod move_caret;
 pub mod stats;
@@ -17,6 +18,7 @@ use crate::adapt::others::MAX_DOCUMENTS;
 use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
 use crate::generation::GenerationError;
 use crate::lsp::server::Server;
+use crate::text::uri::is_file;
 use crate::text::{Document, World, file_path};
 
 /// What is asked at a caret of a document of the request's world.
@@ -31,7 +33,7 @@ fn ask_at(
     CompletionAsk {
         uri: Arc::clone(&document.uri),
         language_id: Arc::clone(&document.language_id),
-        path: server.profile().path_of(&document.uri),
+        path: server.path_of(&document.uri),
         rope,
         caret,
         explicit,
@@ -39,7 +41,8 @@ fn ask_at(
         others: world.others(document, MAX_DOCUMENTS),
         files: match file_path(&document.uri) {
             Some(file) => {
-                OtherFiles::Workspace { file, open: world.uris().filter_map(file_path).collect() }
+                let open = world.uris().filter(|it| is_file(it)).filter_map(file_path).collect();
+                OtherFiles::Workspace { file, open }
             }
             None => OtherFiles::None,
         },
@@ -58,9 +61,13 @@ async fn complete(
         // The client was told when it happened; suggestions about a text that is not there help nobody.
         return Ok(None);
     }
+    let caret = ask.caret;
     match assist::complete(&server.session, ask).await {
         Ok(completion) if completion.text.is_empty() => Ok(None),
-        Ok(completion) => Ok(Some(completion)),
+        Ok(completion) => {
+            server.session.note_shown(&document.key, caret, &completion);
+            Ok(Some(completion))
+        }
         // A superseded request gets a proper empty answer: its client has asked again already, and an
         // error would fill the log of clients that do not cancel (Neovim). The state of the model is told
         // by `keyside/status`; saying it again on each key helps nobody.

@@ -4,22 +4,24 @@
 //! be overtaken by the request that follows it. Here edits are applied when the message is called, in
 //! wire order, with no await, and the world is taken at the same point (tests/it/sync.rs). A handler reads its world with [`world`] and never sees a later or earlier text.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tower::Service;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Request, Response};
 use tower_lsp::{Client, ExitedError, LspService};
 
+use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
+use crate::lsp::ext::{Status, StatusNotification};
+use crate::lsp::handlers::files;
 use crate::lsp::proto::from_change;
 use crate::lsp::server::Server;
-use crate::text::{Change, Documents, World};
+use crate::text::{DocumentError, Documents, World};
 
 tokio::task_local! {
     static WORLD: World;
@@ -30,20 +32,8 @@ pub fn world() -> World {
     WORLD.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// `textDocument/didChange`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DidChangeParams {
-    text_document: lsp::VersionedTextDocumentIdentifier,
-    #[serde(deserialize_with = "changes")]
-    content_changes: Vec<Change>,
-}
-
-fn changes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
-    let changes = Vec::<Value>::deserialize(deserializer)?;
-    let read = changes.iter().map(from_change).collect::<Option<_>>();
-    read.ok_or_else(|| D::Error::custom("a change that can't be read"))
-}
+/// Requests that take no parameters, and any that come with them.
+const TAKE_NOTHING: &[&str] = &["shutdown", "keyside/stats"];
 
 /// The owner of the documents, in front of the library's router.
 pub struct Ingress {
@@ -51,7 +41,12 @@ pub struct Ingress {
     documents: Documents,
     profile: Arc<OnceLock<ClientProfile>>,
     client: Client,
+    /// Documents that are not open, of whose edits somebody was told.
+    not_open: HashSet<String>,
 }
+
+/// Of which is told; a client with more of them does not know what it does.
+const MAX_NOT_OPEN: usize = 100;
 
 /// The answer to a message, if one is due.
 pub type Answer = BoxFuture<'static, Result<Option<Response>, ExitedError>>;
@@ -63,7 +58,7 @@ impl Ingress {
         profile: Arc<OnceLock<ClientProfile>>,
     ) -> Self {
         let documents = Documents::with_newest(service.inner().newest.clone());
-        Self { service, documents, profile, client }
+        Self { service, documents, profile, client, not_open: HashSet::new() }
     }
 
     /// Takes in one message. Everything that has to happen in wire order has happened when this
@@ -82,15 +77,58 @@ impl Ingress {
             // Settings too are taken in wire order: the later ones have to win.
             "initialized" if ready => {
                 let notes = self.service.inner().first_settings();
-                self.after_settings(request, notes)
+                self.after_settings(request, notes, self.registration())
             }
             "workspace/didChangeConfiguration" if ready => {
                 let settings = request.params().and_then(|it| it.get("settings")).cloned();
-                let notes = self.service.inner().settings_changed(settings.unwrap_or_default());
-                self.after_settings(request, notes)
+                let notes = self.service.inner().settings_changed(&settings.unwrap_or_default());
+                self.after_settings(request, notes, None)
             }
-            _ => WORLD.scope(self.documents.world(), self.service.call(request)).boxed(),
+            // So are the folders of the workspace, and which files are left out.
+            "workspace/didChangeWorkspaceFolders" if ready => {
+                let params = request.params().unwrap_or(&Value::Null);
+                files::folders_changed(self.service.inner(), params);
+                self.forward(request)
+            }
+            "workspace/didChangeWatchedFiles" | "textDocument/didSave" if ready => {
+                files::changed(self.service.inner(), request.params().unwrap_or(&Value::Null));
+                self.forward(request)
+            }
+            method if TAKE_NOTHING.contains(&method) => {
+                let (method, id, _) = request.into_parts();
+                let plain = Request::build(method);
+                self.forward(match id {
+                    Some(id) => plain.id(id).finish(),
+                    None => plain.finish(),
+                })
+            }
+            // The library wants parameters where a handler takes some.
+            "keyside/status" if request.params().is_none() => {
+                let (method, id, _) = request.into_parts();
+                let plain = Request::build(method).params(Value::Null);
+                self.forward(match id {
+                    Some(id) => plain.id(id).finish(),
+                    None => plain.finish(),
+                })
+            }
+            // The library passes over a request of this kind that it does not know, as if it were a notification.
+            method if method.starts_with("$/") && request.id().is_some() => {
+                let (_, id, _) = request.into_parts();
+                let unknown = id.map(|id| Response::from_error(id, Error::method_not_found()));
+                std::future::ready(Ok(unknown)).boxed()
+            }
+            _ => self.forward(request),
         }
+    }
+
+    fn forward(&mut self, request: Request) -> Answer {
+        WORLD.scope(self.documents.world(), self.service.call(request)).boxed()
+    }
+
+    fn registration(&self) -> Option<lsp::Registration> {
+        let session = &self.service.inner().session;
+        let globs = session.workspace.watched_globs();
+        capabilities::watched_files(self.profile.get()?, globs, &session.settings_file())
     }
 
     /// Reads the client's profile, and hands on a request that any parser takes.
@@ -110,65 +148,126 @@ impl Ingress {
         }
     }
 
-    fn after_settings(&mut self, request: Request, notes: Vec<String>) -> Answer {
+    fn after_settings(
+        &mut self,
+        request: Request,
+        notes: Vec<String>,
+        registration: Option<lsp::Registration>,
+    ) -> Answer {
         let client = self.client.clone();
-        let rest = self.service.call(request);
+        let news = self.news();
+        let rest = self.forward(request);
         async move {
             let answer = rest.await;
             for note in notes {
                 client.show_message(lsp::MessageType::Warning, note).await;
+            }
+            tell(&client, news).await;
+            if let Some(registration) = registration
+                && let Err(error) = client.register_capability(vec![registration]).await
+            {
+                tracing::warn!("the client does not watch files: {error}");
             }
             answer
         }
         .boxed()
     }
 
-    fn notified<P: DeserializeOwned>(
+    /// What the client has to be told of the documents as they are now.
+    fn news(&mut self) -> Vec<Status> {
+        self.service.inner().news_of_documents(&self.documents.world())
+    }
+
+    fn notified(
         &mut self,
         request: Request,
-        apply: fn(&mut Self, P) -> Result<(), String>,
+        apply: fn(&mut Self, &str, &Value) -> Result<(), DocumentError>,
     ) -> Answer {
         let (method, id, params) = request.into_parts();
+        let is_opened = method == "textDocument/didOpen";
         if let Some(id) = id {
             let refused = Response::from_error(id, Error::invalid_request());
             return std::future::ready(Ok(Some(refused))).boxed();
         }
         let params = params.unwrap_or(Value::Null);
-        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str).map(str::to_owned);
-        let outcome = match serde_json::from_value::<P>(params) {
-            Ok(params) => apply(self, params),
-            Err(_) => {
-                // What it would have done is not known, so neither is the text after it.
-                self.documents.lose(uri.as_deref().unwrap_or_default());
-                Err(format!("a {method} could not be read; close and reopen the file"))
-            }
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
+        let Some(uri) = uri else {
+            tracing::warn!("a notification about a document did not say which");
+            return std::future::ready(Ok(None)).boxed();
         };
-        let Err(sentence) = outcome else { return std::future::ready(Ok(None)).boxed() };
-        tracing::warn!("{sentence}");
+        let was_lost = self.documents.is_lost(uri);
+        let outcome = apply(self, uri, &params);
+        let is_news = is_opened || outcome.is_err() || was_lost != self.documents.is_lost(uri);
+        // Not on the way of a key.
+        let news = if is_news { self.news() } else { Vec::new() };
+        let told = outcome.err().filter(|error| match error {
+            DocumentError::NotOpen { uri } => {
+                self.not_open.len() < MAX_NOT_OPEN && self.not_open.insert(uri.clone())
+            }
+            DocumentError::Unreadable { .. } | DocumentError::OutOfOrder { .. } => true,
+        });
+        if told.is_none() && news.is_empty() {
+            return std::future::ready(Ok(None)).boxed();
+        }
         let client = self.client.clone();
         async move {
-            client.log_message(lsp::MessageType::Warning, sentence).await;
+            if let Some(error) = told {
+                tracing::warn!("{error}");
+                match &error {
+                    DocumentError::NotOpen { .. } => {
+                        client.log_message(lsp::MessageType::Warning, error.to_string()).await;
+                    }
+                    DocumentError::Unreadable { .. } | DocumentError::OutOfOrder { .. } => {
+                        let sentence = format!("keyside: {error}");
+                        client.show_message(lsp::MessageType::Warning, sentence).await;
+                    }
+                }
+            }
+            tell(&client, news).await;
             Ok(None)
         }
         .boxed()
     }
 
-    fn did_open(&mut self, params: lsp::DidOpenTextDocumentParams) -> Result<(), String> {
-        let lsp::TextDocumentItem { uri, language_id, version, text } = params.text_document;
-        let language_id = serde_json::to_value(language_id).unwrap_or_default();
-        self.documents.open(&uri.0, language_id.as_str().unwrap_or_default(), version, &text);
+    fn did_open(&mut self, uri: &str, params: &Value) -> Result<(), DocumentError> {
+        let text_of = |name: &str| params.pointer(&format!("/textDocument/{name}"))?.as_str();
+        let version = version(params);
+        self.not_open.remove(uri);
+        self.documents.open(
+            uri,
+            text_of("languageId").unwrap_or_default(),
+            version,
+            text_of("text"),
+        );
+        if self.documents.is_lost(uri) {
+            return Err(DocumentError::Unreadable { uri: uri.to_owned() });
+        }
         Ok(())
     }
 
-    fn did_change(&mut self, params: DidChangeParams) -> Result<(), String> {
-        let DidChangeParams { text_document: document, content_changes } = params;
-        let uri = document.text_document_identifier.uri.0;
-        self.documents
-            .change(&uri, document.version, &content_changes)
-            .map_err(|error| error.to_string())
+    fn did_change(&mut self, uri: &str, params: &Value) -> Result<(), DocumentError> {
+        match params.get("contentChanges").and_then(Value::as_array) {
+            Some(changes) => {
+                let changes: Vec<_> = changes.iter().map(from_change).collect();
+                self.documents.change(uri, version(params), &changes)
+            }
+            // What it would have done is not known, so neither is the text after it.
+            None => self.documents.lose(uri),
+        }
     }
 
-    fn did_close(&mut self, params: lsp::DidCloseTextDocumentParams) -> Result<(), String> {
-        self.documents.close(&params.text_document.uri.0).map_err(|error| error.to_string())
+    fn did_close(&mut self, uri: &str, _: &Value) -> Result<(), DocumentError> {
+        self.documents.close(uri)
+    }
+}
+
+/// `None` where there is none that means anything: clients of older versions of the protocol send `null`.
+fn version(params: &Value) -> Option<i32> {
+    i32::try_from(params.pointer("/textDocument/version")?.as_i64()?).ok()
+}
+
+async fn tell(client: &Client, news: Vec<Status>) {
+    for status in news {
+        client.send_notification::<StatusNotification>(status).await;
     }
 }

@@ -56,13 +56,17 @@ pub fn to_range(
     lsp::Range { start: to_position(start), end: to_position(end) }
 }
 
-/// The command that a client sends when a suggestion is accepted.
-pub fn accepted_command(completion: &Completion) -> lsp::Command {
+/// The command that a client sends when a suggestion is accepted; `index` tells which of several.
+pub fn accepted_command(completion: &Completion, index: usize) -> lsp::Command {
+    let mut arguments = vec![json!(completion.id)];
+    if index > 0 {
+        arguments.push(json!(index));
+    }
     lsp::Command {
         title: "Tell keyside that the suggestion was accepted".to_owned(),
         tooltip: None,
         command: "keyside.accepted".to_owned(),
-        arguments: Some(vec![json!(completion.id)]),
+        arguments: Some(arguments),
     }
 }
 

@@ -13,17 +13,42 @@ use ropey::Rope;
 
 use crate::text::edit::{Change, apply};
 use crate::text::position::PositionEncoding;
+use crate::text::uri::canonical;
 
 /// One open document as it was at one version.
 #[derive(Debug, Clone)]
 pub struct Document {
+    /// As its editor spells it.
     pub uri: Arc<str>,
+    /// The one spelling, by which documents are told apart.
+    pub key: Arc<str>,
     pub language_id: Arc<str>,
+    /// The latest that the editor has told.
     pub version: i32,
+    /// What the version of the next edit of a range has to be above; `None`: the whole text came without a version.
+    above: Option<i32>,
+    /// Different after each change, of whatever document.
+    pub revision: u64,
     pub rope: Rope,
     /// An edit could not be followed, so the text is no longer the editor's. It is known again when the
     /// editor sends the whole text.
     pub lost: bool,
+}
+
+impl Document {
+    /// A document that was opened just now.
+    pub fn new(uri: &str, language_id: &str, version: Option<i32>, text: &str) -> Self {
+        Self {
+            uri: uri.into(),
+            key: canonical(uri).into(),
+            language_id: language_id.into(),
+            version: version.unwrap_or_default(),
+            above: version,
+            revision: 0,
+            rope: Rope::from_str(text),
+            lost: false,
+        }
+    }
 }
 
 /// All open documents as they were when a request arrived.
@@ -38,50 +63,69 @@ pub struct World {
 impl World {
     /// The document, or `None` where the editor has not opened it.
     pub fn document(&self, uri: &str) -> Option<Arc<Document>> {
-        self.documents.get(uri).cloned()
+        self.documents.get(&*canonical(uri)).cloned()
+    }
+
+    /// Whether there is a document of this key.
+    pub fn is_open(&self, key: &str) -> bool {
+        self.documents.contains_key(key)
+    }
+
+    /// All of them.
+    pub fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
+        self.documents.values()
     }
 
     /// What is open, as URIs.
     pub fn uris(&self) -> impl Iterator<Item = &str> {
-        self.documents.keys().map(AsRef::as_ref)
+        self.documents.values().map(|it| &*it.uri)
     }
 
     /// The other documents in this document's language, those in the nearest folders first, at most `n`.
     pub fn others(&self, document: &Document, n: usize) -> Vec<Arc<Document>> {
         let usable = |it: &&Arc<Document>| {
-            it.uri != document.uri && it.language_id == document.language_id && !it.lost
+            it.key != document.key && it.language_id == document.language_id && !it.lost
         };
         let mut others: Vec<Arc<Document>> =
             self.documents.values().filter(usable).cloned().collect();
         let shared = |it: &Arc<Document>| {
-            it.uri.bytes().zip(document.uri.bytes()).take_while(|(a, b)| a == b).count()
+            it.key.bytes().zip(document.key.bytes()).take_while(|(a, b)| a == b).count()
         };
-        others.sort_by(|a, b| shared(b).cmp(&shared(a)).then_with(|| a.uri.cmp(&b.uri)));
+        others.sort_by(|a, b| shared(b).cmp(&shared(a)).then_with(|| a.key.cmp(&b.key)));
         others.truncate(n);
         others
     }
 }
 
-/// Why a notification about a document was not followed. The documents are as they were before it.
+/// Why a notification about a document was not followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentError {
     /// An edit or a close of a document that was never opened.
     NotOpen { uri: String },
-    /// An edit whose version is not above the version at hand.
-    VersionWentBack { uri: String, at_hand: i32, received: i32 },
+    /// An edit that can't be read. The document was in step until then and is lost now.
+    Unreadable { uri: String },
+    /// An edit of a range whose version is not above the version at hand, or that has none. The document was in step until then
+    /// and is lost now.
+    OutOfOrder { uri: String, at_hand: i32, received: Option<i32> },
 }
 
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SO: &str = "so nothing is suggested in it; close and reopen the file";
         match self {
             Self::NotOpen { uri } => {
                 write!(f, "{uri} is not open, so its edit was ignored; close and reopen the file")
             }
-            Self::VersionWentBack { uri, at_hand, received } => write!(
-                f,
-                "an edit of {uri} to version {received} came after version {at_hand} and was \
-                 ignored; close and reopen the file if its text differs"
-            ),
+            Self::Unreadable { uri } => write!(f, "an edit of {uri} could not be read, {SO}"),
+            Self::OutOfOrder { uri, at_hand, received: Some(received) } => {
+                write!(
+                    f,
+                    "an edit of {uri} to version {received} came after version {at_hand}, {SO}"
+                )
+            }
+            Self::OutOfOrder { uri, received: None, .. } => {
+                write!(f, "an edit of {uri} came without a version, {SO}")
+            }
         }
     }
 }
@@ -101,7 +145,7 @@ struct Now {
 impl Newest {
     /// The newest version and its text, or `None` where the document is not open any more, or not known.
     pub fn of(&self, uri: &str) -> Option<(i32, Rope)> {
-        self.lock().texts.get(uri).cloned()
+        self.lock().texts.get(&*canonical(uri)).cloned()
     }
 
     /// Rises with each change of any document.
@@ -113,14 +157,14 @@ impl Newest {
         let mut now = self.lock();
         now.n_changes += 1;
         if document.lost {
-            now.texts.remove(&document.uri);
+            now.texts.remove(&document.key);
         } else {
-            now.texts.insert(Arc::clone(&document.uri), (document.version, document.rope.clone()));
+            now.texts.insert(Arc::clone(&document.key), (document.version, document.rope.clone()));
         }
     }
 
-    fn forget(&self, uri: &str) {
-        self.lock().texts.remove(uri);
+    fn forget(&self, key: &str) {
+        self.lock().texts.remove(key);
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
@@ -133,6 +177,7 @@ impl Newest {
 pub struct Documents {
     world: World,
     newest: Newest,
+    n_changes: u64,
 }
 
 impl Documents {
@@ -152,62 +197,85 @@ impl Documents {
         self.world.clone()
     }
 
-    /// Takes in a document. One that is open already is replaced, which is what its editor must mean.
-    pub fn open(&mut self, uri: &str, language_id: &str, version: i32, text: &str) {
-        let uri: Arc<str> = uri.into();
+    /// Takes in a document. One that is open already is replaced, which is what its editor must mean. Without a text it is lost
+    /// from the start.
+    pub fn open(&mut self, uri: &str, language_id: &str, version: Option<i32>, text: Option<&str>) {
+        self.n_changes += 1;
         let document = Document {
-            uri: Arc::clone(&uri),
-            language_id: language_id.into(),
-            version,
-            rope: Rope::from_str(text),
-            lost: false,
+            revision: self.n_changes,
+            lost: text.is_none(),
+            ..Document::new(uri, language_id, version, text.unwrap_or_default())
         };
         self.newest.set(&document);
-        Arc::make_mut(&mut self.world.documents).insert(uri, Arc::new(document));
+        Arc::make_mut(&mut self.world.documents)
+            .insert(Arc::clone(&document.key), Arc::new(document));
     }
 
-    /// Applies the changes of one notification, all or none.
+    /// Applies the changes of one notification; `None` is one that can't be read, and makes the document lost.
+    ///
+    /// A whole text is applied whatever its version, and whatever stands before it: it depends on nothing. An edit of a range was
+    /// made against one text, and whether that is the one at hand only the version tells. If it does not rise, an edit was lost, came
+    /// twice or came late; applied, it might be wrong from then on, silently. So the document is lost, until the next whole text.
     ///
     /// # Errors
-    /// [`DocumentError::NotOpen`], or [`DocumentError::VersionWentBack`] where `version` is not above
-    /// the one at hand: such an edit was made against a text that is no longer there.
+    /// [`DocumentError::NotOpen`], or why the document is lost from now on. What is lost already is no error.
     pub fn change(
         &mut self,
         uri: &str,
-        version: i32,
-        changes: &[Change],
+        version: Option<i32>,
+        changes: &[Option<Change>],
     ) -> Result<(), DocumentError> {
         let encoding = self.world.encoding;
-        let Some(at_hand) = self.world.documents.get(uri).map(|document| document.version) else {
-            return Err(DocumentError::NotOpen { uri: uri.to_owned() });
+        let key = canonical(uri);
+        let not_open = || DocumentError::NotOpen { uri: uri.to_owned() };
+        let documents = Arc::make_mut(&mut self.world.documents);
+        let document = Arc::make_mut(documents.get_mut(&*key).ok_or_else(not_open)?);
+        let is_whole = |it: &Option<Change>| it.as_ref().is_some_and(|it| it.range.is_none());
+        let last_whole = changes.iter().rposition(is_whole);
+        let changes = &changes[last_whole.unwrap_or_default()..];
+        let rises = match (version, document.above) {
+            (Some(version), Some(above)) => version > above,
+            (version, _) => version.is_some(),
         };
-        if version <= at_hand {
-            return Err(DocumentError::VersionWentBack {
-                uri: uri.to_owned(),
-                at_hand,
-                received: version,
-            });
-        }
-        if let Some(document) = Arc::make_mut(&mut self.world.documents).get_mut(uri) {
-            let document = Arc::make_mut(document);
-            for change in changes {
-                document.lost &= change.range.is_some();
-                if !document.lost {
-                    apply(&mut document.rope, change, encoding);
-                }
+        let fault = if changes.contains(&None) {
+            Some(DocumentError::Unreadable { uri: uri.to_owned() })
+        } else if last_whole.is_none() && !rises && !changes.is_empty() {
+            let (at_hand, received) = (document.version, version);
+            Some(DocumentError::OutOfOrder { uri: uri.to_owned(), at_hand, received })
+        } else {
+            None
+        };
+        let was_lost = document.lost;
+        document.lost = fault.is_some() || (was_lost && last_whole.is_none());
+        if !document.lost {
+            for change in changes.iter().flatten() {
+                apply(&mut document.rope, change, encoding);
             }
-            document.version = version;
-            self.newest.set(document);
         }
-        Ok(())
+        if last_whole.is_some() || rises {
+            document.version = version.unwrap_or(document.version);
+            document.above = version;
+        }
+        self.n_changes += 1;
+        document.revision = self.n_changes;
+        self.newest.set(document);
+        match fault {
+            Some(fault) if !was_lost => Err(fault),
+            _ => Ok(()),
+        }
     }
 
-    /// Notes that an edit of the document could not be followed.
-    pub fn lose(&mut self, uri: &str) {
-        if let Some(document) = Arc::make_mut(&mut self.world.documents).get_mut(uri) {
-            Arc::make_mut(document).lost = true;
-            self.newest.forget(uri);
-        }
+    /// Notes that an edit of the document could not be read at all.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotOpen`], or [`DocumentError::Unreadable`] where it was in step until now.
+    pub fn lose(&mut self, uri: &str) -> Result<(), DocumentError> {
+        self.change(uri, None, &[None])
+    }
+
+    /// Whether the text of an open document is not known.
+    pub fn is_lost(&self, uri: &str) -> bool {
+        self.world.document(uri).is_some_and(|it| it.lost)
     }
 
     /// Forgets a document and frees its text.
@@ -215,8 +283,9 @@ impl Documents {
     /// # Errors
     /// [`DocumentError::NotOpen`].
     pub fn close(&mut self, uri: &str) -> Result<(), DocumentError> {
-        self.newest.forget(uri);
-        match Arc::make_mut(&mut self.world.documents).remove(uri) {
+        let key = canonical(uri);
+        self.newest.forget(&key);
+        match Arc::make_mut(&mut self.world.documents).remove(&*key) {
             Some(_) => Ok(()),
             None => Err(DocumentError::NotOpen { uri: uri.to_owned() }),
         }
@@ -224,62 +293,4 @@ impl Documents {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text::position::{LinePosition, LineRange};
-
-    fn full(text: &str) -> Vec<Change> {
-        vec![Change { range: None, text: text.to_owned() }]
-    }
-
-    #[test]
-    fn a_world_does_not_change() {
-        let newest = Newest::default();
-        let mut documents = Documents::with_newest(newest.clone());
-        documents.open("file:///a", "rust", 1, "one");
-        let world = documents.world();
-        documents.change("file:///a", 2, &full("two")).unwrap();
-        assert_eq!(
-            newest.of("file:///a").map(|it| (it.0, it.1.to_string())),
-            Some((2, "two".to_owned()))
-        );
-        documents.close("file:///a").unwrap();
-        assert!(newest.of("file:///a").is_none());
-        assert_eq!(world.document("file:///a").unwrap().rope.to_string(), "one");
-        assert!(documents.world().document("file:///a").is_none());
-    }
-
-    #[test]
-    fn a_version_that_does_not_rise_is_refused() {
-        let mut documents = Documents::default();
-        documents.open("file:///a", "rust", 5, "one");
-        for version in [5, 4, i32::MIN] {
-            let refused = documents.change("file:///a", version, &full("two"));
-            assert!(matches!(refused, Err(DocumentError::VersionWentBack { at_hand: 5, .. })));
-        }
-        assert_eq!(documents.world().document("file:///a").unwrap().rope.to_string(), "one");
-    }
-
-    #[test]
-    fn a_lost_text_is_found_again_with_the_whole_text() {
-        let mut documents = Documents::default();
-        documents.open("file:///a", "rust", 1, "one");
-        documents.lose("file:///a");
-        let start = LinePosition { line: 0, column: 0 };
-        let range = Some(LineRange { start, end: start });
-        let typed = [Change { range, text: "x".to_owned() }];
-        documents.change("file:///a", 2, &typed).unwrap();
-        assert!(documents.world().document("file:///a").unwrap().lost);
-        documents.change("file:///a", 3, &full("three")).unwrap();
-        documents.change("file:///a", 4, &typed).unwrap();
-        let document = documents.world().document("file:///a").unwrap();
-        assert_eq!((document.lost, document.rope.to_string().as_str()), (false, "xthree"));
-    }
-
-    #[test]
-    fn an_unknown_document_is_refused() {
-        let mut documents = Documents::default();
-        assert!(documents.change("file:///b", 1, &full("x")).is_err());
-        assert!(documents.close("file:///b").is_err());
-    }
-}
+mod tests;

@@ -35,6 +35,15 @@ const FAMILIES: &[&[&str]] = &[
     &["md", "markdown"],
 ];
 
+/// Endings of files that editors are asked to watch. An index is made of any ending; of others it is made anew after a while.
+pub(super) const WATCHED_ENDINGS: &[&str] = &[
+    "astro", "bash", "c", "cc", "cjs", "clj", "cpp", "cs", "css", "cts", "cxx", "dart", "ex",
+    "exs", "fs", "go", "groovy", "h", "hh", "hpp", "hs", "html", "hxx", "inl", "java", "jl", "js",
+    "jsx", "kt", "kts", "lua", "md", "mjs", "ml", "mli", "mts", "nix", "php", "pl", "proto", "ps1",
+    "py", "pyi", "r", "rb", "rs", "scala", "scss", "sh", "sql", "svelte", "swift", "tf", "toml",
+    "ts", "tsx", "vue", "yaml", "yml", "zig",
+];
+
 /// What a file's language is known by: the first ending of its family.
 pub(super) fn family_of(path: &Path) -> Option<&str> {
     let ending = path.extension()?.to_str()?;

@@ -59,9 +59,9 @@ async fn edits_that_can_not_be_followed() {
 
     client.open(URI, "one");
     client.change(URI, 7, json!([{"text": "seven"}]));
-    client.change(URI, 3, json!([{"text": "three"}]));
-    client.change(URI, 7, json!([{"text": "seven again"}]));
+    client.type_at(URI, 3, 0, 0, "three");
     warning(&client, "came after version 7").await;
+    client.change(URI, 7, json!([{"text": "seven"}]));
     assert_text(&client, "seven").await;
 
     // Not one of the changes is applied where one of them can't be read. A range that can't be read is
@@ -241,6 +241,16 @@ async fn what_is_no_request_is_answered_as_json_rpc_demands() {
     let answer =
         client.ask("workspace/executeCommand", json!({"command": "keyside.nonsense"})).await;
     assert_eq!(answer["error"]["code"], -32602);
+    for method in ["$/nonsense", "$/", "$/setTrace", "$/cancelRequest"] {
+        for params in [json!({"id": 1}), json!(null), json!([1])] {
+            let answer = client.ask(method, params).await;
+            assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        }
+    }
+    for params in [json!({}), json!(null), json!([]), json!({"verbose": true})] {
+        let stats = client.ask("keyside/stats", params).await;
+        assert!(stats["result"]["uptime_ms"].is_number(), "{stats}");
+    }
     // Unknown notifications, unknown answers and optional methods are passed over.
     client.notify("keyside/nonsense", json!({}));
     client.notify("$/nonsense", json!({}));

@@ -161,7 +161,10 @@ fn config_show_says_where_each_value_comes_from() {
         json!({"value": 3, "source": file.display().to_string()})
     );
     assert_eq!(value["completion.max_tokens"], json!({"value": 64, "source": "default"}));
-    assert!(text(&output.stderr).contains("completion.max_token in"));
+    assert!(
+        text(&output.stderr)
+            .contains("`completion.max_token` (did you mean `completion.max_tokens`?) in")
+    );
     std::fs::write(&file, "[completion\n").unwrap();
     let output = keyside(&home, &["config", "show"], "");
     assert_eq!(output.status.code(), Some(0));

@@ -110,6 +110,7 @@ async fn the_popup_is_for_clients_without_ghost_text() {
     assert_eq!(list["isIncomplete"], true);
     assert_eq!(list["items"][0]["textEdit"]["newText"], "len();");
     assert_eq!(list["items"][0]["command"]["command"], "keyside.accepted");
+    assert_eq!(list["items"][0]["insertTextMode"], 1, "its lines are indented already");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, PATIENCE, TempFolder, inline_params};
+use crate::support::{Client, PATIENCE, TempFolder, inline_params, saying};
 
 const URI: &str = "file:///a.rs";
 
@@ -31,6 +31,18 @@ async fn shutdown_and_exit_are_a_success() {
     assert_eq!(refused["error"]["code"], -32600, "{refused}");
     client.notify("exit", Value::Null);
     assert_eq!(exit_code(client).await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_takes_any_parameters() {
+    for params in [json!(null), json!({}), json!([]), json!("now"), json!({"reason": "bye"})] {
+        let client = Client::with_fake(saying("x"));
+        client.initialize(&[]).await;
+        assert_eq!(client.ask("shutdown", params).await["result"], Value::Null);
+        let refused = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 0)).await;
+        assert_eq!(refused["error"]["code"], -32600, "{refused}");
+        client.assert_no_faults();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,9 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
                 range: to_range(&document, completion.word_start, end, world.encoding),
                 new_text: text,
             })),
-            command: Some(accepted_command(&completion)),
+            // Its lines are indented as they are to be.
+            insert_text_mode: Some(lsp::InsertTextMode::AsIs),
+            command: Some(accepted_command(&completion, 0)),
             ..Default::default()
         }
     });

@@ -11,7 +11,6 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::assist::escalation::{Action, Escalation};
-use crate::assist::stats::Stats;
 use crate::assist::{Cloud, escalate};
 use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
@@ -28,7 +27,11 @@ pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
 
 pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Result<Value> {
     match params.command.as_str() {
-        "keyside.accepted" => Stats::count(&server.session.stats.accepted),
+        "keyside.accepted" => {
+            let number = |at: usize| params.arguments.as_ref()?.get(at)?.as_u64();
+            let index = number(1).and_then(|it| usize::try_from(it).ok());
+            server.session.note_accepted(number(0).unwrap_or_default(), index.unwrap_or_default());
+        }
         "keyside.cancel" => server.escalations.cancel_all(),
         command => {
             let Some(action) = Action::of_command(command) else {
@@ -104,7 +107,7 @@ fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument)
         uri: argument.uri,
         version: document.version,
         language_id: document.language_id.to_string(),
-        name: name_of(&server.profile().path_of(&document.uri)),
+        name: name_of(&server.path_of(&document.uri)),
         file: file_path(&document.uri),
         rope: document.rope.clone(),
         selection: start.min(end)..start.max(end),
@@ -133,7 +136,8 @@ fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument)
 /// A document as a provider sees it: within its workspace, or else by its last name. Where a file lies beyond that says who its
 /// owner is.
 fn name_of(path: &str) -> String {
-    let is_absolute = path.starts_with(['/', '\\']) || path.get(1..2) == Some(":");
+    let is_absolute =
+        path.starts_with(['/', '\\']) || path.get(1..2) == Some(":") || path.contains("://");
     let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
     if is_absolute { last.to_owned() } else { path.to_owned() }
 }

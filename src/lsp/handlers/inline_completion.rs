@@ -46,7 +46,8 @@ pub async fn answer(
     // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a `\r`.
     let shown = (&completion.text, completion.replaced_after);
     let others = completion.alternatives.iter().map(|it| (&it.text, it.replaced_after));
-    let items = std::iter::once(shown).chain(others).filter_map(|(text, replaced_after)| {
+    let items = std::iter::once(shown).chain(others).enumerate();
+    let items = items.filter_map(|(index, (text, replaced_after))| {
         let (range, text) = match &selected {
             Some((_, _, range, selected_text)) => {
                 // The range can't grow, so what stands after the caret can't be replaced: the text ends
@@ -69,7 +70,7 @@ pub async fn answer(
             }
         };
         Some(lsp::InlineCompletionItem {
-            command: Some(accepted_command(&completion)),
+            command: Some(accepted_command(&completion, index)),
             insert_text: lsp::InsertText::String(text),
             filter_text: None,
             range: Some(range),

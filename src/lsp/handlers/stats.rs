@@ -20,6 +20,7 @@ pub fn answer(session: &Session) -> Value {
         EngineState::Ready(model) => json!({
             "state": "ready",
             "name": model.name,
+            "instead_of": model.instead_of,
             "n_params": model.n_params,
             "context_tokens": model.n_context_tokens,
             "threads": model.n_threads,

@@ -44,21 +44,21 @@ function M.check()
   end
   for _, client in ipairs(clients) do
     local state, message = require('keyside').status(client.id)
-    local report = state == 'error' and health.error or health.ok
+    local report = state == 'error' and health.error or state == 'off' and health.warn or health.ok
     report(('client %d: %s %s'):format(client.id, state, message))
     if not client:supports_method('textDocument/inlineCompletion') then
       local lacks = ('client %d does not offer inline completion'):format(client.id)
       health.error(lacks, 'Update the server.')
     end
-    for bufnr in vim.spairs(client.attached_buffers) do
+  end
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(bufnr) and vim.bo[bufnr].buflisted then
       local name = vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.')
-      if vim.lsp.inline_completion.is_enabled({ bufnr = bufnr }) then
-        health.ok(('buffer %d (%s): inline completion is enabled'):format(bufnr, name))
+      local why = require('keyside').why_nothing(bufnr)
+      if why then
+        health.warn(('buffer %d (%s): %s'):format(bufnr, name, why))
       else
-        health.warn(
-          ('buffer %d (%s): inline completion is disabled'):format(bufnr, name),
-          ':lua vim.lsp.inline_completion.enable(true)'
-        )
+        health.ok(('buffer %d (%s): ghost text is on'):format(bufnr, name))
       end
     end
   end

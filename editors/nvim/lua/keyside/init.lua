@@ -1,34 +1,78 @@
 --- What the rest of a configuration may call: status, accept, and the :Keyside command.
 local M = {}
 
-local states = {} ---@type table<integer, {state: string, message: string}> by client id
+---@alias keyside.State {state: string, message: string}
+local states = {} ---@type table<integer, keyside.State> by client id
+local off = {} ---@type table<integer, table<string, keyside.State>> by client id and URI
 
 ---@param bufnr? integer
 local function clients(bufnr)
   return vim.lsp.get_clients({ name = 'keyside', bufnr = bufnr })
 end
 
---- For a statusline: '' where keyside is not at work, else 'loading', 'ready' or 'error'; then
---- the server's message.
+--- For a statusline: '' where keyside is not at work, else 'loading', 'ready', 'error', or 'off' where
+--- nothing is suggested; then the server's message.
 ---@param client_id? integer of another client than the current buffer's
+---@param bufnr? integer of another buffer than the current one
 ---@return string state, string message
-function M.status(client_id)
+function M.status(client_id, bufnr)
+  bufnr = bufnr or (not client_id and vim.api.nvim_get_current_buf() or nil)
   if not client_id then
-    local client = clients(vim.api.nvim_get_current_buf())[1]
+    local client = clients(bufnr)[1]
     if not client then
       return '', ''
     end
     client_id = client.id
   end
-  local known = states[client_id] or { state = 'loading', message = '' }
+  local here = bufnr and (off[client_id] or {})[vim.uri_from_bufnr(bufnr)]
+  local known = here or states[client_id] or { state = 'loading', message = '' }
   return known.state, known.message
 end
 
---- The server's `keyside/status` notification.
+--- The server's `keyside/status` notification: of all documents, or of one.
 function M.on_status(params, ctx)
-  states[ctx.client_id] = { state = params.state or 'ready', message = params.message or '' }
+  local known = { state = params.state or 'ready', message = params.message or '' }
+  if params.uri then
+    off[ctx.client_id] = off[ctx.client_id] or {}
+    off[ctx.client_id][params.uri] = known.state == 'off' and known or nil
+  else
+    states[ctx.client_id] = known
+  end
   -- The server says an error by window/showMessage too, so it is not shown again here.
   vim.cmd.redrawstatus({ bang = true })
+end
+
+--- Why nothing is suggested in a buffer, as a sentence; nil where something may be.
+---@param bufnr integer
+---@return string?
+function M.why_nothing(bufnr)
+  if not vim.lsp.is_enabled('keyside') then
+    return 'keyside is disabled; :Keyside enable'
+  end
+  local client = clients(bufnr)[1]
+  if client then
+    local state, message = M.status(client.id, bufnr)
+    if state == 'off' then
+      return message
+    elseif not vim.lsp.inline_completion.is_enabled({ bufnr = bufnr }) then
+      return 'inline completion is disabled here; :lua vim.lsp.inline_completion.enable(true, { bufnr = 0 })'
+    end
+    return nil
+  end
+  local filetype = vim.bo[bufnr].filetype
+  local filetypes = vim.lsp.config.keyside.filetypes
+  if vim.bo[bufnr].buftype ~= '' then
+    return ("nothing is suggested here, because this buffer is no file (its 'buftype' is %q)"):format(
+      vim.bo[bufnr].buftype
+    )
+  elseif filetypes and filetype == '' then
+    return 'nothing is suggested here, because this buffer has no filetype; :setfiletype gives it one'
+  elseif filetypes and not vim.list_contains(filetypes, filetype) then
+    return ('nothing is suggested here, because the filetype %q is not in vim.lsp.config.keyside.filetypes; see :help keyside-config'):format(
+      filetype
+    )
+  end
+  return 'no server is attached to this buffer; see :checkhealth keyside'
 end
 
 --- Whether there is ghost text that `accept` would put in.
@@ -95,15 +139,16 @@ end
 
 local subcommands = {
   status = function()
-    local state, message = M.status()
-    if state == '' then
-      local why = 'not attached to this buffer; see :checkhealth keyside'
-      print('keyside: ' .. (vim.lsp.is_enabled('keyside') and why or 'disabled; :Keyside enable'))
+    local bufnr = vim.api.nvim_get_current_buf()
+    local client = clients(bufnr)[1]
+    local version = client and client.server_info and client.server_info.version
+    local name = version and 'keyside ' .. version or 'keyside'
+    local why = M.why_nothing(bufnr)
+    if why then
+      print(('%s: %s'):format(name, why))
       return
     end
-    local client = clients(vim.api.nvim_get_current_buf())[1]
-    local version = client.server_info and client.server_info.version or ''
-    print(('keyside %s: %s %s'):format(version, state, message))
+    print(('%s: %s %s'):format(name, M.status()))
   end,
   enable = function()
     vim.lsp.enable('keyside')

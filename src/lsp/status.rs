@@ -1,0 +1,141 @@
+//! Whether ghost text can be had, told to the client whenever that changes: of the server, and of each document in which nothing is
+//! suggested.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tower_lsp::gen_lsp_types as lsp;
+
+use crate::assist::Session;
+use crate::config;
+use crate::engine::EngineState;
+use crate::generation::ModelInfo;
+use crate::lsp::ext::{Status, StatusNotification};
+use crate::lsp::server::Server;
+use crate::text::{Document, World};
+
+/// How long a state holds before it is told.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// What was told.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Tells the client of the newest engine.
+    watcher: Mutex<Option<JoinHandle<()>>>,
+    /// Why nothing is suggested in a document, by its key. Locked for a look.
+    documents: Mutex<HashMap<Arc<str>, String>>,
+}
+
+impl Server {
+    /// How things are now: of a document, or of all.
+    pub(super) fn status_of(&self, document: Option<&Document>) -> Status {
+        let status = of_session(&self.session);
+        let Some(document) = document else { return status };
+        let uri = Some(document.uri.to_string());
+        match self.why_nothing(document) {
+            Some(message) => Status { state: "off".to_owned(), message, uri, ..status },
+            None => Status { uri, ..status },
+        }
+    }
+
+    /// Why nothing is suggested in a document, if that is so.
+    fn why_nothing(&self, document: &Document) -> Option<String> {
+        if document.lost {
+            return Some("an edit of this document was lost; close and reopen the file".to_owned());
+        }
+        self.session.config().completion.why_nothing_in(&document.language_id)
+    }
+
+    /// What the client has to be told of documents: those in which nothing is suggested, and that no longer so.
+    pub(super) fn news_of_documents(&self, world: &World) -> Vec<Status> {
+        let is_on = self.session.config().completion.enabled;
+        let mut told = self.told_documents();
+        told.retain(|key, _| world.is_open(key));
+        let mut news = Vec::new();
+        for document in world.documents() {
+            // Where nothing is suggested anywhere, that has been said.
+            if !is_on && !document.lost {
+                continue;
+            }
+            let why = self.why_nothing(document);
+            if told.get(&document.key) == why.as_ref() {
+                continue;
+            }
+            match why {
+                Some(why) => told.insert(Arc::clone(&document.key), why),
+                None => told.remove(&document.key),
+            };
+            news.push(self.status_of(Some(document)));
+        }
+        news
+    }
+
+    /// Tells the client what [`Self::news_of_documents`] finds.
+    pub(super) async fn tell_of_documents(&self, world: &World) {
+        for status in self.news_of_documents(world) {
+            self.client().send_notification::<StatusNotification>(status).await;
+        }
+    }
+
+    fn told_documents(&self) -> MutexGuard<'_, HashMap<Arc<str>, String>> {
+        self.told.documents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the client how the model does, now and whenever that changes; of the newest model only.
+    pub(super) fn watch_engine(&self) {
+        let mut state = self.session.engine().watch();
+        // The session ends when its client does, not when this does.
+        let (client, session) = (self.client().clone(), Arc::downgrade(&self.session));
+        let watcher = tokio::spawn(async move {
+            loop {
+                // A model that is replaced at once has nothing to say.
+                tokio::time::sleep(SETTLE).await;
+                state.borrow_and_update();
+                let Some(session) = session.upgrade() else { return };
+                let (status, state_now) = (of_session(&session), session.engine().state());
+                drop(session);
+                match &state_now {
+                    EngineState::Failed(sentence) => {
+                        client.show_message(lsp::MessageType::Error, sentence).await;
+                    }
+                    EngineState::Ready(model) => {
+                        if let Some(sentence) = instead(model) {
+                            let sentence = format!("keyside: {sentence}");
+                            client.show_message(lsp::MessageType::Warning, sentence).await;
+                        }
+                    }
+                    EngineState::Loading => {}
+                }
+                client.send_notification::<StatusNotification>(status).await;
+                if state.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        let older =
+            self.told.watcher.lock().unwrap_or_else(PoisonError::into_inner).replace(watcher);
+        if let Some(older) = older {
+            older.abort();
+        }
+    }
+}
+
+fn of_session(session: &Session) -> Status {
+    let (state, message) = match session.engine().state() {
+        _ if !session.config().completion.enabled => ("off", config::OFF.to_owned()),
+        EngineState::Loading => ("loading", "loading the model".to_owned()),
+        EngineState::Ready(model) => {
+            ("ready", instead(&model).unwrap_or_else(|| model.name.clone()))
+        }
+        EngineState::Failed(sentence) => ("error", sentence),
+    };
+    Status { state: state.to_owned(), message, network: session.network(), uri: None }
+}
+
+/// Which model suggests in the place of the one that the settings name.
+fn instead(model: &ModelInfo) -> Option<String> {
+    let why = model.instead_of.as_ref()?;
+    Some(format!("{} suggests instead, because {why}", model.name))
+}
