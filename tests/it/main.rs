@@ -35,6 +35,8 @@ mod model_files;
 mod nvim;
 #[cfg(unix)]
 mod nvim_cloud;
+#[cfg(unix)]
+mod nvim_status;
 mod offline;
 mod peer;
 mod peers;

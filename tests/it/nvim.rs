@@ -204,7 +204,7 @@ impl Screen {
 }
 
 impl Neovim {
-    /// Opens a file with this text, and waits until the server has its model.
+    /// Opens a file with this text, and waits until the server has its model, or says that nothing is suggested.
     fn open(name: &str, text: &str) -> Self {
         Self::open_with(name, text, "")
     }
@@ -253,7 +253,7 @@ impl Neovim {
             let answer = nvim.try_lua(STATUS);
             if let Ok(answer) = &answer {
                 assert_ne!(answer[0], "error", "the server reports: {}", answer[1]);
-                if answer[0] == "ready" {
+                if answer[0] == "ready" || answer[0] == "off" {
                     nvim.server =
                         answer[2][0].as_u64().expect("Neovim has the server for a child") as u32;
                     return nvim;

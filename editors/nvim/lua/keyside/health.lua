@@ -44,7 +44,8 @@ function M.check()
   end
   for _, client in ipairs(clients) do
     local state, message = require('keyside').status(client.id)
-    local report = state == 'error' and health.error or state == 'off' and health.warn or health.ok
+    local is_odd = state == 'off' or message:find('suggests instead', 1, true)
+    local report = state == 'error' and health.error or is_odd and health.warn or health.ok
     report(('client %d: %s %s'):format(client.id, state, message))
     if not client:supports_method('textDocument/inlineCompletion') then
       local lacks = ('client %d does not offer inline completion'):format(client.id)
@@ -52,7 +53,8 @@ function M.check()
     end
   end
   for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
-    if vim.api.nvim_buf_is_loaded(bufnr) and vim.bo[bufnr].buflisted then
+    local is_text = vim.api.nvim_buf_is_loaded(bufnr) and vim.bo[bufnr].buftype == ''
+    if is_text and vim.bo[bufnr].buflisted then
       local name = vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.')
       local why = require('keyside').why_nothing(bufnr)
       if why then

@@ -1,0 +1,91 @@
+//! Where nothing is suggested, a person in Neovim finds out why: `:Keyside status` and `:checkhealth keyside`.
+#![cfg(unix)]
+
+use std::time::{Duration, Instant};
+
+use crate::nvim::Neovim;
+
+const SOURCE: &str = "fn main() {\n    let x = 1;\n}\n";
+
+/// What `:Keyside status` says, once it holds `part`.
+#[track_caller]
+fn status(nvim: &Neovim, part: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let said = nvim.lua("return vim.fn.execute('Keyside status')");
+        let said = said.as_str().unwrap().trim().to_owned();
+        if said.contains(part) {
+            return said;
+        }
+        assert!(Instant::now() < deadline, "{part:?} is not in {said:?}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+/// The report of `:checkhealth`, which is closed again.
+fn health(nvim: &Neovim) -> String {
+    let report = nvim.lua(
+        "vim.cmd('checkhealth keyside')
+        local lines = vim.api.nvim_buf_get_lines(0, 0, -1, true)
+        vim.cmd('bwipeout!')
+        return table.concat(lines, '\\n')",
+    );
+    report.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn all_is_well() {
+    let nvim = Neovim::open_with("a.rs", SOURCE, "");
+    let said = status(&nvim, "ready");
+    assert!(said.starts_with("keyside ") && said.contains("keyside-nano"), "{said}");
+    let report = health(&nvim);
+    assert!(report.contains("a.rs): ghost text is on"), "{report}");
+}
+
+#[test]
+fn suggestions_are_switched_off() {
+    let nvim = Neovim::open_with("a.rs", SOURCE, "[completion]\nenabled = false\n");
+    let said = status(&nvim, "`completion.enabled` is false");
+    assert!(!said.contains("ready"), "{said}");
+    let report = health(&nvim);
+    let reason = "nothing is suggested, because `completion.enabled` is false";
+    assert!(report.contains(reason) && !report.contains("ready"), "{report}");
+}
+
+#[test]
+fn a_language_is_switched_off() {
+    let settings = "[completion]\ndisabled_languages = [\"Rust\"]\n";
+    let nvim = Neovim::open_with("a.rs", SOURCE, settings);
+    let said = status(&nvim, "`completion.disabled_languages`");
+    assert!(said.contains("`Rust`") && !said.contains("ready"), "{said}");
+    assert_eq!(nvim.lua("return require('keyside').status()"), "off");
+    let report = health(&nvim);
+    assert!(report.contains("a.rs): nothing is suggested in this document"), "{report}");
+    // Another language is as it was.
+    let other = nvim.home.join("project/b.py");
+    std::fs::write(&other, "x = 1\n").unwrap();
+    nvim.lua(&format!("vim.cmd.edit({:?})", other.display().to_string()));
+    status(&nvim, "ready");
+}
+
+#[test]
+fn a_buffer_without_a_filetype_and_one_that_nobody_knows() {
+    let nvim = Neovim::open_with("a.rs", SOURCE, "");
+    nvim.lua("vim.cmd('hide enew')");
+    status(&nvim, "this buffer has no filetype");
+    nvim.lua("vim.bo.filetype = 'qwertz'");
+    let said = status(&nvim, "\"qwertz\"");
+    assert!(said.contains("vim.lsp.config.keyside.filetypes"), "{said}");
+    let report = health(&nvim);
+    assert!(report.contains("\"qwertz\"") && report.contains("ghost text is on"), "{report}");
+    nvim.lua("vim.cmd('Keyside disable')");
+    status(&nvim, "keyside is disabled; :Keyside enable");
+}
+
+#[test]
+fn a_model_of_no_use_is_said_and_the_built_in_one_suggests() {
+    let nvim = Neovim::open_with("a.rs", SOURCE, "[model]\npath = \"/nowhere.gguf\"\n");
+    let said = status(&nvim, "/nowhere.gguf does not exist");
+    assert!(said.contains("ready keyside-nano-v1 suggests instead"), "{said}");
+    assert!(health(&nvim).contains("/nowhere.gguf does not exist"));
+}
