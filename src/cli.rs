@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and one file a command.
 
+pub mod beside;
 pub mod broker;
 pub mod check_model;
 pub mod cloud;
@@ -120,6 +121,14 @@ pub struct CompleteArguments {
     /// Use this GGUF file instead of the model in the settings.
     #[arg(long)]
     pub model: Option<String>,
+}
+
+/// A number on the command line, refused in a person's words.
+///
+/// # Errors
+/// What to write.
+pub fn whole_number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "write a whole number, for example 14".to_owned())
 }
 
 /// Parses the arguments and runs the command.

@@ -102,6 +102,8 @@ pub struct Completion {
     pub source: &'static str,
     /// Why nothing is shown, where nothing is.
     pub dropped: Option<&'static str>,
+    /// What was generated, as it was before anything was dropped or cut.
+    pub raw: String,
 }
 
 impl Completion {
@@ -120,6 +122,7 @@ impl Completion {
             total: Duration::ZERO,
             source: "settings",
             dropped: why,
+            raw: String::new(),
         }
     }
 
@@ -205,6 +208,7 @@ pub async fn complete(
     let items = with_name(items, &ask, &excerpt, settings.min_confidence);
     completion.show(&ask, &excerpt, items);
     completion.confidence = said.confidence;
+    completion.raw.clone_from(&said.text);
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;

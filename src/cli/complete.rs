@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::assist::{Completion, CompletionAsk, OtherFiles, Session, complete};
+use crate::cli::beside::{files_beside, workspace_of};
 use crate::cli::{CompleteArguments, setup};
 use crate::stdx::milliseconds as ms;
 
@@ -20,11 +21,17 @@ pub fn run(arguments: &CompleteArguments) -> Result<(), String> {
     let (session, runtime) = setup::session(arguments.model.as_deref())?;
     match &arguments.place {
         Some(place) => {
-            let mut ask = ask_at(place)?;
-            ask.explicit = !arguments.automatic;
-            let completion =
-                runtime.block_on(complete(&session, ask)).map_err(|it| it.to_string())?;
-            print_one(&completion, arguments.json)
+            let ask = ask_at(place)?;
+            let model = runtime.block_on(session.engine().ready())?;
+            let files = files_beside(&session, &model, &place.path);
+            let answer = |explicit: bool| {
+                let (arrival, files) = (session.next_arrival(), files.clone());
+                let ask = CompletionAsk { explicit, arrival, files, ..ask.clone() };
+                runtime.block_on(complete(&session, ask)).map_err(|it| it.to_string())
+            };
+            let completion = answer(!arguments.automatic)?;
+            let while_typing = if arguments.automatic { None } else { Some(answer(false)?) };
+            print_one(&completion, while_typing.as_ref(), arguments.json)
         }
         None => batch(&session, &runtime, !arguments.automatic),
     }
@@ -71,7 +78,7 @@ fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String>
     Ok(CompletionAsk {
         uri: path.as_str().into(),
         language_id: "".into(),
-        path: relative(path),
+        path: in_workspace(path),
         caret: start + column - 1,
         rope,
         explicit: true,
@@ -83,37 +90,73 @@ fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String>
     })
 }
 
-/// A path as the model is shown it.
+/// A path as the model is shown it in an editor: from the workspace's folder on.
+fn in_workspace(path: &str) -> String {
+    let file = std::path::absolute(path).ok();
+    let folder = file.as_deref().and_then(workspace_of);
+    match (&file, &folder) {
+        (Some(file), Some(folder)) => {
+            file.strip_prefix(folder).unwrap_or(file).display().to_string()
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// A path as a person sees it who is in this folder.
 pub fn relative(path: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let absolute = here.join(path);
     absolute.strip_prefix(&here).unwrap_or(Path::new(path)).display().to_string()
 }
 
-fn print_one(completion: &Completion, as_json: bool) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
+fn print_one(
+    completion: &Completion,
+    while_typing: Option<&Completion>,
+    as_json: bool,
+) -> Result<(), String> {
+    if as_json {
+        let mut value = to_json(None, completion);
+        (value["raw"], value["dropped"]) = (json!(completion.raw), json!(completion.dropped));
+        value["while_typing"] = json!(while_typing.map(|it| {
+            json!({"completion": it.text_as_in_document(), "raw": it.raw, "dropped": it.dropped})
+        }));
+        return setup::print(&format!("{value}\n"));
+    }
     let times = completion.times;
     let usage = completion.usage;
-    let written = if as_json {
-        writeln!(out, "{}", to_json(None, completion))
-    } else {
-        let why = completion.dropped.map(|why| format!("(nothing: {why})\n")).unwrap_or_default();
-        writeln!(
-            out,
-            "{}\n{why}\nassemble {:.2} ms · prompt {:.2} ms ({} tokens cached, {} evaluated) · generate \
-             {:.2} ms ({} tokens) · total {:.2} ms · confidence {:.2}",
-            completion.text,
-            ms(completion.assemble),
-            ms(times.prompt),
-            usage.cached_tokens,
-            usage.evaluated_tokens,
-            ms(times.generate),
-            usage.generated_tokens,
-            ms(completion.total),
-            completion.confidence,
-        )
-    };
-    written.map_err(|error| format!("the answer can't be written ({error})"))
+    setup::print(&format!(
+        "{}{}\nassemble {:.2} ms · prompt {:.2} ms ({} tokens cached, {} evaluated) · generate \
+         {:.2} ms ({} tokens) · total {:.2} ms · confidence {:.2}\n",
+        shown(completion),
+        while_typing.map(|it| beside(completion, it)).unwrap_or_default(),
+        ms(completion.assemble),
+        ms(times.prompt),
+        usage.cached_tokens,
+        usage.evaluated_tokens,
+        ms(times.generate),
+        usage.generated_tokens,
+        ms(completion.total),
+        completion.confidence,
+    ))
+}
+
+/// The suggestion; or what was generated in its place, marked as what no editor shows, and why.
+fn shown(completion: &Completion) -> String {
+    let Some(why) = completion.dropped else { return format!("{}\n", completion.text) };
+    let marked: String = completion.raw.lines().map(|it| format!("✗ {it}\n")).collect();
+    format!("{marked}(nothing is shown in an editor: {why})\n")
+}
+
+/// What is shown to somebody who types and has not asked, where that is something else.
+fn beside(asked: &Completion, while_typing: &Completion) -> String {
+    match while_typing.dropped {
+        _ if while_typing.text == asked.text => String::new(),
+        None if while_typing.text.is_empty() => {
+            "(while typing nothing is shown: it is not sure enough)\n".to_owned()
+        }
+        None => format!("(while typing: {})\n", while_typing.text),
+        Some(why) => format!("(while typing nothing is shown: {why})\n"),
+    }
 }
 
 #[derive(Deserialize)]
@@ -190,4 +233,52 @@ fn to_json(id: Option<serde_json::Value>, completion: &Completion) -> serde_json
         value["id"] = id;
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::generation::{Times, Usage};
+
+    fn completion(text: &str, raw: &str, dropped: Option<&'static str>) -> Completion {
+        Completion {
+            text: text.to_owned(),
+            raw: raw.to_owned(),
+            dropped,
+            crlf: false,
+            replaced_after: 0,
+            alternatives: Vec::new(),
+            word_start: 0,
+            id: 1,
+            confidence: 0.5,
+            usage: Usage::default(),
+            times: Times::default(),
+            assemble: Duration::ZERO,
+            total: Duration::ZERO,
+            source: "model",
+        }
+    }
+
+    #[test]
+    fn junk_is_marked_with_why_it_is_not_shown() {
+        let good = completion("x + 1;", "x + 1;\n", None);
+        let junk = completion("", "10, 10, 10,\n10,", Some("repetition"));
+        let short = completion("", ";", Some("too short"));
+        let nothing = completion("", "", None);
+        assert_eq!(shown(&good), "x + 1;\n");
+        assert_eq!(
+            shown(&junk),
+            "✗ 10, 10, 10,\n✗ 10,\n(nothing is shown in an editor: repetition)\n"
+        );
+        assert_eq!(beside(&good, &good), "");
+        assert_eq!(beside(&good, &short), "(while typing nothing is shown: too short)\n");
+        assert_eq!(
+            beside(&good, &nothing),
+            "(while typing nothing is shown: it is not sure enough)\n"
+        );
+        let less = completion("x", "x", None);
+        assert_eq!(beside(&good, &less), "(while typing: x)\n");
+    }
 }

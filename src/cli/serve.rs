@@ -1,6 +1,7 @@
 //! `keyside serve`: the language server on standard input and output.
 
 use std::convert::Infallible;
+use std::io::IsTerminal;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,19 @@ use crate::lsp::{self, Ended};
 /// How long a decode that is being stopped may take before the process ends all the same.
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// For a person who has started it by hand, and sees nothing happen.
+const HINT: &str = "this is the language server, and it waits for an editor to speak to it on standard input; Ctrl+C ends it. Editors \
+                    start it by themselves: the README says how. `keyside try` shows suggestions here, `keyside doctor` says what \
+                    works, `keyside --help` lists all commands";
+
 /// Runs the command until the client is gone.
 ///
 /// # Errors
 /// One sentence, where it could not be started.
 pub fn run() -> Result<Infallible, String> {
+    if std::io::stdin().is_terminal() {
+        eprintln!("keyside: {HINT}");
+    }
     let folders = setup::folders()?;
     // What is wrong with the settings is told to the client, which has a place to show it.
     let file_settings = layers::read_file(&folders.config_file());

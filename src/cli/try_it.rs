@@ -6,18 +6,18 @@
 //! nothing at each key would need.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use ropey::Rope;
 use serde_json::json;
 
+use crate::assist::Completion;
 use crate::assist::typist::{Key, Typist, n_spared};
-use crate::assist::{Completion, OtherFiles, Session};
+use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
-use crate::cli::setup;
-use crate::generation::{GenerationError, ModelInfo};
+use crate::cli::{setup, whole_number};
+use crate::generation::GenerationError;
 use crate::stdx::milliseconds;
 use crate::text::position::line_end_char;
 
@@ -25,8 +25,6 @@ use crate::text::position::line_end_char;
 const SAMPLE: (&str, &str) = ("src/text/documents.rs", include_str!("../text/documents.rs"));
 /// Between two keys when somebody watches: fast typing.
 const KEY_GAP: Duration = Duration::from_millis(55);
-/// For the workspace's files; after it the typing begins without them, as it would in an editor.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// Carets that are asked again without the resident prompt.
 const BASELINE_CARETS: usize = 25;
 
@@ -36,10 +34,10 @@ pub struct TryArguments {
     /// The file to type; without one, a source file of keyside's own.
     pub file: Option<String>,
     /// The first line to type (from 1); without it, a stretch a third into the file.
-    #[arg(long)]
+    #[arg(long, value_parser = whole_number)]
     pub from: Option<usize>,
     /// How many lines to type.
-    #[arg(long, default_value_t = 14)]
+    #[arg(long, default_value_t = 14, value_parser = whole_number)]
     pub lines: usize,
     /// Print the summary as JSON, nothing else.
     #[arg(long)]
@@ -93,28 +91,6 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
         summary.to_text(&path, &model.name)
     };
     setup::print(&out)
-}
-
-/// The workspace as an editor would have it that was opened in this folder, once its files are read. The file
-/// itself counts as open, so what stands in it on the disk is not known.
-fn files_beside(session: &Session, model: &Arc<ModelInfo>, path: &str) -> OtherFiles {
-    let folder = std::env::current_dir();
-    let (Ok(file), Ok(folder)) = (std::path::absolute(path), folder) else {
-        return OtherFiles::None;
-    };
-    if !file.is_file() {
-        return OtherFiles::None;
-    }
-    session.workspace.set_folders(vec![folder]);
-    let open = vec![file.clone()];
-    let most = session.config().completion.workspace_tokens;
-    let began = Instant::now();
-    session.workspace.view(&file, &open, model, most);
-    let is_building = || session.workspace.report().iter().any(|it| it.building);
-    while is_building() && began.elapsed() < LONGEST_WAIT {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    OtherFiles::Workspace { file, open }
 }
 
 /// The characters to type: whole lines, without the last line's break.

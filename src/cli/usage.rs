@@ -18,7 +18,7 @@ use crate::wire::usage::Usage;
 pub struct UsageArguments {
     /// How many days, today included.
     #[arg(long, default_value_t = 14, value_name = "N", conflicts_with = "month",
-        value_parser = clap::value_parser!(u32).range(1..=3_650))]
+        value_parser = days)]
     pub days: u32,
     /// The days of this month.
     #[arg(long)]
@@ -26,6 +26,11 @@ pub struct UsageArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+fn days(text: &str) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|it| (1..=3_650).contains(it));
+    days.ok_or_else(|| "write a whole number of days from 1 to 3650".to_owned())
 }
 
 /// The price at which local calls are valued, for programs that ask for JSON.

@@ -13,6 +13,7 @@ mod broker_faults;
 mod broker_gone;
 mod cancel;
 mod cli;
+mod cli_place;
 mod completion;
 mod edits;
 mod escalation;
