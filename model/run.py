@@ -95,6 +95,10 @@ def train(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
             for path in glob.glob(f"{work}/run/*"):
                 os.remove(path)
         chosen = SETTINGS[a.setting][1].split()
+        if a.steps:  # of two options of one name the later one counts
+            chosen += ["--steps", str(a.steps), "--rows", "1", "--held-out-batches", "1"]
+            if "--loaders" in chosen:  # as on a GPU: one process that trains, and one beside it that makes samples
+                chosen += ["--loaders", "1", "--processes", "1"]
         run([python_of(work), "-m", "pipeline.train", "--text", f"{work}/text", "--out", f"{work}/run", *chosen])
         losses = held_out_losses(f"{work}/run/log.jsonl")
         say = f"held-out loss {losses[0]:.3f} -> {losses[-1]:.3f} nats a token"
@@ -155,6 +159,7 @@ def evaluate(a, work: str) -> tuple[str, list[str], Callable[[], None]]:
 
     def make():
         cases, others = SETTINGS[a.setting][3:5]
+        others = "--blocks 1 --typed 30" if a.steps else others
         chosen = ["--cases", str(a.cases or cases), *others.split()]
         run([program(a), "eval", "--text", f"{work}/text", "--model", model, "--json", result + ".part", *chosen], env=own_home(work))
         os.replace(result + ".part", result)
@@ -185,6 +190,7 @@ def main() -> None:
     p.add_argument("--keyside", required=True, help="the program, for the evaluation")
     p.add_argument("--work", help="where everything goes (default: .work/SETTING beside this file)")
     p.add_argument("--cases", type=int, default=0, help="lines a language in the evaluation, instead of the setting's")
+    p.add_argument("--steps", type=int, default=0, help="train only so many steps of one row and evaluate little, to see that the setting runs")
     again = p.add_mutually_exclusive_group()
     again.add_argument("--only", choices=STEPS, help="run this step, even if its output is there, and no other")
     again.add_argument("--from", choices=STEPS, dest="from_step", help="run this step and all after it, even if their outputs are there")

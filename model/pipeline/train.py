@@ -55,6 +55,7 @@ def arguments():
     p.add_argument("--hashed", type=int, default=0, help="vectors for hashed n-grams at the input, a trial (FIGURES.md)")
     p.add_argument("--start-from", help="a GGUF of fewer layers and the same widths, whose weights this network begins with")
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--held-out-batches", type=int, default=16, help="batches of 4 rows of 1,024 tokens that the held-out loss is of")
     p.add_argument("--check-every", type=int, default=500, help="steps between checkpoints and held-out losses")
     return p.parse_args()
 
@@ -79,7 +80,6 @@ class Layout:
         return [flat[at : at + shape.numel()].view(shape) for _, shape, at, _, _ in self.places]
 
 
-@torch.no_grad()
 def gguf_tensors(path: str) -> dict:
     """The tensors of a GGUF by their names, in F32: what is quantized is taken for what it says."""
     import gguf
@@ -87,6 +87,7 @@ def gguf_tensors(path: str) -> dict:
     return {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in gguf.GGUFReader(path).tensors}
 
 
+@torch.no_grad()
 def grow_from(model: network.Network, path: str) -> None:
     """Takes the weights of a GGUF into a network of as many layers or more: its layers are spread evenly, and a layer between them adds
     nothing to the stream at first (its output matrices are zero), so that the network begins as good as the smaller one ended."""
@@ -247,7 +248,7 @@ def train(rank, ranks, a, shape, number, shared, progress, barrier):
     for block in model.blk:
         block.compile(dynamic=False)
     fixed = samples.batches(a.text, "heldout", a.tokenizer, 7, 1024, 4)
-    held_out = [next(fixed) for _ in range(16)] if rank == 0 else []
+    held_out = [next(fixed) for _ in range(a.held_out_batches)] if rank == 0 else []
     del fixed
     step, used, n_tokens_seen = progress["step"], progress["seconds"], progress["tokens"]
     total, began = progress["total_seconds"], progress["begun_seconds"]

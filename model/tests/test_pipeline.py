@@ -1,14 +1,17 @@
-"""Tests of the pipeline that need neither torch nor a network, only numpy: `python3 -m unittest discover tests`.
+"""Tests of the pipeline that need no network, and most of them only numpy: `python3 -m unittest discover tests`.
 
-They ask the built program (`KEYSIDE`, or target/release) what a secret is. Without the package tokenizers those of the samples are skipped."""
+They ask the built program (`KEYSIDE`, or target/release) what a secret is. Without the package tokenizers those of the samples are skipped,
+without torch those that train."""
 
 import contextlib
 import csv
 import hashlib
+import importlib.util
 import io
 import json
 import os
 import random
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -17,6 +20,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 
+import run  # noqa: E402
 from pipeline import copies, corpus, filters, near_duplicates  # noqa: E402
 
 try:
@@ -355,6 +359,51 @@ class Counts(unittest.TestCase):
         n_log2, n_entries = (int.from_bytes(packed[at : at + 4], "little") for at in (16, 20))
         self.assertEqual(len(packed), 24 + 4 * ((1 << n_log2) + 1 + n_entries))
         self.assertEqual(n_entries, len(token))
+
+
+HAS_TORCH = importlib.util.find_spec("torch") and importlib.util.find_spec("gguf")
+
+
+@unittest.skipUnless(HAS_TORCH, "needs the packages torch and gguf")
+class Settings(unittest.TestCase):
+    """Every setting of `run.py`, with its own sizes, for two steps of training on a made-up corpus, through all steps but the download."""
+
+    def setting_runs(self, setting: str, n_layers: int) -> dict:
+        """Runs a setting's steps; the file of its training's log."""
+        with tempfile.TemporaryDirectory() as work:
+            os.makedirs(f"{work}/text")
+            for part, seeds in (("train", range(6)), ("heldout", range(6, 9))):
+                with open(f"{work}/text/rust.{part}.jsonl", "w") as file:
+                    for seed in seeds:
+                        row = {"lang": "rust", "pkg": f"package{seed}", "path": f"package{seed}/src/lib.rs", "text": made_up_rust(seed, 40)}
+                        file.write(json.dumps(row) + "\n")
+            with open(f"{work}/manifest.tsv", "w") as file:
+                file.write("made up\n")
+            os.symlink(sys.prefix, f"{work}/venv")
+            for step in run.STEPS[1:]:
+                command = [sys.executable, run.__file__, "--setting", setting, "--keyside", KEYSIDE, "--work", work, "--only", step]
+                # Compiling takes a minute, and the small setting's training, which comes before these tests, does it.
+                env = os.environ | {"TORCHDYNAMO_DISABLE": "1", "KEYSIDE_HOME": f"{work}/home"}
+                done = subprocess.run([*command, "--steps", "2", "--cases", "4"], env=env, capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, f"{setting}, {step}:\n{done.stdout}\n{done.stderr}")
+            import gguf
+
+            fields = gguf.GGUFReader(f"{work}/model.gguf").fields
+            self.assertEqual(int(fields["llama.block_count"].contents()), n_layers)
+            with open(f"{work}/run/log.jsonl") as file:
+                losses = [json.loads(line) for line in file]
+            self.assertEqual([row["step"] for row in losses], [0, 2])
+            return losses[0]
+
+    def test_small(self):
+        self.setting_runs("small", 2)
+
+    def test_cpu_begins_as_good_as_the_model_that_it_grows_from(self):
+        """Random weights are at 9 nats, the logarithm of the vocabulary's size."""
+        self.assertLess(self.setting_runs("cpu", 6)["nats"], 5)
+
+    def test_gpu(self):
+        self.setting_runs("gpu", 10)
 
 
 if __name__ == "__main__":
