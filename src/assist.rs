@@ -18,6 +18,7 @@ mod readiness;
 pub mod request;
 pub mod retry;
 pub mod reuse;
+mod secrets;
 pub mod session;
 mod shown;
 pub mod stats;

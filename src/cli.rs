@@ -13,6 +13,7 @@ pub mod redact;
 pub mod retry;
 pub mod serve;
 pub mod setup;
+pub mod terminal;
 pub mod tokenize;
 pub mod try_it;
 pub mod usage;
@@ -133,7 +134,10 @@ pub fn whole_number(text: &str) -> Result<usize, String> {
 
 /// Parses the arguments and runs the command.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return terminal::refuse(&error),
+    };
     setup::start_logging();
     // The server does so itself, after it has started its broker; the broker and the keyring need one.
     let keeps_network = matches!(
@@ -163,7 +167,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(sentence) => {
-            eprintln!("keyside: {sentence}");
+            terminal::complain(&sentence);
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,7 @@
 //! Things that the standard library could have had.
 
 pub mod cancel;
+pub mod clean;
 pub mod utf16;
 
 use std::time::Duration;

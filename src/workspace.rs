@@ -2,6 +2,7 @@
 //! priority, and never waited for.
 
 mod collect;
+mod open;
 pub mod rules;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::adapt::index::IndexView;
 use crate::generation::ModelInfo;
 pub use collect::Skipped;
 use collect::{Indexed, family_of};
+use open::OpenFiles;
 
 /// After files have changed, the index is made anew no sooner than this after the last time, and than so many
 /// times what the last time took.
@@ -29,6 +31,7 @@ const RULES_FILES: &[&str] = &[".gitignore", ".ignore", ".aiignore", ".cursorign
 /// The folders, and an index for each family of languages that was asked for.
 pub struct Workspace {
     shared: Arc<Mutex<Shared>>,
+    open: OpenFiles,
     rest: Rest,
     rest_after_change: Rest,
 }
@@ -38,7 +41,8 @@ type Rest = (Duration, u32);
 
 impl Default for Workspace {
     fn default() -> Self {
-        Self { shared: Arc::default(), rest: REST, rest_after_change: REST_AFTER_CHANGE }
+        let open = OpenFiles::default();
+        Self { shared: Arc::default(), open, rest: REST, rest_after_change: REST_AFTER_CHANGE }
     }
 }
 
@@ -96,8 +100,26 @@ impl Workspace {
         }
     }
 
+    /// Begins to find out whether a file that is opened may tell how others go on.
+    pub fn opened(&self, file: &Path) {
+        self.open.look_at(file, &self.folders());
+    }
+
+    /// Whether each of these files that are open may tell how others go on. What is not known yet is waited for, a moment and
+    /// once; most requests find everything known.
+    pub async fn may_tell(&self, files: &[PathBuf]) -> Vec<bool> {
+        if files.is_empty() {
+            return Vec::new();
+        }
+        let folders = self.folders();
+        files.iter().for_each(|it| self.open.look_at(it, &folders));
+        self.open.decided(files).await;
+        files.iter().map(|it| self.open.may_be_read(it)).collect()
+    }
+
     /// Notes that a file on the disk has changed.
     pub fn changed(&self) {
+        self.open.forget();
         self.shared().changed = Some(Instant::now());
     }
 

@@ -24,12 +24,13 @@ pub struct OtherDocuments {
 impl OtherDocuments {
     /// The tokens of these documents, line by line as [`text_tokens`] makes them, the first ones first.
     /// Of those that are new or have changed, one is tokenised at each call, so that no key waits for
-    /// all of them.
+    /// all of them. `harmless` takes out of a text what must not be said elsewhere.
     pub fn tokens(
         &mut self,
         documents: &[Arc<Document>],
         end: Token,
         tokenizer: &dyn Tokenizer,
+        harmless: impl Fn(&Document, &str) -> String,
     ) -> Arc<Vec<Token>> {
         let n_kept = self.kept.len();
         self.kept.retain(|(kept, _)| documents.iter().any(|it| Arc::ptr_eq(it, kept)));
@@ -47,7 +48,7 @@ impl OtherDocuments {
                 Some(at) => room = room.saturating_sub(self.kept[at].1.len()),
                 None => {
                     let n_chars = document.rope.len_chars().min(MAX_CHARS);
-                    let text = document.rope.slice(..n_chars).to_string();
+                    let text = harmless(document, &document.rope.slice(..n_chars).to_string());
                     let tokens = text_tokens(&text, end, tokenizer);
                     self.kept.push((Arc::clone(document), tokens));
                     changed = true;
@@ -82,7 +83,7 @@ mod tests {
     fn one_document_a_call_and_changed_ones_anew() {
         let mut others = OtherDocuments::default();
         let mut shown = |documents: &[Arc<Document>]| {
-            let tokens = others.tokens(documents, 0, &Bytes);
+            let tokens = others.tokens(documents, 0, &Bytes, |_, text| text.replace('!', ""));
             let chars = tokens.iter().map(|it| match *it {
                 BORDER => '#',
                 0 => '|',
@@ -90,7 +91,7 @@ mod tests {
             });
             chars.collect::<String>()
         };
-        let (a, b) = (document("a\n\n"), document("b\nc"));
+        let (a, b) = (document("a\n\n"), document("b!\n!c"));
         assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|#");
         assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|#b|c|#");
         // Changed: the document is another one.

@@ -11,6 +11,7 @@ use crate::adapt::index::IndexView;
 use crate::assist::ahead::AheadOf;
 use crate::assist::offer::{Answer, add, asked_for, unasked};
 use crate::assist::reuse::{Known, Question};
+use crate::assist::secrets;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
 use crate::generation::{GenerationError, Times, Usage};
@@ -132,7 +133,7 @@ impl Completion {
         excerpt: &Excerpt,
         items: Result<Vec<Suggestion>, &'static str>,
     ) {
-        let mut items = match items {
+        let mut items = match items.and_then(|it| secrets::without(ask, excerpt, it)) {
             Ok(items) => items.into_iter(),
             Err(why) => {
                 self.dropped = Some(why);
@@ -159,7 +160,7 @@ impl Completion {
 /// Superseded by a newer request, or failed with a sentence.
 pub async fn complete(
     session: &Session,
-    ask: CompletionAsk,
+    mut ask: CompletionAsk,
 ) -> Result<Completion, GenerationError> {
     let started = Instant::now();
     Stats::count(&session.stats.requested);
@@ -171,6 +172,7 @@ pub async fn complete(
         return Ok(recorded(session, completion, started));
     }
     let engine = session.engine();
+    secrets::leave_out(session, &mut ask).await;
     let question = ask.question();
     if let Some(completion) = known(session, &ask, &question) {
         session.answered(&engine, ask.arrival);

@@ -19,6 +19,7 @@ use crate::assist::stream::{Ended, Received};
 use crate::assist::{Session, outcome, retry, stream};
 use crate::config::consent::{Consents, Entry, Standing};
 use crate::privacy::outbound::{Outbound, Prepared, prepare};
+use crate::stdx::clean;
 use crate::store::{Consent, Granted, Refused, Reservation, WorkspaceHash, usd};
 use crate::text::Newest;
 use crate::wire::price::{PriceSource, table_source};
@@ -28,6 +29,11 @@ const ALWAYS: &str = "Always for this workspace";
 const SHOW: &str = "Show what will be sent";
 const NEVER: &str = "Never for this workspace";
 const CANCEL: &str = "Cancel";
+
+/// Files that a question names; it has to be read in an editor's pop-up.
+const MAX_NAMES: usize = 5;
+/// Of the folder that standing consent is for, which has to be seen whole.
+const MAX_FOLDER_CHARS: usize = 300;
 
 /// Runs an escalation to its end; everything that there is to say of it is said to `front`. `cancelled` turns true when a person
 /// wants it to stop.
@@ -218,13 +224,18 @@ async fn question(
         })
         .await?;
     let caps = cloud.caps();
-    let files: Vec<String> = prepared
+    let mut files: Vec<String> = prepared
         .files()
         .iter()
+        .take(MAX_NAMES)
         .map(|file| {
-            format!("{} lines {}–{}", file.name, file.lines.start, file.lines.end.saturating_sub(1))
+            let last = file.lines.end.saturating_sub(1);
+            format!("{} lines {}–{last}", clean::name(&file.name), file.lines.start)
         })
         .collect();
+    if let Some(n_more @ 1..) = prepared.files().len().checked_sub(MAX_NAMES) {
+        files.push(format!("{n_more} more"));
+    }
     let n_secrets: usize = prepared.redactions().values().sum();
     let rules: Vec<&str> = prepared.redactions().keys().map(String::as_str).collect();
     let secrets = match n_secrets {
@@ -243,13 +254,13 @@ async fn question(
     };
     let standing = workspace
         .map(|it| {
-            format!(" \u{201c}Always\u{201d} and \u{201c}Never\u{201d} hold for {}.", it.display())
+            let folder = clean::quoted(&it.display().to_string(), MAX_FOLDER_CHARS);
+            format!(" \u{201c}Always\u{201d} and \u{201c}Never\u{201d} hold for {folder}.")
         })
         .unwrap_or_default();
+    // Who gets it and what it costs stand before every word that a repository has chosen.
     Ok(format!(
-        "Send {} ({}; about {} tokens) to {} at {}? It costs {} at most{price}. Spent today {} of {}, this month {} of {}. {secrets}{standing}",
-        if files.len() == 1 { "1 text".to_owned() } else { format!("{} texts", files.len()) },
-        files.join(", "),
+        "Send about {} tokens to {} at {}? It costs {} at most{price}. Spent today {} of {}, this month {} of {}. {secrets} {}: {}.{standing}",
         prepared.n_input_tokens(),
         prepared.model(),
         prepared.host(),
@@ -258,6 +269,11 @@ async fn question(
         usd(caps.daily_pico_usd),
         usd(month.total()),
         usd(caps.monthly_pico_usd),
+        match prepared.files().len() {
+            1 => "1 text is sent".to_owned(),
+            n => format!("{n} texts are sent"),
+        },
+        files.join(", "),
     ))
 }
 

@@ -15,6 +15,7 @@ use crate::assist::put_back::{PutBack, put_back};
 use crate::edits::{self, Edit};
 use crate::privacy::fence::Fence;
 use crate::privacy::outbound::{Draft, DraftFile, Prepared};
+use crate::stdx::clean;
 use crate::syntax;
 use crate::text::position::position_of;
 use crate::text::uri::{is_file, scheme};
@@ -202,7 +203,10 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let root = workspace.clone().unwrap_or_default();
     let fence = rules::fence(&root, &files, &config.never_send)?;
     if let Some(who) = named.iter().chain(&real).find_map(|it| fence.stops(it)) {
-        return Err(format!("nothing of {} is sent: {who} leaves it out", asked.name));
+        return Err(format!(
+            "nothing of {} is sent: {who} leaves it out",
+            clean::name(&asked.name)
+        ));
     }
     let template = Template::read(&cloud.template(asked.action)?)
         .map_err(|why| format!("the template for {} can't be used: {why}", asked.action.name()))?;

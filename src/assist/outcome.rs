@@ -10,6 +10,7 @@ use crate::assist::front::{Front, Tone};
 use crate::assist::stream::{Ended, Received};
 use crate::edits;
 use crate::privacy::outbound::{Outbound, Prepared};
+use crate::stdx::clean;
 use crate::store::{CallId, Settlement, Status, Tokens, unix_ms};
 use crate::text::Newest;
 use crate::wire::fault::shortened;
@@ -117,7 +118,7 @@ async fn show_text<F: Front>(
     if let Some(lack) = &lack
         && !text.is_empty()
     {
-        text.push_str(&format!("\n\n---\n*{lack}*\n"));
+        text.push_str(&format!("\n\n---\n*{}*\n", clean::line(lack)));
     }
     if !text.is_empty() && !front.answer(&asked.escalation.title(), &text, true).await {
         if is_cancelled {
@@ -196,7 +197,7 @@ async fn apply<F: Front>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(
             Err(why) => why,
         },
     };
-    let diff = edits::unified_diff(&escalation.name, &before, &changed.text);
+    let diff = edits::unified_diff(&clean::line(&escalation.name), &before, &changed.text);
     let prose = edits::prose_of(answer);
     // Tools for such files skip what stands before the first file.
     let diff = if prose.is_empty() { diff } else { format!("{prose}\n\n{diff}") };

@@ -10,14 +10,21 @@ use crate::assist::complete::CompletionAsk;
 use crate::assist::session::{Assembling, with_assembling};
 use crate::config::Config;
 use crate::generation::{CompletionRequest, ModelInfo, NextTokenCounts, ShortPrompt, Token};
+use crate::privacy::elsewhere::without_secret_lines;
 use crate::prompt::assemble::{PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::follows::Following;
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, extent, stop_at};
+use crate::text::Document;
 
 /// On explicit request, beside what is shown.
 const MAX_ALTERNATIVES: usize = 2;
+
+/// What of another document may be said in this one.
+fn harmless(document: &Document, text: &str) -> String {
+    without_secret_lines(text, Some(&document.uri)).into_owned()
+}
 
 /// What requests are made with, beside the place.
 #[derive(Clone)]
@@ -45,7 +52,7 @@ impl RequestMaker {
             let prompt = assembler.assemble(&ask.uri, &ask.path, excerpt, kept, self.size(ask));
             let counts = self.gates.clone().map(|gates| {
                 let tokenizer = model.tokenizer.as_ref();
-                let open = assembling.others.tokens(&ask.others, model.end, tokenizer);
+                let open = assembling.others.tokens(&ask.others, model.end, tokenizer, harmless);
                 let others = OtherTexts { open, files: self.files.clone() };
                 let file = (&ask.uri, &*ask.language_id, &*ask.path);
                 let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);

@@ -68,6 +68,10 @@ impl Session {
     /// Where the system refuses another thread.
     pub fn start(config: Config, folders: Folders) -> std::io::Result<Self> {
         let engine = start_engine(&config, &folders)?;
+        // Whoever finds no rules ready reads them then.
+        let _ = std::thread::Builder::new()
+            .name("keyside-rules".to_owned())
+            .spawn(crate::privacy::elsewhere::prepare);
         Ok(Self::with_engine(config, folders, engine))
     }
 

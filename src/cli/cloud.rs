@@ -1,12 +1,12 @@
 //! `keyside cloud`: the keys of the providers in the settings file, and whether each is there. A key is never an argument: other
 //! users see those in the list of processes, and shells keep them.
 
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{BufRead, IsTerminal, Read};
 
 use clap::Subcommand;
 
 use crate::cli::consent::{self, ConsentArguments};
-use crate::cli::{retry, setup};
+use crate::cli::{retry, setup, terminal};
 use crate::cloud::keys::{self, Place};
 use crate::config::cloud::{CloudConfig, Provider};
 use crate::config::consent::Standing;
@@ -40,9 +40,7 @@ pub enum CloudCommand {
 pub fn run(command: &CloudCommand) -> Result<(), String> {
     let folders = setup::folders()?;
     let resolved = setup::settings(&folders);
-    for note in &resolved.notes {
-        eprintln!("keyside: {note}");
-    }
+    terminal::notes(&resolved.notes);
     let cloud = &resolved.config.cloud;
     match command {
         CloudCommand::Login { provider } => login(in_keyring(cloud, provider)?),
@@ -51,12 +49,12 @@ pub fn run(command: &CloudCommand) -> Result<(), String> {
                 true => format!("the key of {provider} is gone from the keyring\n"),
                 false => format!("there was no key of {provider} in the keyring\n"),
             };
-            setup::print(&text)
+            terminal::print(&text)
         }
         CloudCommand::Allow(arguments) => consent::run(arguments, Standing::Always),
         CloudCommand::Deny(arguments) => consent::run(arguments, Standing::Never),
         CloudCommand::Retry => retry::run(cloud, &folders),
-        CloudCommand::Status => setup::print(&status(cloud)),
+        CloudCommand::Status => terminal::print(&status(cloud)),
     }
 }
 
@@ -83,7 +81,7 @@ fn login(provider: &Provider) -> Result<(), String> {
     let name = &provider.name;
     let key = keys::checked(read_key(&format!("Key of {name} for {host} (it is not shown): "))?)?;
     keys::store(name, key)?;
-    setup::print(&format!("the key of {name} is in the keyring\n"))
+    terminal::print(&format!("the key of {name} is in the keyring\n"))
 }
 
 /// One line of the terminal, without showing it, or what is piped in.
@@ -95,12 +93,11 @@ fn read_key(question: &str) -> Result<String, String> {
         input.lock().take(MAX_INPUT_BYTES).read_to_string(&mut typed).map_err(failed)?;
         return Ok(typed);
     }
-    eprint!("{question}");
-    let _ = std::io::stderr().flush();
+    terminal::ask(question);
     let shown = hide_typing()?;
     let read = input.lock().take(MAX_INPUT_BYTES).read_line(&mut typed);
     drop(shown);
-    eprintln!();
+    terminal::ask("\n");
     read.map_err(failed)?;
     Ok(typed)
 }

@@ -1,6 +1,6 @@
 //! `keyside complete`: the editor's own pipeline at one caret, or at many from standard input.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::assist::{Completion, CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::beside::{files_beside, workspace_of};
-use crate::cli::{CompleteArguments, setup};
+use crate::cli::{CompleteArguments, setup, terminal};
 use crate::stdx::milliseconds as ms;
 
 /// Runs the command.
@@ -120,11 +120,11 @@ fn print_one(
         value["while_typing"] = json!(while_typing.map(|it| {
             json!({"completion": it.text_as_in_document(), "raw": it.raw, "dropped": it.dropped})
         }));
-        return setup::print(&format!("{value}\n"));
+        return terminal::print_json(&format!("{value}\n"));
     }
     let times = completion.times;
     let usage = completion.usage;
-    setup::print(&format!(
+    terminal::print(&format!(
         "{}{}\nassemble {:.2} ms · prompt {:.2} ms ({} tokens cached, {} evaluated) · generate \
          {:.2} ms ({} tokens) · total {:.2} ms · confidence {:.2}\n",
         shown(completion),
@@ -174,7 +174,6 @@ fn batch(
     runtime: &tokio::runtime::Runtime,
     explicit: bool,
 ) -> Result<(), String> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut n_failed = 0;
     for (index, line) in std::io::stdin().lock().split(b'\n').enumerate() {
         let line = line.map_err(|error| format!("standard input can't be read ({error})"))?;
@@ -209,9 +208,7 @@ fn batch(
         };
         n_failed += usize::from(answer.get("error").is_some());
         // Flushed line by line: whoever reads may wait for each answer before the next question.
-        writeln!(out, "{answer}")
-            .and_then(|()| out.flush())
-            .map_err(|error| format!("the answers can't be written ({error})"))?;
+        terminal::print_json(&format!("{answer}\n"))?;
     }
     if n_failed > 0 {
         return Err(format!("{n_failed} lines were not completed; their `error` says why"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cli::setup;
+use crate::cli::{setup, terminal};
 use crate::config::{Config, layers};
 
 /// `keyside config show`.
@@ -14,9 +14,7 @@ use crate::config::{Config, layers};
 pub fn show(as_json: bool) -> Result<(), String> {
     let folders = setup::folders()?;
     let resolved = setup::settings(&folders);
-    for note in &resolved.notes {
-        eprintln!("keyside: {note}");
-    }
+    terminal::notes(&resolved.notes);
     let source = |key: &str| resolved.origins.get(key).map_or("default", String::as_str).to_owned();
     let settings = layers::flat(&resolved.config);
     let text = if as_json {
@@ -24,7 +22,8 @@ pub fn show(as_json: bool) -> Result<(), String> {
             .into_iter()
             .map(|(key, value)| (key.clone(), json!({"value": value, "source": source(&key)})))
             .collect();
-        format!("{}\n", serde_json::to_string_pretty(&map).unwrap_or_default())
+        let json = serde_json::to_string_pretty(&map).unwrap_or_default();
+        return terminal::print_json(&format!("{json}\n"));
     } else {
         let file = folders.config_file();
         let mut text = format!("# settings file: {}\n", file.display());
@@ -33,7 +32,7 @@ pub fn show(as_json: bool) -> Result<(), String> {
         }
         text
     };
-    setup::print(&text)
+    terminal::print(&text)
 }
 
 /// `keyside config schema`.
@@ -42,5 +41,8 @@ pub fn show(as_json: bool) -> Result<(), String> {
 /// One sentence.
 pub fn schema() -> Result<(), String> {
     let schema = schemars::schema_for!(Config);
-    setup::print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
+    terminal::print_json(&format!(
+        "{}\n",
+        serde_json::to_string_pretty(&schema).unwrap_or_default()
+    ))
 }

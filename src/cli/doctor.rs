@@ -7,12 +7,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
-use crate::cli::setup;
+use crate::cli::{setup, terminal};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
 use crate::engine::check;
 use crate::offline::{self, Offline};
-use crate::stdx::milliseconds as ms;
+use crate::stdx::{clean, milliseconds as ms};
 use crate::wire;
 
 /// One line of the report.
@@ -54,8 +54,11 @@ pub fn run(as_json: bool) -> Result<(), String> {
     findings.push(model(&folders, resolved)?);
     findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
     let n_bad = findings.iter().filter(|it| it.state == State::Bad).count();
-    let text = if as_json { to_json(&findings) } else { to_text(&findings) };
-    setup::print(&text)?;
+    if as_json {
+        terminal::print_json(&to_json(&findings))?;
+    } else {
+        terminal::print(&to_text(&findings))?;
+    }
     if n_bad > 0 {
         return Err("something is not right; the lines marked ✗ say what to do".to_owned());
     }
@@ -70,9 +73,10 @@ fn to_text(findings: &[Finding]) -> String {
             State::Warning => "!",
             State::Bad => "✗",
         };
-        text.push_str(&format!("{mark} {name}: {what}\n"));
+        // A line of its own would be taken for another finding.
+        text.push_str(&format!("{mark} {name}: {}\n", clean::one_line(what)));
         if !fix.is_empty() {
-            text.push_str(&format!("    {fix}\n"));
+            text.push_str(&format!("    {}\n", clean::one_line(fix)));
         }
     }
     text

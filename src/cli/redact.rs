@@ -5,7 +5,7 @@ use std::io::{BufRead, Read, Write};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::setup;
+use crate::cli::terminal;
 use crate::privacy::placeholders::Placeholders;
 use crate::privacy::redact::Redactor;
 
@@ -22,7 +22,7 @@ pub fn run(path: Option<&str>, as_json: bool) -> Result<(), String> {
         .lock()
         .read_to_end(&mut bytes)
         .map_err(|error| format!("standard input can't be read ({error})"))?;
-    setup::print(&answer(&bytes, path, as_json)?)
+    terminal::print_exact(&answer(&bytes, path, as_json)?)
 }
 
 fn answer(bytes: &[u8], path: Option<&str>, as_json: bool) -> Result<String, String> {

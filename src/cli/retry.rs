@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::assist::front::{Answered, Front, Tone};
 use crate::assist::{Cloud, retry};
-use crate::cli::{serve, setup};
+use crate::cli::{serve, setup, terminal};
 use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;
 use crate::text::LineRange;
@@ -20,15 +20,15 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
     setup::forget_keys(config);
     let files = retry::kept(&cloud.unsent_folder());
     if files.is_empty() {
-        return setup::print("nothing is kept\n");
+        return terminal::print("nothing is kept\n");
     }
     let runtime = setup::runtime()?;
     let mut n_failed = 0;
     for file in &files {
         match runtime.block_on(retry::retry(&cloud, file, &Terminal)) {
-            Ok(answer) => setup::print(&format!("{answer}\n"))?,
+            Ok(answer) => terminal::print(&format!("{answer}\n"))?,
             Err(sentence) => {
-                eprintln!("keyside: {}: {sentence}", file.display());
+                terminal::complain(&format!("{}: {sentence}", file.display()));
                 n_failed += 1;
             }
         }
@@ -52,7 +52,7 @@ impl Front for Terminal {
     }
 
     async fn tell(&self, _: Tone, sentence: String) {
-        eprintln!("{sentence}");
+        terminal::complain(sentence.strip_prefix("keyside: ").unwrap_or(&sentence));
     }
 
     async fn show(&self, _: &Path, _: bool) -> bool {

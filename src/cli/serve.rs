@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::assist::{Cloud, Session};
-use crate::cli::setup;
+use crate::cli::{setup, terminal};
 use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};
 
@@ -25,7 +25,7 @@ const HINT: &str = "this is the language server, and it waits for an editor to s
 /// One sentence, where it could not be started.
 pub fn run() -> Result<Infallible, String> {
     if std::io::stdin().is_terminal() {
-        eprintln!("keyside: {HINT}");
+        terminal::complain(HINT);
     }
     let folders = setup::folders()?;
     // What is wrong with the settings is told to the client, which has a place to show it.

@@ -1,10 +1,11 @@
 //! What every command needs first: logging, folders, settings, a session.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::assist::Session;
+use crate::cli::terminal;
+pub use crate::cli::terminal::print;
 use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;
 use crate::config::layers::{self, Resolved};
@@ -21,7 +22,7 @@ pub fn start_logging() {
 
     let level = variable("KEYSIDE_LOG").and_then(|it| it.parse().ok()).unwrap_or(LevelFilter::WARN);
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Log)
         .with_ansi(false)
         .with_filter(Targets::new().with_target("keyside", level));
     // A second call, in tests, finds the first one's subscriber in place.
@@ -68,9 +69,7 @@ pub fn settings(folders: &Folders) -> Resolved {
 pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Runtime), String> {
     let folders = folders()?;
     let mut resolved = settings(&folders);
-    for note in &resolved.notes {
-        eprintln!("keyside: {note}");
-    }
+    terminal::notes(&resolved.notes);
     if let Some(model) = model {
         model.clone_into(&mut resolved.config.model.path);
     }
@@ -81,19 +80,11 @@ pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Run
     match (&ready.instead_of, model) {
         (None, _) => {}
         (Some(why), Some(_)) => return Err(why.clone()),
-        (Some(why), None) => eprintln!("keyside: {} suggests instead, because {why}", ready.name),
+        (Some(why), None) => {
+            terminal::complain(&format!("{} suggests instead, because {why}", ready.name));
+        }
     }
     Ok((Arc::new(session), runtime))
-}
-
-/// Prints what a command has to say.
-///
-/// # Errors
-/// One sentence, where standard output is closed or full.
-pub fn print(text: &str) -> Result<(), String> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| format!("the answer can't be written ({error})"))
 }
 
 /// The runtime of the program: a reader and a worker; the model has a thread of its own.

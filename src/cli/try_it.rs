@@ -5,7 +5,6 @@
 //! with the same carets asked without the resident prompt, which is what a server that starts from
 //! nothing at each key would need.
 
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
@@ -16,6 +15,7 @@ use crate::assist::Completion;
 use crate::assist::typist::{Key, Typist, n_spared};
 use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
+use crate::cli::terminal::{self, Styled};
 use crate::cli::{setup, whole_number};
 use crate::generation::GenerationError;
 use crate::stdx::milliseconds;
@@ -66,7 +66,7 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     let (session, runtime) = setup::session(arguments.model.as_deref())?;
     let model = runtime.block_on(session.engine().ready())?;
 
-    let watched = std::io::stdout().is_terminal() && !arguments.json;
+    let watched = terminal::is_watched() && !arguments.json;
     let mut screen = Screen { watched, first_line: rope.char_to_line(from), n_finished: 0 };
     let files = files_beside(&session, &model, &path);
     let path = relative(&path);
@@ -85,12 +85,10 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
         baseline.push(runtime.block_on(typist.ask(key.at, true)).map_err(failed)?);
     }
     let summary = Summary::of(&keys, goal.len(), &baseline);
-    let out = if arguments.json {
-        summary.to_json(&path, &model.name)
-    } else {
-        summary.to_text(&path, &model.name)
-    };
-    setup::print(&out)
+    if arguments.json {
+        return terminal::print_json(&summary.to_json(&path, &model.name));
+    }
+    terminal::print(&summary.to_text(&path, &model.name))
 }
 
 /// The characters to type: whole lines, without the last line's break.
@@ -116,16 +114,12 @@ struct Screen {
     n_finished: usize,
 }
 
-const DIM: &str = "\x1b[2m";
-const GREEN: &str = "\x1b[32m";
-const PLAIN: &str = "\x1b[0m";
-
 impl Screen {
     fn begin(&self, path: &str, model: &str) {
         if self.watched {
-            println!(
-                "{DIM}{path}, typed again with {model}; accepted text is {GREEN}green{PLAIN}\n"
-            );
+            let line = Styled::default()
+                .dim(&format!("{path}, typed again with {model}; accepted text is "));
+            line.green("green").plain("\n\n").print();
         }
     }
 
@@ -138,15 +132,14 @@ impl Screen {
         let n_more = ghost.count();
         let more = if n_more > 0 { format!(" ⏎ +{n_more}") } else { String::new() };
         let ms = milliseconds(completion.total);
-        self.line(typed, accepted, &format!("{DIM}{first}{more}{PLAIN}   {DIM}{ms:.1} ms{PLAIN}"));
-        let _ = std::io::stdout().flush();
+        self.line(typed, accepted, &format!("{first}{more}   {ms:.1} ms"));
         std::thread::sleep(KEY_GAP);
     }
 
     fn draw_last(&mut self, typed: &[char], accepted: &[bool]) {
         if self.watched {
             self.line(typed, accepted, "");
-            println!("\n");
+            Styled::default().plain("\n\n").print();
         }
     }
 
@@ -155,31 +148,26 @@ impl Screen {
         for (n, line) in typed.split(|c| *c == '\n').enumerate() {
             let row = row(self.first_line + n + 1, line, &accepted[start..]);
             start += line.len() + 1;
-            if start <= typed.len() {
+            if start > typed.len() {
+                row.dim(after).print();
+            } else if n >= self.n_finished {
                 // A line that is done is drawn once more, without ghost text, and left.
-                if n >= self.n_finished {
-                    println!("\r\x1b[K{row}");
-                    self.n_finished = n + 1;
-                }
-            } else {
-                print!("\r\x1b[K{row}{after}");
+                row.plain("\n").print();
+                self.n_finished = n + 1;
             }
         }
     }
 }
 
-fn row(n_line: usize, typed: &[char], accepted: &[bool]) -> String {
-    let mut out = format!("{DIM}{n_line:>5} │{PLAIN} ");
-    let mut green = false;
-    for (c, accepted) in typed.iter().zip(accepted) {
-        if green != *accepted {
-            out.push_str(if *accepted { GREEN } else { PLAIN });
-            green = *accepted;
-        }
-        out.push(*c);
+fn row(n_line: usize, typed: &[char], accepted: &[bool]) -> Styled {
+    let mut row = Styled::anew().dim(&format!("{n_line:>5} │")).plain(" ");
+    let characters: Vec<(char, bool)> =
+        typed.iter().copied().zip(accepted.iter().copied()).collect();
+    for run in characters.chunk_by(|a, b| a.1 == b.1) {
+        let text: String = run.iter().map(|(c, _)| *c).collect();
+        row = if run[0].1 { row.green(&text) } else { row.plain(&text) };
     }
-    out.push_str(PLAIN);
-    out
+    row
 }
 
 struct Summary {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::assist::cloud::{caps, ledger_file};
-use crate::cli::setup;
+use crate::cli::{setup, terminal};
 use crate::config::cloud::Provider;
 use crate::store::{Amounts, Calendar, Caps, Ledger, PICO_USD_PER_USD, Standing, UsageReport};
 use crate::wire::price::{PriceSource, Tariff};
@@ -49,9 +49,7 @@ pub struct Comparison {
 pub fn run(arguments: &UsageArguments) -> Result<(), String> {
     let folders = setup::folders()?;
     let resolved = setup::settings(&folders);
-    for note in &resolved.notes {
-        eprintln!("keyside: {note}");
-    }
+    terminal::notes(&resolved.notes);
     let calendar = Calendar::system();
     let now = calendar.now();
     let days = if arguments.month {
@@ -65,20 +63,17 @@ pub fn run(arguments: &UsageArguments) -> Result<(), String> {
         let mut ledger = Ledger::open(&path).map_err(|it| it.sentence)?;
         ledger.sweep().map_err(|it| it.sentence)?;
         let report = ledger.usage(days, &now).map_err(|it| it.sentence)?;
-        for note in ledger.take_notes() {
-            eprintln!("keyside: {note}");
-        }
+        terminal::notes(&ledger.take_notes());
         report
     } else {
         UsageReport::of_nothing(days)
     };
     let caps = caps(&resolved.config.cloud);
-    setup::print(&if arguments.json {
+    if arguments.json {
         let comparison = comparison(&resolved.config.cloud.compare_with);
-        to_json(&report, &caps, comparison.as_ref())
-    } else {
-        text::render(&report, &caps)
-    })
+        return terminal::print_json(&to_json(&report, &caps, comparison.as_ref()));
+    }
+    terminal::print(&text::render(&report, &caps))
 }
 
 /// The prices of the model that local work is compared with, where the table has it.

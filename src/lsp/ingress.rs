@@ -19,9 +19,10 @@ use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
 use crate::lsp::ext::{Status, StatusNotification};
 use crate::lsp::handlers::files;
+use crate::lsp::notes::NoteKind;
 use crate::lsp::proto::from_change;
 use crate::lsp::server::Server;
-use crate::text::{DocumentError, Documents, World};
+use crate::text::{DocumentError, Documents, World, file_path};
 
 tokio::task_local! {
     static WORLD: World;
@@ -77,12 +78,12 @@ impl Ingress {
             // Settings too are taken in wire order: the later ones have to win.
             "initialized" if ready => {
                 let notes = self.service.inner().first_settings();
-                self.after_settings(request, notes, self.registration())
+                self.after_settings(request, NoteKind::Settings, notes, self.registration())
             }
             "workspace/didChangeConfiguration" if ready => {
                 let settings = request.params().and_then(|it| it.get("settings")).cloned();
                 let notes = self.service.inner().settings_changed(&settings.unwrap_or_default());
-                self.after_settings(request, notes, None)
+                self.after_settings(request, NoteKind::ChangedSettings, notes, None)
             }
             // So are the folders of the workspace, and which files are left out.
             "workspace/didChangeWorkspaceFolders" if ready => {
@@ -151,9 +152,13 @@ impl Ingress {
     fn after_settings(
         &mut self,
         request: Request,
+        kind: NoteKind,
         notes: Vec<String>,
         registration: Option<lsp::Registration>,
     ) -> Answer {
+        // Counted in wire order too.
+        let counts = Arc::clone(&self.service.inner().notes);
+        let notes: Vec<String> = notes.into_iter().filter_map(|it| counts.next(kind, it)).collect();
         let client = self.client.clone();
         let news = self.news();
         let rest = self.forward(request);
@@ -209,19 +214,19 @@ impl Ingress {
         if told.is_none() && news.is_empty() {
             return std::future::ready(Ok(None)).boxed();
         }
+        let counts = Arc::clone(&self.service.inner().notes);
+        let told = told.and_then(|error| {
+            tracing::warn!("{error}");
+            let is_open = !matches!(error, DocumentError::NotOpen { .. });
+            let note = counts.next(NoteKind::Documents, format!("keyside: {error}"))?;
+            Some((is_open, note))
+        });
         let client = self.client.clone();
         async move {
-            if let Some(error) = told {
-                tracing::warn!("{error}");
-                match &error {
-                    DocumentError::NotOpen { .. } => {
-                        client.log_message(lsp::MessageType::Warning, error.to_string()).await;
-                    }
-                    DocumentError::Unreadable { .. } | DocumentError::OutOfOrder { .. } => {
-                        let sentence = format!("keyside: {error}");
-                        client.show_message(lsp::MessageType::Warning, sentence).await;
-                    }
-                }
+            match told {
+                Some((true, note)) => client.show_message(lsp::MessageType::Warning, note).await,
+                Some((false, note)) => client.log_message(lsp::MessageType::Warning, note).await,
+                None => {}
             }
             tell(&client, news).await;
             Ok(None)
@@ -233,6 +238,9 @@ impl Ingress {
         let text_of = |name: &str| params.pointer(&format!("/textDocument/{name}"))?.as_str();
         let version = version(params);
         self.not_open.remove(uri);
+        if let Some(file) = file_path(uri) {
+            self.service.inner().session.workspace.opened(&file);
+        }
         self.documents.open(
             uri,
             text_of("languageId").unwrap_or_default(),

@@ -16,6 +16,7 @@ use crate::lsp::escalations::Escalations;
 use crate::lsp::ext::{DocumentAnswer, DocumentParams, MoveCaretParams, Status, StatusParams};
 use crate::lsp::handlers::{self, code_action};
 use crate::lsp::ingress::world;
+use crate::lsp::notes::Notes;
 use crate::lsp::settings::Settings;
 use crate::lsp::status::Told;
 use crate::text::Newest;
@@ -29,6 +30,7 @@ pub struct Server {
     pub(super) settings: Mutex<Settings>,
     pub(super) told: Told,
     pub(crate) escalations: Arc<Escalations>,
+    pub(crate) notes: Arc<Notes>,
     /// For what takes so long that its own world is old when it is done.
     pub(crate) newest: Newest,
 }
@@ -47,6 +49,7 @@ impl Server {
             settings: Mutex::new(Settings::new(file_settings)),
             told: Told::default(),
             escalations: Arc::default(),
+            notes: Arc::default(),
             newest: Newest::default(),
         })
         // On every keystroke.

@@ -13,6 +13,7 @@ use crate::config;
 use crate::engine::EngineState;
 use crate::generation::ModelInfo;
 use crate::lsp::ext::{Status, StatusNotification};
+use crate::lsp::notes::NoteKind;
 use crate::lsp::server::Server;
 use crate::text::{Document, World};
 
@@ -88,6 +89,7 @@ impl Server {
         let mut state = self.session.engine().watch();
         // The session ends when its client does, not when this does.
         let (client, session) = (self.client().clone(), Arc::downgrade(&self.session));
+        let notes = Arc::clone(&self.notes);
         let watcher = tokio::spawn(async move {
             loop {
                 // A model that is replaced at once has nothing to say.
@@ -96,17 +98,18 @@ impl Server {
                 let Some(session) = session.upgrade() else { return };
                 let (status, state_now) = (of_session(&session), session.engine().state());
                 drop(session);
-                match &state_now {
+                let (kind, note) = match &state_now {
                     EngineState::Failed(sentence) => {
-                        client.show_message(lsp::MessageType::Error, sentence).await;
+                        (lsp::MessageType::Error, Some(sentence.clone()))
                     }
                     EngineState::Ready(model) => {
-                        if let Some(sentence) = instead(model) {
-                            let sentence = format!("keyside: {sentence}");
-                            client.show_message(lsp::MessageType::Warning, sentence).await;
-                        }
+                        let note = instead(model).map(|it| format!("keyside: {it}"));
+                        (lsp::MessageType::Warning, note)
                     }
-                    EngineState::Loading => {}
+                    EngineState::Loading => (lsp::MessageType::Info, None),
+                };
+                if let Some(note) = note.and_then(|it| notes.next(NoteKind::Model, it)) {
+                    client.show_message(kind, note).await;
                 }
                 client.send_notification::<StatusNotification>(status).await;
                 if state.changed().await.is_err() {

@@ -22,6 +22,7 @@ use crate::config::layers::Layer;
 use crate::lsp::frames::{Frame, FrameReader, encode, mend};
 use crate::lsp::ingress::Ingress;
 use crate::lsp::lifetime;
+use crate::lsp::outgoing::Outgoing;
 use crate::lsp::server::Server;
 
 /// Answers that wait for a client that does not read; then tasks wait, and at last the reader.
@@ -57,13 +58,13 @@ where
     let client = service.inner().client().clone();
     let ingress = Ingress::new(service, client, Arc::clone(&profile));
 
-    let (answers, mut to_write) = mpsc::channel::<Value>(WAITING_ANSWERS);
+    let (answers, mut to_write) = mpsc::channel::<Outgoing>(WAITING_ANSWERS);
     let mut writer = tokio::spawn(async move { write_all(output, &mut to_write).await });
     let (mut client_requests, client_responses) = socket.split();
     let requests_out = answers.clone();
     let forward = tokio::spawn(async move {
         while let Some(request) = client_requests.next().await {
-            let value = serde_json::to_value(request).unwrap_or_default();
+            let value = Outgoing::unasked(serde_json::to_value(request).unwrap_or_default());
             if requests_out.send(value).await.is_err() {
                 break;
             }
@@ -91,7 +92,7 @@ async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
     mut reader: FrameReader<I>,
     mut ingress: Ingress,
     mut client_responses: S,
-    answers: &mpsc::Sender<Value>,
+    answers: &mpsc::Sender<Outgoing>,
 ) -> Ended {
     let mut tasks = JoinSet::new();
     let mut shut_down = false;
@@ -105,7 +106,7 @@ async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
             Ok(Some(Frame::Broken(why))) => {
                 tracing::warn!("{why}");
                 let answer = Response::from_error(Id::Null, Error::parse_error());
-                let _ = answers.send(to_value(answer)).await;
+                let _ = answers.send(to_outgoing(answer)).await;
                 continue;
             }
             Ok(None) | Err(_) => return Ended::ClientGone,
@@ -133,7 +134,7 @@ async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
                         Err(_) => id.map(|id| failed(id, &method)),
                     };
                     if let Some(response) = response {
-                        let _ = answers.send(to_value(response)).await;
+                        let _ = answers.send(to_outgoing(response)).await;
                     }
                 };
                 if is_handshake {
@@ -147,15 +148,15 @@ async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
                 let _ = client_responses.send(response).await;
             }
             Incoming::Invalid(id, error) => {
-                let _ = answers.send(to_value(Response::from_error(id, error))).await;
+                let _ = answers.send(to_outgoing(Response::from_error(id, error))).await;
             }
         }
     }
 }
 
-async fn write_all<O: AsyncWrite + Unpin>(mut output: O, to_write: &mut mpsc::Receiver<Value>) {
-    while let Some(value) = to_write.recv().await {
-        let Ok(body) = serde_json::to_vec(&value) else { continue };
+async fn write_all<O: AsyncWrite + Unpin>(mut output: O, to_write: &mut mpsc::Receiver<Outgoing>) {
+    while let Some(message) = to_write.recv().await {
+        let Some(body) = message.to_body() else { continue };
         let written = async {
             output.write_all(&encode(&body)).await?;
             output.flush().await
@@ -188,8 +189,8 @@ fn incoming(body: &[u8]) -> Incoming {
         .map_or_else(|_| Incoming::Invalid(id, Error::invalid_request()), Incoming::Response)
 }
 
-fn to_value(response: Response) -> Value {
-    serde_json::to_value(response).unwrap_or_default()
+fn to_outgoing(response: Response) -> Outgoing {
+    Outgoing::answer(serde_json::to_value(response).unwrap_or_default())
 }
 
 fn failed(id: Id, method: &str) -> Response {

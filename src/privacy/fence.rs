@@ -93,7 +93,7 @@ const SECRETS: &[&str] = &[
 ];
 
 /// One ignore file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IgnoreFile {
     /// The folder that it lies in.
     pub folder: PathBuf,

@@ -12,6 +12,8 @@ use serde::Serialize;
 use crate::adapt::document::text_tokens;
 use crate::adapt::index::TextIndex;
 use crate::generation::{ModelInfo, Token};
+use crate::privacy::elsewhere::without_secret_lines;
+use crate::workspace::rules::{self, LeftOut};
 
 /// Entries of folders that are looked at, and for how long: a home folder opened by mistake is no workspace.
 const MAX_ENTRIES: usize = 300_000;
@@ -101,6 +103,11 @@ impl Indexed {
         let mut hasher = DefaultHasher::new();
         max_tokens.hash(&mut hasher);
         found.iter().for_each(|it| (&it.path, it.stamp).hash(&mut hasher));
+        let left_out = LeftOutOf::these(folders, &found);
+        left_out.0.iter().for_each(|(_, rules)| match rules {
+            Some(rules) => rules.ignore_files.hash(&mut hasher),
+            None => u64::MAX.hash(&mut hasher),
+        });
         let fingerprint = hasher.finish();
         if fingerprint == before.found {
             return Self { took: began.elapsed(), ..before.clone() };
@@ -112,6 +119,9 @@ impl Indexed {
             if n_tokens >= max_tokens || reading.elapsed() > MAX_READ {
                 skipped.over_budget = found.len() - at;
                 break;
+            }
+            if left_out.holds(&file.path) {
+                continue;
             }
             let Some(mut tokens) =
                 before.tokens_of(file).or_else(|| read(file, model, &mut skipped))
@@ -143,7 +153,7 @@ impl Indexed {
     }
 }
 
-/// The family's files, recently changed ones first. What git ignores is left out, and symbolic links are
+/// The family's files, recently changed ones first. What git ignores is left out at once, and symbolic links are
 /// not followed, so that there are no circles.
 fn walk(folders: &[PathBuf], recursive: bool, family: &str, skipped: &mut Skipped) -> Vec<Found> {
     let began = Instant::now();
@@ -189,7 +199,37 @@ fn read(file: &Found, model: &ModelInfo, skipped: &mut Skipped) -> Option<Vec<To
         skipped.minified += 1;
         return None;
     }
+    let text = without_secret_lines(&text, file.path.to_str());
     Some(text_tokens(&text, model.end, model.tokenizer.as_ref()))
+}
+
+/// What each folder of the workspace leaves out; where its rules can't be read, everything.
+struct LeftOutOf(Vec<(PathBuf, Option<LeftOut>)>);
+
+impl LeftOutOf {
+    fn these(folders: &[PathBuf], found: &[Found]) -> Self {
+        let of = |folder: &PathBuf| {
+            let files = found.iter().map(|it| &it.path).filter(|it| it.starts_with(folder));
+            // Of each folder one file: rules are looked for above it.
+            let beside: HashMap<&Path, &PathBuf> =
+                files.filter_map(|it| Some((it.parent()?, it))).collect();
+            let files: Vec<PathBuf> = beside.into_values().cloned().collect();
+            let rules = rules::left_out(folder, &files);
+            let rules = rules.inspect_err(|sentence| {
+                tracing::warn!(
+                    "no file of {} is read for suggestions: {sentence}",
+                    folder.display()
+                );
+            });
+            (folder.clone(), rules.ok())
+        };
+        Self(folders.iter().map(of).collect())
+    }
+
+    fn holds(&self, file: &Path) -> bool {
+        let mut of = self.0.iter().filter(|(folder, _)| file.starts_with(folder));
+        of.any(|(_, rules)| rules.as_ref().is_none_or(|it| it.holds(file)))
+    }
 }
 
 #[cfg(test)]

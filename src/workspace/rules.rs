@@ -35,10 +35,58 @@ pub fn root_of(folders: &[PathBuf], file: &Path) -> PathBuf {
 /// # Errors
 /// One sentence, where one of them can't be read: then nothing may be sent.
 pub fn fence(root: &Path, files: &[PathBuf], never_send: &[String]) -> Result<Fence, String> {
-    let repository = root.ancestors().find(|it| it.join(".git").exists()).unwrap_or(root);
+    let (repository, ignore_files) = ignore_files(root, files, IGNORE_FILES)?;
+    Fence::new(&repository, never_send, &ignore_files)
+}
+
+/// What is left out of the texts that tell how others go on, with what says so.
+pub struct LeftOut {
+    fence: Fence,
+    /// `.ignore`, which is for all programs that search.
+    ignore: Fence,
+    /// All that was read, by which a change is noticed.
+    pub ignore_files: Vec<IgnoreFile>,
+}
+
+impl LeftOut {
+    /// Whether the file is one of them.
+    pub fn holds(&self, file: &Path) -> bool {
+        self.fence.stops(file).is_some() || self.ignore.stops(file).is_some()
+    }
+}
+
+/// The rules by which files of a workspace are left out of what others are completed from: as [`fence`], and `.ignore`.
+///
+/// # Errors
+/// One sentence, where one of them can't be read: then none of these files may be used.
+pub fn left_out(root: &Path, files: &[PathBuf]) -> Result<LeftOut, String> {
+    let (repository, mut ignore_files) = ignore_files(root, files, IGNORE_FILES)?;
+    let fence = Fence::new(&repository, &[], &ignore_files)?;
+    // Read as git reads its own.
+    let (_, searched) = self::ignore_files(root, files, &[".ignore"])?;
+    let as_git: Vec<IgnoreFile> =
+        searched.iter().map(|it| IgnoreFile { name: ".gitignore", ..it.clone() }).collect();
+    let ignore = Fence::new(&repository, &[], &as_git)?;
+    ignore_files.extend(searched);
+    Ok(LeftOut { fence, ignore, ignore_files })
+}
+
+/// The repository's top, and its ignore files of these names from there to each file's folder.
+fn ignore_files(
+    root: &Path,
+    files: &[PathBuf],
+    names: &[&'static str],
+) -> Result<(PathBuf, Vec<IgnoreFile>), String> {
     let mut ignore_files = Vec::new();
+    // A text without a place is in no repository, not in the one that this process was started in.
+    if root.as_os_str().is_empty() {
+        return Ok((root.to_path_buf(), ignore_files));
+    }
+    let repository = root.ancestors().find(|it| it.join(".git").exists()).unwrap_or(root);
     let exclude = git_folder(repository).join("info/exclude");
-    if let Some(text) = rules_in(&exclude)? {
+    if names.contains(&".gitignore")
+        && let Some(text) = rules_in(&exclude)?
+    {
         ignore_files.push(IgnoreFile {
             folder: repository.to_path_buf(),
             name: ".gitignore",
@@ -52,13 +100,13 @@ pub fn fence(root: &Path, files: &[PathBuf], never_send: &[String]) -> Result<Fe
     let folders: BTreeSet<PathBuf> = files.iter().flat_map(above).collect();
     // In this order a folder comes before what is in it.
     for folder in &folders {
-        for name in IGNORE_FILES {
+        for name in names.iter().copied() {
             if let Some(text) = rules_in(&folder.join(name))? {
                 ignore_files.push(IgnoreFile { folder: folder.clone(), name, text });
             }
         }
     }
-    Fence::new(repository, never_send, &ignore_files)
+    Ok((repository.to_path_buf(), ignore_files))
 }
 
 /// Where git keeps a repository's own list. In a linked worktree and in a submodule `.git` is a file that names another folder, and
@@ -88,7 +136,14 @@ fn rules_in(path: &Path) -> Result<Option<String>, String> {
         Ok(metadata) if !metadata.is_file() => return Ok(None),
         Ok(metadata) if metadata.len() > MAX_RULES_BYTES => return unreadable("it is too large"),
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return unreadable(&error.to_string()),
     }
     match std::fs::read(path) {
@@ -119,4 +174,42 @@ fn read(path: &Path) -> Option<String> {
         bytes.truncate(end);
     }
     String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_further_working_tree_has_the_rules_of_its_repository() {
+        let folder = std::env::temp_dir().join(format!("keyside-rules-{}", std::process::id()));
+        let write = |path: &str, text: &str| {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
+        write("main/.git/info/exclude", "private.rs\n");
+        write("main/.git/worktrees/tree/commondir", "../..\n");
+        write("tree/.git", &format!("gitdir: {}/main/.git/worktrees/tree\n", folder.display()));
+        write("module/.git", "gitdir: ../main/.git/modules/module\n");
+        write("main/.git/modules/module/info/exclude", "other.rs\n");
+        for (root, stopped) in [
+            ("main", "private.rs"),
+            ("tree", "private.rs"),
+            ("tree/src", "private.rs"),
+            ("module", "other.rs"),
+        ] {
+            let root = folder.join(root);
+            let files = ["private.rs", "other.rs"].map(|it| root.join(it));
+            let fence = fence(&root, &files, &[]).expect("rules that can be read");
+            let stops: Vec<&Path> = files
+                .iter()
+                .filter(|it| fence.stops(it).is_some())
+                .filter_map(|it| it.strip_prefix(&root).ok())
+                .collect();
+            assert_eq!(stops, [Path::new(stopped)], "{}", root.display());
+        }
+        assert!(fence(Path::new(""), &[], &[]).is_ok());
+        let _ = std::fs::remove_dir_all(&folder);
+    }
 }

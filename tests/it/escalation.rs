@@ -168,7 +168,7 @@ async fn a_refactoring_is_agreed_to_sent_and_applied() {
     let question = question["message"].as_str().unwrap();
     let workspace = scene.workspace.display().to_string();
     for words in [
-        "a.rs lines 1–8",
+        "“a.rs” lines 1–8",
         "test-model",
         &format!("127.0.0.1:{}", provider.port),
         "$2.00",

@@ -29,7 +29,7 @@ async fn definitions_come_from_this_workspace_alone() {
     assert!(!body.contains("Far away") && !body.contains("Left out"), "{body}");
     let question =
         scene.said("window/showMessageRequest")[0]["message"].as_str().unwrap().to_owned();
-    assert!(question.contains("b.rs lines 1–2") && !question.contains("c.rs"), "{question}");
+    assert!(question.contains("b.rs” lines 1–2") && !question.contains("c.rs"), "{question}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

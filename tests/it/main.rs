@@ -25,6 +25,8 @@ mod escalation_fence;
 mod escalation_kills;
 mod escalation_later;
 mod escalation_one_view;
+#[cfg(unix)]
+mod foreign_text;
 mod ghost_text;
 mod keys;
 mod ledger;
@@ -43,6 +45,7 @@ mod peer;
 mod peers;
 mod provider;
 mod redact;
+mod secrets_elsewhere;
 mod settings;
 mod streams;
 mod streams_odd;

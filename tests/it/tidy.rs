@@ -197,6 +197,34 @@ fn outside_things_have_one_home() {
     }
 }
 
+/// Ways to the terminal, and the files beside `src/cli/terminal.rs` that may use one, with the reason.
+const TERMINAL: &[&str] =
+    &["println!(", "print!(", "eprintln!(", "eprint!(", "stdout()", "stderr()", "stderr)"];
+const MAY_NAME_THE_TERMINAL: &[(&str, &str)] = &[
+    ("src/cli/serve.rs", "the protocol, by way of lsp/outgoing.rs"),
+    ("src/cloud/broker.rs", "a pipe to the server, which reads it as JSON"),
+    ("src/cli/redact.rs", "names of rules and numbers, for a program"),
+    ("src/cli/tokenize.rs", "numbers, for a program"),
+];
+
+#[test]
+fn what_a_person_reads_leaves_by_the_ways_that_clean_it() {
+    for (path, text) in rust_files(&["src"]) {
+        let is_excused = MAY_NAME_THE_TERMINAL.iter().any(|(file, _)| *file == path);
+        if path == "src/cli/terminal.rs" || is_excused {
+            continue;
+        }
+        for name in TERMINAL {
+            for (at, _) in without_tests(&text).match_indices(name) {
+                assert!(
+                    text[..at].ends_with(|it: char| it.is_alphanumeric()),
+                    "{path}: `{name}` goes past cli/terminal.rs, which cleans foreign text"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_pure_modules_are_pure() {
     for (path, text) in rust_files(&["src"]) {

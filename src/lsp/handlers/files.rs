@@ -6,6 +6,7 @@ use serde_json::Value;
 use tower_lsp::gen_lsp_types as lsp;
 
 use crate::lsp::ingress::world;
+use crate::lsp::notes::NoteKind;
 use crate::lsp::server::Server;
 use crate::text::file_path;
 
@@ -24,7 +25,8 @@ pub(crate) async fn settings_changed(server: &Server, params: &Value) {
     if !files(params).any(|it| is_same(&it, &settings_file)) {
         return;
     }
-    for note in server.settings_file_changed().await {
+    let notes = server.settings_file_changed().await.into_iter();
+    for note in notes.filter_map(|it| server.notes.next(NoteKind::ChangedSettings, it)) {
         server.client().show_message(lsp::MessageType::Warning, note).await;
     }
     server.tell_of_documents(&world()).await;
