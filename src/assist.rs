@@ -27,7 +27,7 @@ mod suggested;
 pub mod typist;
 pub mod warm;
 
-pub use cloud::Cloud;
+pub use cloud::{Cloud, Helpers};
 pub use complete::{Completion, CompletionAsk, OtherFiles, complete};
 pub use session::Session;
 pub use warm::warm;

@@ -9,6 +9,9 @@ pub mod config;
 pub mod consent;
 pub mod doctor;
 pub mod eval;
+#[cfg(unix)]
+pub mod in_sandbox;
+pub mod keep_consent;
 pub mod redact;
 pub mod retry;
 pub mod serve;
@@ -21,6 +24,9 @@ pub mod usage;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::sandbox::{self, Needs};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +82,16 @@ enum Command {
     /// The one process with a network, started by the server.
     #[command(hide = true)]
     Broker,
+    /// The one process that writes consent, started by the server.
+    #[command(hide = true)]
+    KeepConsent,
+    /// Another program in the server's sandbox, for seeing what is refused there.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    InSandbox {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        program: Vec<std::ffi::OsString>,
+    },
     /// The tokens of JSON strings on standard input, one a line.
     #[command(hide = true)]
     Tokenize {
@@ -132,21 +148,45 @@ pub fn whole_number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "write a whole number, for example 14".to_owned())
 }
 
+/// Gives up what a command does not need.
+fn enter_sandbox(command: Option<&Command>) {
+    let nothing = Needs { network: false, writable: Some(&[]), protected: &[] };
+    match command {
+        // They do so themselves: the server after it has started its broker, and the broker and the keyring need a network.
+        None
+        | Some(
+            Command::Serve { .. } | Command::Broker | Command::KeepConsent | Command::Cloud(_),
+        ) => {}
+        // It writes where a person says.
+        Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..nothing })),
+        Some(Command::CheckModel { .. } | Command::Redact { .. }) => drop(sandbox::enter(nothing)),
+        Some(_) => match setup::folders() {
+            Ok(folders) => drop(setup::enter_sandbox(&folders)),
+            // Of a command that needs them it is the error.
+            Err(_) => drop(sandbox::enter(nothing)),
+        },
+    }
+}
+
 /// Parses the arguments and runs the command.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return terminal::refuse(&error),
     };
-    setup::start_logging();
-    // The server does so itself, after it has started its broker; the broker and the keyring need one.
-    let keeps_network = matches!(
+    // Who names a file may name one that the shell has opened.
+    let reads_named_files = matches!(
         arguments.command,
-        None | Some(Command::Serve { .. } | Command::Broker | Command::Cloud(_))
+        Some(Command::Complete(_) | Command::Try(_) | Command::Eval(_))
     );
-    if !keeps_network {
-        setup::give_up_network();
+    if !reads_named_files {
+        sandbox::close_inherited();
     }
+    setup::take_limits_as_errors();
+    // Of what goes out, and of what is agreed to, a line each is always there.
+    let is_helper = matches!(arguments.command, Some(Command::Broker | Command::KeepConsent));
+    setup::start_logging(if is_helper { LevelFilter::INFO } else { LevelFilter::WARN });
+    enter_sandbox(arguments.command.as_ref());
     let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
@@ -158,6 +198,11 @@ pub fn run() -> ExitCode {
         Some(Command::Usage(arguments)) => usage::run(&arguments).map(done),
         Some(Command::Cloud(command)) => cloud::run(&command).map(done),
         Some(Command::Broker) => broker::run().map(|never| match never {}),
+        #[cfg(unix)]
+        Some(Command::InSandbox { program }) => {
+            in_sandbox::run(&program).map(|never| match never {})
+        }
+        Some(Command::KeepConsent) => keep_consent::run().map(done),
         Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
         Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),

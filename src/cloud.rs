@@ -11,10 +11,13 @@
 //! broker reads itself: a server that is fooled can choose among the user's providers and nothing else. A request that may have
 //! been billed is never sent again by itself.
 
+pub mod agreed;
 pub mod broker;
 pub mod connection;
+pub mod consent_writer;
 pub mod keys;
 pub mod link;
+mod pipes;
 mod reader;
 pub mod request;
 pub mod sentence;

@@ -22,6 +22,7 @@ pub struct Config {
     pub model: ModelConfig,
     pub completion: CompletionConfig,
     pub cloud: CloudConfig,
+    pub sandbox: SandboxConfig,
 }
 
 /// Which model to keep resident, and how.
@@ -29,7 +30,7 @@ pub struct Config {
 #[serde(default)]
 pub struct ModelConfig {
     /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty: the
-    /// built-in model.
+    /// built-in model. Followed in the user's settings file alone.
     pub path: String,
     /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
     /// physical cores less one.
@@ -37,6 +38,16 @@ pub struct ModelConfig {
     /// Tokens of context, prompt and generation together, never more than the model was trained on.
     /// 0: 1,024 for a model under 100 million parameters, otherwise 2,048.
     pub context_tokens: usize,
+}
+
+/// What the system keeps keyside from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SandboxConfig {
+    /// Refuse to start where the system does not keep the server from networks and from writing files that are not its
+    /// own (`keyside doctor` says whether it does). Otherwise it starts, and says `best effort`. Followed in the user's
+    /// settings file alone.
+    pub required: bool,
 }
 
 /// What to suggest while typing.

@@ -5,6 +5,7 @@ pub mod stdx;
 pub mod text;
 
 pub mod config;
+pub mod files;
 pub mod fim;
 pub mod generation;
 
@@ -19,7 +20,7 @@ pub mod wire;
 pub mod cloud;
 pub mod engine;
 pub mod machine;
-pub mod offline;
+pub mod sandbox;
 pub mod store;
 pub mod workspace;
 

@@ -17,6 +17,7 @@ pub mod price;
 pub mod retry;
 pub mod sse;
 pub(crate) mod stop;
+pub mod strict;
 pub mod usage;
 
 use serde::{Deserialize, Serialize};

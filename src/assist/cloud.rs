@@ -9,10 +9,12 @@ use tokio::sync::watch;
 
 use crate::actions::Action;
 use crate::assist::shown::{self, Shown};
-use crate::cloud::link::Broker;
+use crate::cloud::consent_writer::ConsentWriter;
+use crate::cloud::link::{Broker, BrokerProcess};
 use crate::config::cloud::{CloudConfig, Provider};
-use crate::config::consent::Consents;
+use crate::config::consent::{Consents, Entry};
 use crate::config::folders::Folders;
+use crate::files;
 use crate::store::{Calendar, Caps, Ledger, usd_to_pico};
 use crate::wire;
 use crate::wire::price::Tariff;
@@ -24,6 +26,7 @@ pub struct Cloud {
     host: String,
     tariff: Tariff,
     pub(crate) broker: Broker,
+    consent_writer: Arc<ConsentWriter>,
     folders: Folders,
     /// Opened when it is first needed. Locked while SQLite works, by threads that answer nobody.
     ledger: Arc<Mutex<Option<Ledger>>>,
@@ -35,6 +38,26 @@ pub struct Cloud {
     n_open: watch::Sender<usize>,
     /// What a person is shown, until the program ends.
     pub(crate) shown: Shown,
+    /// Answers for which there was no room on the disk.
+    in_memory: Mutex<Vec<std::fs::File>>,
+}
+
+/// The commands that start what the server itself must not do: `keyside broker` and `keyside keep-consent`.
+#[derive(Debug)]
+pub struct Helpers {
+    pub broker: Command,
+    pub consent_writer: Command,
+}
+
+/// Processes that were started before this one entered its sandbox.
+#[derive(Debug)]
+pub struct StartedCloud {
+    config: CloudConfig,
+    provider: Provider,
+    host: String,
+    folders: Folders,
+    broker: BrokerProcess,
+    consent_writer: ConsentWriter,
 }
 
 /// A call that is reserved; dropped when it is settled, or can't be.
@@ -47,18 +70,16 @@ impl Drop for Open<'_> {
 }
 
 impl Cloud {
-    /// Starts what asking needs, `None` where the settings say no. To be called before this process gives up its network:
-    /// `broker` is the command that keeps one.
+    /// Starts what asking needs, `None` where the settings say no. To be called before this process enters its sandbox.
     ///
     /// # Errors
     /// One sentence: nobody to ask, an address that text may not go to, or no broker.
     pub fn start(
         config: &CloudConfig,
         folders: &Folders,
-        broker: Command,
-    ) -> Result<Option<Self>, String> {
-        let shown = folders.cache.join("shown");
-        shown::forget_the_dead(&shown);
+        helpers: Helpers,
+    ) -> Result<Option<StartedCloud>, String> {
+        shown::forget_the_dead(&folders.cache.join("shown"));
         if !config.enabled {
             return Ok(None);
         }
@@ -66,19 +87,54 @@ impl Cloud {
             return Err(config.why_nobody());
         };
         let host = wire::host(provider)?;
-        Ok(Some(Self {
+        let Helpers { broker, mut consent_writer } = helpers;
+        // Keys are the broker's alone.
+        config.providers.iter().filter_map(|it| it.key_variable()).for_each(|it| {
+            consent_writer.env_remove(it);
+        });
+        Ok(Some(StartedCloud {
             config: config.clone(),
             provider: provider.clone(),
             host,
-            tariff: Tariff::of(provider),
-            broker: Broker::spawn(broker)?,
             folders: folders.clone(),
+            broker: BrokerProcess::start(broker)?,
+            consent_writer: ConsentWriter::start(consent_writer)?,
+        }))
+    }
+
+    /// Begins to talk to what was started, once this process has given up its network.
+    ///
+    /// # Errors
+    /// One sentence, where the system refuses a thread.
+    pub fn connect(started: StartedCloud) -> Result<Self, String> {
+        let StartedCloud { config, provider, host, folders, broker, consent_writer } = started;
+        let shown = folders.cache.join("shown");
+        let cloud = Self {
+            config,
+            host,
+            tariff: Tariff::of(&provider),
+            provider,
+            broker: broker.connect()?,
+            consent_writer: Arc::new(consent_writer),
+            folders,
             ledger: Arc::default(),
             notes: Arc::default(),
             closing: watch::Sender::new(false),
             n_open: watch::Sender::new(0),
             shown: Shown::new(shown),
-        }))
+            in_memory: Mutex::default(),
+        };
+        Ok(cloud)
+    }
+
+    /// Has what a person said once and for all written down.
+    ///
+    /// # Errors
+    /// One sentence; then it is not kept.
+    pub(crate) async fn remember(&self, entry: Entry) -> Result<(), String> {
+        let writer = Arc::clone(&self.consent_writer);
+        let written = tokio::task::spawn_blocking(move || writer.remember(&entry));
+        written.await.unwrap_or_else(|_| Err("it could not be kept; the log says where".to_owned()))
     }
 
     pub fn config(&self) -> &CloudConfig {
@@ -125,7 +181,7 @@ impl Cloud {
     /// One sentence, where the person's file can't be read.
     pub(crate) fn template(&self, action: Action) -> Result<String, String> {
         let file = self.folders.config.join("templates").join(format!("{}.md", action.name()));
-        match std::fs::read_to_string(&file) {
+        match files::read_text(&file) {
             Ok(text) => Ok(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Ok(action.template().to_owned())
@@ -139,6 +195,27 @@ impl Cloud {
     /// Takes away what a person was shown. To be called when the program ends.
     pub fn forget_shown(&self) {
         self.shown.clear();
+    }
+
+    /// Keeps a text in this process's memory and returns its name there, which the person's editor can open as long as this
+    /// process lives. `None` where the system has nothing of the kind.
+    pub(crate) fn keep_in_memory(&self, text: &str) -> Option<PathBuf> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::io::Write;
+            use std::os::fd::AsRawFd;
+            let file = rustix::fs::memfd_create("keyside-answer", rustix::fs::MemfdFlags::CLOEXEC);
+            let mut file = std::fs::File::from(file.ok()?);
+            file.write_all(text.as_bytes()).ok()?;
+            let name = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+            self.in_memory.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+            Some(name.into())
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = text;
+            None
+        }
     }
 
     /// Where requests that could not be sent are kept.

@@ -17,7 +17,7 @@ use crate::assist::outcome::Asked;
 use crate::assist::readiness::{cap_sentence, may_be_sent, worst_case};
 use crate::assist::stream::{Ended, Received};
 use crate::assist::{Session, outcome, retry, stream};
-use crate::config::consent::{Consents, Entry, Standing};
+use crate::config::consent::{Entry, Standing};
 use crate::privacy::outbound::{Outbound, Prepared, prepare};
 use crate::stdx::clean;
 use crate::store::{Consent, Granted, Refused, Reservation, WorkspaceHash, usd};
@@ -91,31 +91,31 @@ async fn agree<F: Front>(
         Err("the question could not be put together; the log says where".to_owned())
     })?;
     // Of a text that is no file nothing can be said once and for all.
-    let workspace = gathered.workspace.clone();
-    let prepared = match &workspace {
-        None => prepared,
-        Some(workspace) => {
+    let workspaces = gathered.workspaces.clone();
+    let prepared = match workspaces.is_empty() {
+        true => prepared,
+        false => {
             let consents = cloud.consents()?;
-            if prepared.standing(&consents, workspace) == Some(Standing::Never) {
+            if prepared.standing(&consents, &workspaces) == Some(Standing::Never) {
                 return Err(format!(
                     "nothing of this workspace is sent to {}, as you said; `keyside cloud allow` takes that back",
                     prepared.provider()
                 ));
             }
-            match prepared.under(&consents, workspace) {
+            match prepared.under(&consents, &workspaces) {
                 Ok(outbound) => return Ok(Some((gathered, outbound))),
                 Err(prepared) => *prepared,
             }
         }
     };
-    let answers: &[&str] = match &workspace {
-        Some(_) => &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL],
-        None => &[SEND_ONCE, SHOW, CANCEL],
+    let answers: &[&str] = match workspaces.is_empty() {
+        false => &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL],
+        true => &[SEND_ONCE, SHOW, CANCEL],
     };
     // What would stop it anyway is said before a person reads a question.
     may_be_sent(cloud, &prepared).await?;
     loop {
-        let question = question(cloud, &prepared, workspace.as_deref()).await?;
+        let question = question(cloud, &prepared, &workspaces).await?;
         for note in cloud.take_notes() {
             front.tell(Tone::Warning, format!("keyside: {note}")).await;
         }
@@ -123,7 +123,7 @@ async fn agree<F: Front>(
             Answered::Chose(answer) => answer,
             Answered::Nothing => CANCEL.to_owned(),
             Answered::NotAsked => {
-                return Err(match &workspace {
+                return Err(match workspaces.first() {
                     Some(workspace) => format!(
                         "nothing was sent, because this editor asks nobody; run `keyside cloud allow` in {}",
                         workspace.display()
@@ -134,7 +134,7 @@ async fn agree<F: Front>(
                 });
             }
         };
-        match (&*answer, &workspace) {
+        match (&*answer, workspaces.is_empty()) {
             (SEND_ONCE, _) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
             (SHOW, _) => {
                 show(cloud, &prepared, front, shown).await?;
@@ -145,9 +145,9 @@ async fn agree<F: Front>(
                     return Ok(None);
                 }
             }
-            (ALWAYS, Some(workspace)) => {
-                remember(cloud, &prepared, workspace, Standing::Always)?;
-                let outbound = prepared.under(&cloud.consents()?, workspace).map_err(|_| {
+            (ALWAYS, false) => {
+                remember(cloud, &prepared, &workspaces, Standing::Always).await?;
+                let outbound = prepared.under(&cloud.consents()?, &workspaces).map_err(|_| {
                     format!(
                         "{} does not hold what was just said; look at it",
                         cloud.consent_file().display()
@@ -155,8 +155,8 @@ async fn agree<F: Front>(
                 })?;
                 return Ok(Some((gathered, outbound)));
             }
-            (NEVER, Some(workspace)) => {
-                remember(cloud, &prepared, workspace, Standing::Never)?;
+            (NEVER, false) => {
+                remember(cloud, &prepared, &workspaces, Standing::Never).await?;
                 let sentence = format!(
                     "keyside: nothing of this workspace is sent to {} from now on; `keyside cloud allow` takes that back",
                     prepared.provider()
@@ -197,26 +197,29 @@ async fn show<F: Front>(
     Ok(())
 }
 
-fn remember(
+async fn remember(
     cloud: &Cloud,
     prepared: &Prepared,
-    workspace: &Path,
+    workspaces: &[PathBuf],
     answer: Standing,
 ) -> Result<(), String> {
-    let entry = Entry {
-        workspace: workspace.to_path_buf(),
-        provider: prepared.provider().to_owned(),
-        host: prepared.host().to_owned(),
-        answer,
-    };
-    Consents::remember(&cloud.consent_file(), entry)
+    for workspace in workspaces {
+        let entry = Entry {
+            workspace: workspace.clone(),
+            provider: prepared.provider().to_owned(),
+            host: prepared.host().to_owned(),
+            answer,
+        };
+        cloud.remember(entry).await?;
+    }
+    Ok(())
 }
 
 /// What a person is asked: who gets what, at which price, and what has been spent.
 async fn question(
     cloud: &Cloud,
     prepared: &Prepared,
-    workspace: Option<&Path>,
+    workspaces: &[PathBuf],
 ) -> Result<String, String> {
     let (day, month) = cloud
         .with_ledger(|ledger, calendar| {
@@ -252,12 +255,12 @@ async fn question(
         }
         PriceSource::Provider | PriceSource::Settings | PriceSource::Table => "",
     };
-    let standing = workspace
-        .map(|it| {
-            let folder = clean::quoted(&it.display().to_string(), MAX_FOLDER_CHARS);
-            format!(" \u{201c}Always\u{201d} and \u{201c}Never\u{201d} hold for {folder}.")
-        })
-        .unwrap_or_default();
+    let folder = |it: &PathBuf| clean::quoted(&it.display().to_string(), MAX_FOLDER_CHARS);
+    let folders: Vec<String> = workspaces.iter().map(folder).collect();
+    let standing = match &*folders.join(" and ") {
+        "" => String::new(),
+        all => format!(" \u{201c}Always\u{201d} and \u{201c}Never\u{201d} hold for {all}."),
+    };
     // Who gets it and what it costs stand before every word that a repository has chosen.
     Ok(format!(
         "Send about {} tokens to {} at {}? It costs {} at most{price}. Spent today {} of {}, this month {} of {}. {secrets} {}: {}.{standing}",
@@ -287,7 +290,7 @@ async fn send<F: Front>(
     front: &F,
     cancelled: watch::Receiver<bool>,
 ) {
-    let workspace = gathered.workspace.as_deref();
+    let workspace = gathered.workspace();
     let title = asked.title();
     let how = (title.as_str(), asked.action.answers_in_text());
     let sent = reserve_and_send(cloud, asked.action, how, &outbound, workspace, front, cancelled);

@@ -63,10 +63,18 @@ pub struct Escalation {
 pub struct Gathered {
     pub draft: Draft,
     pub fence: Fence,
-    /// The folder that standing consent is for; `None` for a text that is no file, which is asked about each time.
-    pub workspace: Option<PathBuf>,
+    /// The folders that standing consent is for, without links: where the file was opened, and where it lies if that is elsewhere.
+    /// None for a text that is no file, which is asked about each time.
+    pub workspaces: Vec<PathBuf>,
     /// What is asked about, in bytes of the document; an answer that is code takes its place.
     pub target: Range<usize>,
+}
+
+impl Gathered {
+    /// The folder that the question is of, in the ledger.
+    pub(crate) fn workspace(&self) -> Option<&Path> {
+        self.workspaces.first().map(PathBuf::as_path)
+    }
 }
 
 /// What an answer makes of a document.
@@ -177,32 +185,32 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let target = target(asked, &text, parsed.as_ref())?;
     let config = cloud.config();
     let folders = session.workspace.folders();
-    let workspace = asked.file.as_deref().map(|file| rules::root_of(&folders, file));
+    let root = asked.file.as_deref().map(|file| rules::root_of(&folders, file));
     // What is not saved yet is of a workspace only if its path lies in one that the editor has opened.
-    let workspace = workspace.filter(|it| scheme == "file" || folders.contains(it));
+    let root = root.filter(|it| scheme == "file" || folders.contains(it));
+    // A link is what it leads to as well.
+    let workspaces_of = |file: &PathBuf| rules::workspaces_of(&folders, file);
+    let workspaces = asked.file.as_ref().filter(|_| root.is_some()).map(workspaces_of);
+    let (root, workspaces) = (root.unwrap_or_default(), workspaces.unwrap_or_default());
     // Other documents are of the same workspace, whose consent this is.
     let others: Vec<(PathBuf, Arc<Document>)> = asked
         .others
         .iter()
         .filter(|it| is_file(&it.uri))
         .filter_map(|it| Some((file_path(&it.uri)?, Arc::clone(it))))
-        .filter(|(file, _)| workspace.as_ref() == Some(&rules::root_of(&folders, file)))
+        .filter(|(file, _)| !workspaces.is_empty() && workspaces == workspaces_of(file))
         .collect();
     // However its URI is read.
     let named = file_paths(&asked.uri);
-    // A link is what it leads to as well.
-    let real = asked.file.as_ref().and_then(|it| it.canonicalize().ok());
     let files: Vec<PathBuf> = asked
         .file
         .iter()
         .chain(others.iter().map(|(file, _)| file))
-        .chain(&real)
         .chain(&named)
         .cloned()
         .collect();
-    let root = workspace.clone().unwrap_or_default();
-    let fence = rules::fence(&root, &files, &config.never_send)?;
-    if let Some(who) = named.iter().chain(&real).find_map(|it| fence.stops(it)) {
+    let fence = rules::fence_of(&workspaces, &files, &config.never_send)?;
+    if let Some(who) = named.iter().chain(&asked.file).find_map(|it| fence.stops_file(it)) {
         return Err(format!(
             "nothing of {} is sent: {who} leaves it out",
             clean::name(&asked.name)
@@ -228,7 +236,7 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     if let Some(parsed) = parsed.as_ref().filter(|_| template.uses("definitions")) {
         material.definitions = definitions(asked, &text, parsed, &target, &others, &fence);
     }
-    if template.uses("conventions") && workspace.is_some() {
+    if template.uses("conventions") && !workspaces.is_empty() {
         material.conventions = rules::conventions(&root, &fence)
             .into_iter()
             .map(|(file, text)| Quoted {
@@ -271,9 +279,7 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
         files: draft_files,
         max_output_tokens: config.max_output_tokens,
     };
-    // Consent is for a place on the disk, whatever links lead to it.
-    let workspace = workspace.map(|it| it.canonicalize().unwrap_or(it));
-    Ok(Gathered { draft, fence, workspace, target })
+    Ok(Gathered { draft, fence, workspaces, target })
 }
 
 /// What is asked about: the lines of the selection, or the item that the caret is in.
@@ -320,7 +326,7 @@ fn definitions(
         }
     }
     for (file, other) in others {
-        if wanted.is_empty() || fence.stops(file).is_some() {
+        if wanted.is_empty() || fence.stops_file(file).is_some() {
             continue;
         }
         let text = other.rope.to_string();

@@ -124,7 +124,7 @@ async fn show_text<F: Front>(
         if is_cancelled {
             // Half an answer over one's code is not what one wants to see then. Short, because a line may be all there is.
             let text = with_note(asked.request, &received.text);
-            let file = shown_file(asked, "md", &text)?;
+            let file = keep_answer(asked, "md", &text, front).await?;
             return Err(format!("cancelled; what the model said is in {}", file.display()));
         }
         show_document(asked, "the answer", &text, front).await?;
@@ -151,7 +151,7 @@ async fn show_document<F: Front>(
     text: &str,
     front: &F,
 ) -> Result<(), String> {
-    let file = shown_file(asked, "md", text)?;
+    let file = keep_answer(asked, "md", text, front).await?;
     if !front.show(&file, false).await {
         front.tell(Tone::Info, format!("keyside: {what} is in {}", file.display())).await;
     }
@@ -201,7 +201,10 @@ async fn apply<F: Front>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(
     let prose = edits::prose_of(answer);
     // Tools for such files skip what stands before the first file.
     let diff = if prose.is_empty() { diff } else { format!("{prose}\n\n{diff}") };
-    let file = shown_file(asked, "diff", &diff)?;
+    let file = match keep_answer(asked, "diff", &diff, front).await {
+        Ok(file) => file,
+        Err(sentence) => return Err(format!("nothing was changed, because {why}; {sentence}")),
+    };
     front.show(&file, false).await;
     Err(format!("nothing was changed, because {why}; the answer is kept as {}", file.display()))
 }
@@ -288,7 +291,7 @@ async fn kept<F: Front>(asked: &Asked<'_>, answer: &str, front: &F, is_cancelled
     if !is_cancelled && front.answer(&title, &answer, true).await {
         return String::new();
     }
-    match shown_file(asked, "md", &answer) {
+    match keep_answer(asked, "md", &answer, front).await {
         Ok(file) => {
             // Who cancels does not want to read it.
             if !is_cancelled {
@@ -298,6 +301,40 @@ async fn kept<F: Front>(asked: &Asked<'_>, answer: &str, front: &F, is_cancelled
         }
         Err(sentence) => format!(" ({sentence})"),
     }
+}
+
+/// Characters of a message that holds a part of an answer; an editor's pop-up cuts longer ones.
+const MAX_PART_CHARS: usize = 1_200;
+
+/// Keeps an answer in a file: in the cache folder, where nothing can be written there in this process's memory, and where that is
+/// refused as well it is said in messages. It was paid for, so it is not lost with a full disk.
+///
+/// # Errors
+/// One sentence, where it had to be said.
+async fn keep_answer<F: Front>(
+    asked: &Asked<'_>,
+    ending: &str,
+    text: &str,
+    front: &F,
+) -> Result<PathBuf, String> {
+    let sentence = match shown_file(asked, ending, text) {
+        Ok(file) => return Ok(file),
+        Err(sentence) => sentence,
+    };
+    if let Some(file) = asked.cloud.keep_in_memory(text) {
+        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
+        return Ok(file);
+    }
+    let characters: Vec<char> = text.chars().collect();
+    let parts = characters.chunks(MAX_PART_CHARS);
+    let n_parts = parts.len();
+    for (number, part) in parts.enumerate() {
+        // A message is one line.
+        let part = part.iter().collect::<String>().replace('\n', " \u{23ce} ");
+        let sentence = format!("keyside: the answer, part {} of {n_parts}: {part}", number + 1);
+        front.tell(Tone::Info, sentence).await;
+    }
+    Err(format!("{sentence}; the answer is in the messages before this one"))
 }
 
 /// Writes what a person is to look at where it stays until the session ends.

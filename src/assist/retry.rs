@@ -12,9 +12,13 @@ use crate::assist::outcome::with_note;
 use crate::assist::shown::write_private;
 use crate::assist::stream::{Ended, Received};
 use crate::config::consent::Standing;
+use crate::files;
 use crate::privacy::outbound::Kept;
 use crate::store::{WorkspaceHash, unix_ms};
 use crate::workspace::rules;
+
+/// A body with all of it escaped, and what is kept beside it.
+const MAX_KEPT_BYTES: u64 = 64 << 20;
 
 /// Keeps a request.
 ///
@@ -44,9 +48,9 @@ pub fn kept(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// One sentence; then the request is still kept, unless it may have been charged for.
 pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<String, String> {
-    let text = std::fs::read_to_string(file)
+    let bytes = files::read(file, MAX_KEPT_BYTES)
         .map_err(|error| format!("{} can't be read ({error})", file.display()))?;
-    let kept: Kept = serde_json::from_str(&text)
+    let kept: Kept = serde_json::from_slice(&bytes)
         .map_err(|_| format!("{} is no request that keyside kept; remove it", file.display()))?;
     let action = Action::of_name(&kept.action)
         .ok_or_else(|| format!("{} asks for something unknown; remove it", file.display()))?;
@@ -55,13 +59,20 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
         .ok_or_else(|| format!("the settings have no provider {} any more", kept.provider))?;
     let (workspace, files) = (kept.workspace.clone(), kept.files.clone());
     // What was said, and what is left out, since then.
-    let root = workspace.clone().unwrap_or_default();
-    let fence = rules::fence(&root, &files, &cloud.config().never_send)?;
-    if let Some((file, who)) = files.iter().find_map(|it| Some((it, fence.stops(it)?))) {
+    let folders: Vec<PathBuf> = workspace.iter().cloned().collect();
+    let mut workspaces: Vec<PathBuf> = files
+        .iter()
+        .flat_map(|it| rules::workspaces_of(&folders, it))
+        .chain(folders.clone())
+        .collect();
+    workspaces.sort();
+    workspaces.dedup();
+    let fence = rules::fence_of(&workspaces, &files, &cloud.config().never_send)?;
+    if let Some((file, who)) = files.iter().find_map(|it| Some((it, fence.stops_file(it)?))) {
         return Err(format!("nothing of {} is sent: {who} leaves it out", file.display()));
     }
     let prepared = kept.prepared(provider)?;
-    if prepared.standing(&cloud.consents()?, &root) == Some(Standing::Never) {
+    if prepared.standing(&cloud.consents()?, &workspaces) == Some(Standing::Never) {
         return Err(
             "nothing of its workspace is sent, as you said; `keyside cloud allow` takes that back"
                 .to_owned(),
@@ -70,7 +81,8 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
     let (sha256, host, model) =
         (prepared.sha256(), prepared.host().to_owned(), prepared.model().to_owned());
     let name = provider.name.clone();
-    let of = WorkspaceHash::of(&root.to_string_lossy());
+    let of = workspace.clone().unwrap_or_default();
+    let of = WorkspaceHash::of(&of.to_string_lossy());
     let is_known = cloud.with_ledger(move |ledger, _| {
         let to = (name.as_str(), host.as_str(), model.as_str());
         ledger.has_payload(&sha256, of, to).map_err(|fault| fault.to_string())

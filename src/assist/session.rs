@@ -27,8 +27,8 @@ use crate::config::folders::Folders;
 use crate::engine::{Engine, EngineState};
 use crate::generation::{GenerationError, ModelInfo, Usage};
 use crate::machine::Spare;
-use crate::offline;
 use crate::prompt::assemble::{Assembler, PromptBudget};
+use crate::sandbox;
 use crate::store::{LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms};
 use crate::workspace::Workspace;
 
@@ -180,13 +180,18 @@ impl Session {
 
     /// What stands between keyside and a network, in words.
     pub fn network(&self) -> String {
-        let own = offline::state().sentence();
+        let own = sandbox::state().network_sentence();
         match &self.cloud {
             None => own,
             Some(cloud) => {
                 format!("cloud: on ({} when you ask; the server itself: {own})", cloud.host())
             }
         }
+    }
+
+    /// Which files it can't write, in words.
+    pub fn files(&self) -> String {
+        sandbox::state().files_sentence()
     }
 
     /// Waits until the model is loaded, or until a newer request has come.

@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::cli::setup;
 use crate::engine::llama::{self, LoadOptions};
 use crate::stdx::cancel::Ticket;
 
@@ -12,11 +13,12 @@ use crate::stdx::cancel::Ticket;
 /// # Errors
 /// One sentence, where llama.cpp refuses the file.
 pub fn run(path: &Path) -> Result<(), String> {
-    std::thread::spawn(|| {
+    let watcher = std::thread::Builder::new().spawn(|| {
         // Whoever asked is gone when this returns.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(3);
+        setup::leave(3);
     });
+    watcher.map_err(|error| format!("the system refuses a thread ({error})"))?;
     let mut model = llama::load(&LoadOptions {
         instead_of: None,
         path: path.to_owned(),

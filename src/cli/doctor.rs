@@ -11,7 +11,7 @@ use crate::cli::{setup, terminal};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
 use crate::engine::check;
-use crate::offline::{self, Offline};
+use crate::sandbox::{self, Hold};
 use crate::stdx::{clean, milliseconds as ms};
 use crate::wire;
 
@@ -47,6 +47,7 @@ pub fn run(as_json: bool) -> Result<(), String> {
         folder("data folder", &folders.data),
         network(&resolved),
         suggestions(&resolved),
+        files(&folders, &resolved),
     ];
     if resolved.config.cloud.enabled {
         findings.extend(asking::findings(&resolved.config.cloud, &folders));
@@ -157,7 +158,7 @@ fn folder(name: &'static str, path: &Path) -> Finding {
 fn network(resolved: &Resolved) -> Finding {
     let cloud = &resolved.config.cloud;
     if cloud.enabled {
-        let own = offline::state().sentence();
+        let own = sandbox::state().network_sentence();
         return match cloud.chosen().map(wire::host) {
             Some(Ok(host)) => good(
                 "network",
@@ -177,15 +178,33 @@ fn network(resolved: &Resolved) -> Finding {
             }
         };
     }
-    let state = offline::state();
-    let what = format!("{}; nothing leaves the machine", state.sentence());
-    match state {
-        Offline::Enforced => good("network", what),
-        Offline::BestEffort(_) => Finding {
+    let state = sandbox::state();
+    let what = format!("{}; it can make no connection", state.network_sentence());
+    match state.network {
+        Hold::Enforced => good("network", what),
+        Hold::BestEffort(_) => Finding {
             name: "network",
-            state: State::Warning,
+            state: if resolved.config.sandbox.required { State::Bad } else { State::Warning },
             what,
             fix: "keyside has no code that opens a connection; where the system must see to it as well, use Linux with seccomp"
+                .to_owned(),
+        },
+    }
+}
+
+fn files(folders: &Folders, resolved: &Resolved) -> Finding {
+    let state = sandbox::state();
+    let (data, cache) = (folders.data.display(), folders.cache.display());
+    let sentence = state.files_sentence();
+    match state.files {
+        Hold::Enforced => {
+            good("files", format!("{sentence}; it can write in {data} and {cache} alone, not the settings"))
+        }
+        Hold::BestEffort(_) => Finding {
+            name: "files",
+            state: if resolved.config.sandbox.required { State::Bad } else { State::Warning },
+            what: format!("{sentence}; keyside has no code that writes elsewhere than in {data} and {cache}"),
+            fix: "where the system must see to it as well, use Linux 6.2 or newer with Landlock, and set sandbox.required"
                 .to_owned(),
         },
     }

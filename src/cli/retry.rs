@@ -14,10 +14,11 @@ use crate::text::LineRange;
 /// # Errors
 /// One sentence, where not all could be sent.
 pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
-    let cloud = Cloud::start(config, folders, serve::broker()?)?
+    let started = Cloud::start(config, folders, serve::helpers()?)?
         .ok_or("cloud.enabled is not set; switch it on in the settings file")?;
-    setup::give_up_network();
+    setup::enter_sandbox(folders);
     setup::forget_keys(config);
+    let cloud = Cloud::connect(started)?;
     let files = retry::kept(&cloud.unsent_folder());
     if files.is_empty() {
         return terminal::print("nothing is kept\n");

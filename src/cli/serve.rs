@@ -6,18 +6,20 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assist::{Cloud, Session};
+use crate::assist::{Cloud, Helpers, Session};
 use crate::cli::{setup, terminal};
 use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};
 
-/// How long a decode that is being stopped may take before the process ends all the same.
+/// How long money may take to be written down before the process ends all the same.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// For a person who has started it by hand, and sees nothing happen.
 const HINT: &str = "this is the language server, and it waits for an editor to speak to it on standard input; Ctrl+C ends it. Editors \
                     start it by themselves: the README says how. `keyside try` shows suggestions here, `keyside doctor` says what \
                     works, `keyside --help` lists all commands";
+/// The model's, the ledger's, two that answer, one for each direction of the client, and what runs beside them for a while.
+const N_THREADS: usize = 10;
 
 /// Runs the command until the client is gone.
 ///
@@ -35,9 +37,18 @@ pub fn run() -> Result<Infallible, String> {
         Err(_) => Config::default(),
     };
     // The broker keeps the network that this process gives up, so it comes first; its settings are all that was read.
-    let cloud = broker().and_then(|broker| Cloud::start(&config.cloud, &folders, broker));
-    setup::give_up_network();
+    let started = helpers().and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
+    let sandbox = setup::enter_sandbox(&folders);
+    if let Some(shortfall) = sandbox.shortfall().filter(|_| config.sandbox.required) {
+        return Err(format!(
+            "sandbox.required is set, and this system does not keep keyside from all that it should ({shortfall}); see `keyside \
+             doctor`, or take the setting out of {}",
+            folders.config_file().display()
+        ));
+    }
     setup::forget_keys(&config.cloud);
+    let cloud = started.and_then(|it| it.map(Cloud::connect).transpose());
+    setup::check_threads(N_THREADS)?;
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let session = Arc::new(session.with_cloud(cloud).with_ledger());
@@ -52,34 +63,38 @@ pub fn run() -> Result<Infallible, String> {
     if let Some(cloud) = &cloud {
         runtime.block_on(cloud.close(PATIENCE));
     }
-    session.engine().end(PATIENCE);
     // The ledger may be held by others; nobody waits for that here.
     let (done, wait) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let finish = std::thread::Builder::new().spawn(move || {
         session.finish();
         done.send(())
     });
-    let _ = wait.recv_timeout(PATIENCE);
+    if finish.is_ok() {
+        let _ = wait.recv_timeout(PATIENCE);
+    }
     if let Some(cloud) = cloud {
         cloud.forget_shown();
     }
-    // Neither a read of standard input nor the loading of a model can be interrupted, so nothing is
-    // waited for any more.
-    std::process::exit(match ended {
+    // Neither a read of standard input nor the loading of a model can be interrupted, nor is there a handle on every thread
+    // that works with a model, such as one that was replaced. So none is waited for.
+    setup::leave(match ended {
         Ended::Properly => 0,
         Ended::ClientGone => 1,
     })
 }
 
-/// The command that starts the broker.
+/// The commands that start what the server itself must not do.
 ///
 /// # Errors
 /// One sentence.
-pub(crate) fn broker() -> Result<Command, String> {
+pub(crate) fn helpers() -> Result<Helpers, String> {
     let program = std::env::current_exe().map_err(|error| {
         format!("keyside does not find its own program ({error}); restart the server")
     })?;
-    let mut command = Command::new(program);
-    command.arg("broker");
-    Ok(command)
+    let command = |name: &str| {
+        let mut command = Command::new(&program);
+        command.arg(name);
+        command
+    };
+    Ok(Helpers { broker: command("broker"), consent_writer: command("keep-consent") })
 }

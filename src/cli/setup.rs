@@ -9,21 +9,24 @@ pub use crate::cli::terminal::print;
 use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;
 use crate::config::layers::{self, Resolved};
+use crate::sandbox::{self, Needs, Sandbox};
 
 /// Sends the log to stderr, at the level in `KEYSIDE_LOG` (`off`, `error`, `warn`, `info`, `debug`,
-/// `trace`; `warn` by default).
+/// `trace`), or else at `default`.
 ///
 /// Only keyside's own events are let through, whatever the level: some libraries log whole messages,
 /// and with them source text. A panic is logged with its place but not with its message, which can
 /// quote the text it fell over.
-pub fn start_logging() {
-    use tracing_subscriber::filter::{LevelFilter, Targets};
+pub fn start_logging(default: tracing_subscriber::filter::LevelFilter) {
+    use tracing_subscriber::filter::Targets;
     use tracing_subscriber::prelude::*;
 
-    let level = variable("KEYSIDE_LOG").and_then(|it| it.parse().ok()).unwrap_or(LevelFilter::WARN);
+    let level = variable("KEYSIDE_LOG").and_then(|it| it.parse().ok()).unwrap_or(default);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(|| terminal::Log)
         .with_ansi(false)
+        // It would be said on stderr, of which this is said.
+        .log_internal_errors(false)
         .with_filter(Targets::new().with_target("keyside", level));
     // A second call, in tests, finds the first one's subscriber in place.
     let _ = tracing_subscriber::registry().with(layer).try_init();
@@ -33,10 +36,63 @@ pub fn start_logging() {
     }));
 }
 
-/// Gives up the network for good. Before a model file, a settings file of a workspace or any text is read.
-pub fn give_up_network() {
-    let network = crate::offline::give_up_network().sentence();
-    tracing::info!("{network}");
+/// Makes the limit of a file's size an error of the write that meets it, as a full disk is; otherwise it ends the process.
+pub fn take_limits_as_errors() {
+    #[cfg(unix)]
+    // SAFETY: ignoring a signal runs nothing, and no other thread is there yet.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
+/// Sees whether the system gives this process as many threads as it will need. Later, one that it does not get is waited for
+/// without end.
+///
+/// # Errors
+/// One sentence.
+pub fn check_threads(n_threads: usize) -> Result<(), String> {
+    let gate = std::sync::Mutex::new(());
+    let closed = gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        let started = (0..n_threads).try_for_each(|_| {
+            let builder = std::thread::Builder::new().stack_size(64 << 10);
+            builder.spawn_scoped(scope, || drop(gate.lock())).map(drop)
+        });
+        drop(closed);
+        started.map_err(|error| {
+            format!(
+                "the system refuses the {n_threads} threads that keyside needs ({error}); raise the limit of processes (`ulimit -u`), \
+                 or end some"
+            )
+        })
+    })
+}
+
+/// Ends the process at once, without the destructors of llama.cpp: other threads may be in the middle of it, and would be left with
+/// what these have taken away.
+pub fn leave(code: u8) -> ! {
+    #[cfg(unix)]
+    // SAFETY: it ends all threads in the kernel and runs nothing of this program.
+    unsafe {
+        libc::_exit(code.into())
+    }
+    // There, this ends all threads before anything else is done.
+    #[cfg(not(unix))]
+    std::process::exit(code.into())
+}
+
+/// Gives up the network, and all files but keyside's own, for good. Before a model file, a settings file of a workspace or any
+/// text is read, and before there is a second thread.
+pub fn enter_sandbox(folders: &Folders) -> &'static Sandbox {
+    folders.make();
+    let (config, consent) = (folders.config_file(), folders.consent_file());
+    let entered = sandbox::enter(Needs {
+        network: false,
+        writable: Some(&[&folders.data, &folders.cache]),
+        protected: &[&folders.config, &config, &consent],
+    });
+    tracing::info!("{}; {}", entered.network_sentence(), entered.files_sentence());
+    entered
 }
 
 /// Takes the keys of providers out of this process's environment and out of its memory: the broker has them, and nobody else needs

@@ -1,22 +1,27 @@
 //! The broker's process: orders on standard input, events on standard output, a line each. It ends with its input.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cloud::link::{Event, Failure, FromBroker, MAX_BODY_BYTES, ToBroker};
-use crate::cloud::request::{Listener, Order, Variable, carry_out, check};
+use crate::cloud::link::{Event, Failure, FromBroker, MAX_BODY_BYTES, MAX_CALLS, ToBroker};
+use crate::cloud::request::{Listener, Order, Settings, Variable, carry_out, check};
+use crate::sandbox::{self, Needs};
 use crate::wire::fault::FaultKind;
 
 /// An order's body with every character escaped, and the rest of it.
 const MAX_ORDER_BYTES: u64 = 6 * MAX_BODY_BYTES as u64 + (1 << 20);
 /// Events that wait for the server; more than these, and the provider has to wait.
 const MAX_WAITING_EVENTS: usize = 64;
+/// Requests within an hour: four a minute.
+const MAX_REQUESTS_AN_HOUR: usize = 240;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Runs until standard input ends, which ends the process at once, whatever it is at: without a server nobody pays attention to
 /// what is being paid for. `settings_file` is the user's own; `variable` reads the environment.
@@ -25,6 +30,10 @@ const MAX_WAITING_EVENTS: usize = 64;
 /// One sentence, where the system refuses threads.
 pub fn run(settings_file: PathBuf, variable: Variable) -> Result<Infallible, String> {
     protect();
+    // Once: a server that can get the file changed gets nothing from it.
+    let settings = Settings::read(&settings_file);
+    // It has a network, writes no file, and leaves other processes alone.
+    sandbox::enter(Needs { network: true, writable: Some(&[]), protected: &[] });
     let refused =
         |error: std::io::Error| format!("the system refuses threads ({error}); try again");
     let (to_writer, lines) = mpsc::channel(MAX_WAITING_EVENTS);
@@ -34,7 +43,7 @@ pub fn run(settings_file: PathBuf, variable: Variable) -> Result<Infallible, Str
     thread("events").spawn(move || write_events(lines)).map_err(refused)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-    runtime.block_on(serve(orders, to_writer, settings_file.into(), variable))
+    runtime.block_on(serve(orders, to_writer, settings.into(), variable))
 }
 
 /// Keeps keys where they are: no core file, no debugger of another process of this user. And a part that fails ends it all, so
@@ -104,35 +113,66 @@ impl Listener for ToServer {
 async fn serve(
     mut orders: mpsc::UnboundedReceiver<ToBroker>,
     to_writer: mpsc::Sender<FromBroker>,
-    settings_file: Arc<std::path::Path>,
+    settings: Arc<Settings>,
     variable: Variable,
 ) -> Result<Infallible, String> {
     let mut cancels: HashMap<u64, oneshot::Sender<()>> = HashMap::new();
+    // When the requests of the last hour came.
+    let mut recent: VecDeque<Instant> = VecDeque::new();
+    let mut n_requests = 0_u64;
     loop {
         match orders.recv().await {
-            Some(ToBroker::Ask { id, provider, host, body }) => {
+            Some(ToBroker::Ask { id, provider, host, model, sha256, body }) => {
                 cancels.retain(|_, cancel| !cancel.is_closed());
+                while recent.front().is_some_and(|it| it.elapsed() > HOUR) {
+                    recent.pop_front();
+                }
+                n_requests += 1;
+                let number = n_requests;
+                let to_server =
+                    ToServer { id, to_writer: to_writer.clone(), was_sent: AtomicBool::new(false) };
+                // Of one that is under way, an answer would be taken for the other's.
+                let refusal = if cancels.len() >= MAX_CALLS || cancels.contains_key(&id) {
+                    Some("too many are under way already; wait for one of them or cancel it")
+                } else if recent.len() >= MAX_REQUESTS_AN_HOUR {
+                    Some(
+                        "there were more within an hour than a person asks; wait, or restart the server",
+                    )
+                } else {
+                    None
+                };
+                let order = Order { provider, host, model, sha256, body };
+                if let Some(why) = refusal {
+                    let sentence = format!("the request was not sent, because {why}");
+                    let failure = Failure { kind: FaultKind::TooMany, sentence, may_cost: false };
+                    tokio::spawn(async move {
+                        let last = Event::Failed(failure);
+                        log(number, &last, Duration::ZERO);
+                        to_server.send(last).await;
+                    });
+                    continue;
+                }
+                recent.push_back(Instant::now());
                 let (cancel, cancelled) = oneshot::channel();
                 cancels.insert(id, cancel);
-                let to_writer = to_writer.clone();
-                let to_server = ToServer { id, to_writer, was_sent: AtomicBool::new(false) };
-                let settings_file = Arc::clone(&settings_file);
-                let order = Order { provider, host, body };
+                let settings = Arc::clone(&settings);
                 tokio::spawn(async move {
+                    let began = Instant::now();
                     // Dropping the one that is not chosen closes its connection.
                     let last = tokio::select! {
-                        last = carry_out(order, &settings_file, variable, &to_server) => last,
+                        last = carry_out(order, number, &settings, variable, &to_server) => last,
                         _ = cancelled => cancelled_event(to_server.was_sent.load(Ordering::Relaxed)),
                     };
+                    log(number, &last, began.elapsed());
                     to_server.send(last).await;
                 });
             }
             Some(ToBroker::Check { id, provider, host, model }) => {
                 let to_writer = to_writer.clone();
                 let to_server = ToServer { id, to_writer, was_sent: AtomicBool::new(false) };
-                let settings_file = Arc::clone(&settings_file);
+                let settings = Arc::clone(&settings);
                 tokio::spawn(async move {
-                    let last = check(provider, host, &model, &settings_file, variable).await;
+                    let last = check(provider, host, model, &settings, variable).await;
                     to_server.send(last).await;
                 });
             }
@@ -140,6 +180,17 @@ async fn serve(
             // The reader takes the process with it, so this is a thread that could not go on.
             None => return Err("the broker's input has ended".to_owned()),
         }
+    }
+}
+
+/// One line for each request at its end, without a word of what was asked or answered. `carry_out` has one for each that is sent.
+fn log(number: u64, last: &Event, took: Duration) {
+    let ms = took.as_millis() as u64;
+    match last {
+        Event::Failed(Failure { kind, may_cost, .. }) => {
+            tracing::info!(request = number, ?kind, may_cost, ms, "failed");
+        }
+        _ => tracing::info!(request = number, ms, "answered"),
     }
 }
 

@@ -4,7 +4,6 @@
 //! thread each. Text that nobody has fetched yet waits in memory, up to a bound a call; a call that is dropped is cancelled.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as std_mpsc};
@@ -12,17 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as std_mpsc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::cloud::pipes::{read_events, write_orders};
 use crate::privacy::outbound::Outbound;
+use crate::stdx::hex_sha256;
 use crate::wire::StopReason;
 use crate::wire::fault::FaultKind;
 use crate::wire::usage::Usage;
 
 /// The longest body that is carried.
 pub const MAX_BODY_BYTES: usize = 16 << 20;
-/// The longest line of the broker: a piece of text with all of it escaped.
-const MAX_LINE_BYTES: usize = 128 << 20;
 /// Calls at a time; a person makes one, perhaps a few.
-const MAX_CALLS: usize = 16;
+pub const MAX_CALLS: usize = 16;
 /// Text of a call that nobody has fetched.
 const MAX_UNREAD_BYTES: usize = 32 << 20;
 
@@ -36,6 +35,10 @@ pub enum ToBroker {
         provider: String,
         /// The `host:port` that the person saw.
         host: String,
+        /// The model that they saw.
+        model: String,
+        /// Of the bytes that they agreed to, in hexadecimal.
+        sha256: String,
         /// The bytes to send.
         body: String,
     },
@@ -133,24 +136,42 @@ pub struct Call {
     is_over: bool,
 }
 
-impl Broker {
+/// A broker to which nobody talks yet: the threads for that come after the server has entered its sandbox, which it does with one.
+#[derive(Debug)]
+pub struct BrokerProcess {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+fn refused(what: &str, error: &std::io::Error) -> String {
+    format!("the system refuses {what} for cloud requests ({error}); restart the server")
+}
+
+impl BrokerProcess {
     /// Starts the broker: `keyside broker`, with its arguments and its environment. Its input and output are taken; its errors
     /// go where this process's do, unless `command` says otherwise.
     ///
     /// # Errors
-    /// One sentence, where the system refuses the process or a thread.
-    pub fn spawn(mut command: Command) -> Result<Self, String> {
-        let refused = |what: &str, error: std::io::Error| {
-            format!("the system refuses {what} for cloud requests ({error}); restart the server")
-        };
+    /// One sentence, where the system refuses the process.
+    pub fn start(mut command: Command) -> Result<Self, String> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| refused("the process", error))?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("the broker's pipes are missing; restart the server".to_owned());
-        };
+            .map_err(|error| refused("the process", &error))?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(input), Some(output)) => Ok(Self { child, input, output }),
+            _ => Err("the broker's pipes are missing; restart the server".to_owned()),
+        }
+    }
+
+    /// Begins to talk to it.
+    ///
+    /// # Errors
+    /// One sentence, where the system refuses a thread.
+    pub fn connect(self) -> Result<Broker, String> {
+        let Self { mut child, input, output } = self;
         let (to_writer, orders) = std_mpsc::channel();
         let calls = Mutex::new(Calls::default());
         let shared = Arc::new(Shared { calls, to_writer });
@@ -169,8 +190,18 @@ impl Broker {
             }
         });
         // Without its writer the broker's input closes and it ends by itself.
-        writer.and(reader).map_err(|error| refused("a thread", error))?;
-        Ok(Self { shared })
+        writer.and(reader).map_err(|error| refused("a thread", &error))?;
+        Ok(Broker { shared })
+    }
+}
+
+impl Broker {
+    /// Starts a broker and begins to talk to it.
+    ///
+    /// # Errors
+    /// One sentence, where the system refuses the process or a thread.
+    pub fn spawn(command: Command) -> Result<Self, String> {
+        BrokerProcess::start(command)?.connect()
     }
 
     /// Why there is no broker any more, or `None` while there is one.
@@ -182,7 +213,14 @@ impl Broker {
     /// one event.
     pub fn send(&self, outbound: &Outbound) -> Call {
         let request = outbound.request();
-        self.ask_without_gate(request.provider(), request.host(), request.body().to_owned())
+        self.ask(|id| ToBroker::Ask {
+            id,
+            provider: request.provider().to_owned(),
+            host: request.host().to_owned(),
+            model: request.model().to_owned(),
+            sha256: request.sha256(),
+            body: request.body().to_owned(),
+        })
     }
 
     /// Looks whether all is there that sending takes: the provider, its address and its key. Nothing is sent.
@@ -205,9 +243,15 @@ impl Broker {
     }
 
     /// What `send` does with an `Outbound`, for tests of the broker itself; nothing in the program calls it (tests/it/tidy.rs).
-    pub fn ask_without_gate(&self, provider: &str, host: &str, body: String) -> Call {
-        let (provider, host) = (provider.to_owned(), host.to_owned());
-        self.ask(|id| ToBroker::Ask { id, provider, host, body })
+    pub fn ask_without_gate(&self, provider: &str, host: &str, model: &str, body: String) -> Call {
+        self.ask(|id| ToBroker::Ask {
+            id,
+            provider: provider.to_owned(),
+            host: host.to_owned(),
+            model: model.to_owned(),
+            sha256: hex_sha256(body.as_bytes()),
+            body,
+        })
     }
 
     fn ask(&self, order: impl FnOnce(u64) -> ToBroker) -> Call {
@@ -334,44 +378,4 @@ fn size_of_event(event: &Event) -> usize {
         Event::Text(text) => text.len() + size_of::<Event>(),
         _ => size_of::<Event>(),
     }
-}
-
-fn write_orders(mut input: ChildStdin, orders: &std_mpsc::Receiver<ToBroker>) {
-    while let Ok(order) = orders.recv() {
-        let Ok(mut line) = serde_json::to_vec(&order) else { continue };
-        line.push(b'\n');
-        if input.write_all(&line).and_then(|()| input.flush()).is_err() {
-            return;
-        }
-    }
-}
-
-/// Hands over the broker's messages until it ends or until nobody wants them; returns how it ended, as `ended` or `failed`.
-fn read_events(
-    output: ChildStdout,
-    child: &mut Child,
-    mut hand_over: impl FnMut(FromBroker) -> bool,
-) -> String {
-    let mut output = BufReader::new(output);
-    let mut line = Vec::new();
-    let why = loop {
-        line.clear();
-        match output.by_ref().take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line) {
-            Ok(n) if n > 0 && line.last() == Some(&b'\n') => {}
-            Ok(_) | Err(_) => break None,
-        }
-        let Ok(message) = serde_json::from_slice::<FromBroker>(&line) else {
-            break Some("wrote something that is no message of its own".to_owned());
-        };
-        if !hand_over(message) {
-            break Some("is not needed any more".to_owned());
-        }
-    };
-    // Nothing but its end is of use now, and a process that is not waited for stays in the system's table.
-    let _ = child.kill();
-    let status = child.wait();
-    why.unwrap_or_else(|| match status {
-        Ok(status) => format!("ended ({status})"),
-        Err(_) => "ended".to_owned(),
-    })
 }

@@ -9,22 +9,35 @@ use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use crate::cloud::connection::{self, CONNECT_PATIENCE};
-use crate::cloud::link::{Event, Failure, MAX_BODY_BYTES};
-use crate::cloud::{keys, reader, sentence};
+use crate::cloud::link::{Event, Failure};
+use crate::cloud::{agreed, keys, reader, sentence};
 use crate::config::Config;
 use crate::config::cloud::Provider;
 use crate::config::layers::{self, Resolved};
+use crate::stdx::hex_sha256;
 use crate::wire::address::Address;
 use crate::wire::fault::{self, FaultKind};
 use crate::wire::retry::{Refusal, Retry, decide};
-use crate::wire::{self, StopReason};
+use crate::wire::{self, Ask, StopReason};
 
 /// What the server orders.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub provider: String,
     pub host: String,
+    pub model: String,
+    pub sha256: String,
     pub body: String,
+}
+
+/// The user's own settings, as they were when the broker was started; or why there are none.
+#[derive(Debug)]
+pub(crate) struct Settings(Result<Resolved, String>);
+
+impl Settings {
+    pub(crate) fn read(file: &Path) -> Self {
+        Self(layers::read_file(file).map(|layer| layers::resolve(&[layer])))
+    }
 }
 
 /// Reads an environment variable.
@@ -50,12 +63,25 @@ pub(super) struct Ready {
 /// Carries out an order; returns its last event.
 pub(crate) async fn carry_out(
     order: Order,
-    settings_file: &Path,
+    number: u64,
+    settings: &Settings,
     variable: Variable,
     listener: &impl Listener,
 ) -> Event {
     let done = async {
-        let ready = prepare(order, settings_file, variable).await?;
+        let sha256 = order.sha256.clone();
+        let ready = prepare(order, settings, variable).await?;
+        let Ready { provider, address, body, .. } = &ready;
+        let (provider, model, n_bytes) = (&provider.name, &provider.model, body.len());
+        tracing::info!(
+            request = number,
+            provider,
+            host = address.host,
+            model,
+            n_bytes,
+            sha256,
+            "sending"
+        );
         let response = send(&ready, listener).await?;
         reader::read(&ready, response, listener).await
     };
@@ -69,63 +95,56 @@ pub(crate) async fn carry_out(
 pub(crate) async fn check(
     provider: String,
     host: String,
-    model: &str,
-    settings_file: &Path,
+    model: String,
+    settings: &Settings,
     variable: Variable,
 ) -> Event {
-    let body = serde_json::json!({ "model": model }).to_string();
-    match prepare(Order { provider, host, body }, settings_file, variable).await {
+    let of_settings = settings
+        .0
+        .as_ref()
+        .ok()
+        .and_then(|it| it.config.cloud.providers.iter().find(|it| it.name == provider));
+    // A question without a word in it.
+    let body = of_settings.map(|it| wire::body(it, &Ask::default(), true)).unwrap_or_default();
+    let sha256 = hex_sha256(body.as_bytes());
+    let order = Order { provider, host, model, sha256, body };
+    match prepare(order, settings, variable).await {
         Ok(_) => Event::Done { stop: StopReason::End },
         Err(failure) => Event::Failed(failure),
     }
 }
 
-fn unsent(kind: FaultKind, sentence: String) -> Failure {
+pub(crate) fn unsent(kind: FaultKind, sentence: String) -> Failure {
     Failure { kind, sentence, may_cost: false }
 }
 
 /// Everything that can be found wrong before a byte leaves the machine.
-async fn prepare(order: Order, settings_file: &Path, variable: Variable) -> Result<Ready, Failure> {
+async fn prepare(order: Order, settings: &Settings, variable: Variable) -> Result<Ready, Failure> {
     let settings_are_wrong = |sentence| unsent(FaultKind::Settings, sentence);
     let Resolved { config: Config { cloud, .. }, notes, .. } =
-        settings(settings_file).map_err(settings_are_wrong)?;
+        settings.0.as_ref().map_err(|it| settings_are_wrong(it.clone()))?;
     if !cloud.enabled {
         let sentence = "cloud requests are switched off; set `cloud.enabled` in the settings file and restart the server";
         return Err(settings_are_wrong(sentence.to_owned()));
     }
-    let found = cloud.providers.into_iter().find(|it| it.name == order.provider);
+    let found = cloud.providers.iter().find(|it| it.name == order.provider).cloned();
     let provider = found.ok_or_else(|| {
         // One that is written wrongly is not among them.
         let named = format!("\"{}\"", order.provider);
-        let mut notes = notes.into_iter().filter(|it| it.starts_with("cloud.providers"));
+        let mut notes = notes.iter().filter(|it| it.starts_with("cloud.providers"));
         match notes.find(|it| it.contains(&named)) {
-            Some(note) => unsent(FaultKind::Settings, format!("{note}; correct it and ask again")),
+            Some(note) => unsent(FaultKind::Settings, format!("{note}; correct it and restart the server")),
             None => {
                 let name = fault::shortened(&order.provider);
                 let sentence =
-                    format!("the settings file has no provider {name} any more; ask again");
+                    format!("the settings file had no provider {name} when the broker was started; restart the server");
                 unsent(FaultKind::Mismatch, sentence)
             }
         }
     })?;
     let address = Address::of(&provider).map_err(settings_are_wrong)?;
-    let body = serde_json::from_str::<serde_json::Value>(&order.body).unwrap_or_default();
-    let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
-    let max_output_tokens = limits.iter().find_map(|it| body[it].as_u64());
-    if address.host != order.host || body["model"] != provider.model.as_str() {
-        let sentence = format!(
-            "the settings of {} have changed since the request was agreed to, so it was not sent; ask again",
-            provider.name
-        );
-        return Err(unsent(FaultKind::Mismatch, sentence));
-    }
-    if order.body.len() > MAX_BODY_BYTES {
-        let sentence = format!(
-            "the request has more than {} MiB and was not sent; select less text",
-            MAX_BODY_BYTES >> 20
-        );
-        return Err(unsent(FaultKind::TooLarge, sentence));
-    }
+    let ask = agreed::check(&order, &provider, &address, cloud)?;
+    let max_output_tokens = Some(ask.max_output_tokens);
     let for_key = provider.clone();
     let key = tokio::task::spawn_blocking(move || keys::fetch(&for_key, &variable)).await;
     let key =
@@ -158,11 +177,6 @@ async fn prepare(order: Order, settings_file: &Path, variable: Variable) -> Resu
     let client = connection::client(&address, &variable).map_err(settings_are_wrong)?;
     let stall = Duration::from_secs(cloud.stall_seconds.clamp(1, 3_600));
     Ok(Ready { provider, address, headers, client, body: order.body, max_output_tokens, stall })
-}
-
-/// The user's own settings, read anew for each request: a person corrects the file and asks again.
-fn settings(file: &Path) -> Result<Resolved, String> {
-    Ok(layers::resolve(&[layers::read_file(file)?]))
 }
 
 /// Sends the request until it is answered with a success, as often as that is harmless.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+
 /// What a person said once and for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,7 +45,7 @@ impl Consents {
     /// # Errors
     /// One sentence. Then nothing may be sent, because what it says may have been `never`.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match files::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self::default());
@@ -78,6 +80,26 @@ impl Consents {
             .map(|it| it.answer)
     }
 
+    /// Whether a person said no of a place in which a file lies, and did not say yes later of one of the `workspaces` that it is
+    /// of, in that place. Links are followed in what was said, and have to be in the file's name.
+    pub fn denies(&self, file: &Path, workspaces: &[PathBuf], provider: &str, host: &str) -> bool {
+        let entries: Vec<&Entry> =
+            self.consent.iter().filter(|it| it.provider == provider).collect();
+        entries.iter().enumerate().any(|(at, no)| {
+            let place = files::real_path(&no.workspace);
+            let takes_back = |yes: &&Entry| {
+                yes.answer == Standing::Always
+                    && yes.host == host
+                    && workspaces.contains(&yes.workspace)
+                    && file.starts_with(&yes.workspace)
+                    && yes.workspace.starts_with(&place)
+            };
+            no.answer == Standing::Never
+                && (file.starts_with(&no.workspace) || file.starts_with(&place))
+                && !entries[at + 1..].iter().copied().any(|yes| takes_back(&yes))
+        })
+    }
+
     /// All lines, in the order in which they were said.
     pub fn entries(&self) -> &[Entry] {
         &self.consent
@@ -88,6 +110,31 @@ impl Consents {
     /// # Errors
     /// One sentence; then the file is as it was.
     pub fn remember(path: &Path, entry: Entry) -> Result<(), String> {
+        Self::change(path, entry, |_, _| Ok(()))
+    }
+
+    /// As [`Self::remember`], where the entry says yes and nobody has said no.
+    ///
+    /// # Errors
+    /// The same, and where somebody has.
+    pub fn allow_unless_denied(path: &Path, entry: Entry) -> Result<(), String> {
+        Self::change(path, entry, |before, entry| {
+            match before.answer(&entry.workspace, &entry.provider, &entry.host) {
+                Some(Standing::Never) => Err(format!(
+                    "{} says that nothing of it is sent to {}; `keyside cloud allow` takes that back",
+                    path.display(),
+                    entry.provider
+                )),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn change(
+        path: &Path,
+        entry: Entry,
+        check: impl FnOnce(&Self, &Entry) -> Result<(), String>,
+    ) -> Result<(), String> {
         let failed = |error: std::io::Error| {
             format!("{} can't be written ({error}); make its folder writable", path.display())
         };
@@ -95,19 +142,17 @@ impl Consents {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         // Several servers may be asked at once.
-        let lock = std::fs::File::create(path.with_extension("lock")).map_err(failed)?;
+        let lock = files::open_lock(&path.with_extension("lock")).map_err(failed)?;
         take(&lock).map_err(failed)?;
         let mut consents = Self::read(path)?;
+        check(&consents, &entry)?;
         consents
             .consent
             .retain(|it| it.workspace != entry.workspace || it.provider != entry.provider);
         consents.consent.push(entry);
         let text = toml::to_string(&consents)
             .map_err(|error| format!("consent can't be written ({error})"))?;
-        let part = path.with_extension("part");
-        std::fs::write(&part, format!("{HEAD}{text}"))
-            .and_then(|()| std::fs::rename(&part, path))
-            .map_err(failed)
+        files::replace(path, format!("{HEAD}{text}").as_bytes()).map_err(failed)
     }
 }
 
@@ -150,6 +195,20 @@ mod tests {
         assert_eq!(answer("/w", "b", "b.com"), Some(Standing::Never));
         assert_eq!(answer("/w", "b", "other.com"), Some(Standing::Never));
         assert_eq!(answer("/w/sub", "b", "b.com"), Some(Standing::Never));
+        // Of a file the latest line holds that is of a place in which it lies.
+        let (w, sub) = (PathBuf::from("/w"), PathBuf::from("/w/sub"));
+        let both = [w.clone(), sub.clone()];
+        let denies = |file: &str, all: &Consents| all.denies(Path::new(file), &both, "b", "b.com");
+        assert!(denies("/w/sub/x", &consents) && !denies("/wide/x", &consents));
+        let of = |workspace: &PathBuf, answer| Entry {
+            workspace: workspace.clone(),
+            ..entry("b", "b.com", answer)
+        };
+        Consents::remember(&path, of(&sub, Standing::Always)).unwrap();
+        let later = Consents::read(&path).unwrap();
+        assert!(!denies("/w/sub/x", &later) && denies("/w/x", &later));
+        Consents::remember(&path, of(&w, Standing::Never)).unwrap();
+        assert!(denies("/w/sub/x", &Consents::read(&path).unwrap()));
         std::fs::write(&path, "consent = 3").unwrap();
         assert!(Consents::read(&path).is_err());
         assert!(Consents::remember(&path, entry("a", "a.com", Standing::Always)).is_err());

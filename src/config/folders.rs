@@ -33,6 +33,13 @@ impl Folders {
         })
     }
 
+    /// Makes the folders in which keyside writes. Where that can't be done, writing in them says so.
+    pub fn make(&self) {
+        for folder in [&self.data, &self.cache] {
+            let _ = std::fs::create_dir_all(folder);
+        }
+    }
+
     /// What may be sent without asking again.
     pub fn consent_file(&self) -> PathBuf {
         self.config.join("consent.toml")

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::config::expected::{expected, nearest_setting};
 use crate::config::{Config, languages, providers};
+use crate::files;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Layer {
     /// For people: `default`, the file's path, `editor`.
     pub source: String,
     pub values: Value,
-    /// Whether it is the user's own settings file, the only place where `cloud` is followed.
+    /// Whether it is the user's own settings file, the only place where some settings are followed.
     pub is_users_file: bool,
 }
 
@@ -50,9 +51,9 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
             resolved.notes.push(format!("{table} in {} must be a table of settings", layer.source));
         }
         for (key, value) in found.leaves {
-            if key.starts_with("cloud.") && !layer.is_users_file {
+            if let Some(what) = users_alone(&key).filter(|_| !layer.is_users_file) {
                 resolved.notes.push(format!(
-                    "`{key}` in {} is not used: where text may go is followed only in your own settings file",
+                    "`{key}` in {} is not used: {what} is followed only in your own settings file",
                     layer.source
                 ));
                 continue;
@@ -88,6 +89,17 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
     }
     resolved.notes.extend(unknown_note(&unknown));
     resolved
+}
+
+/// What a setting decides, if it is the user's alone to decide: what an editor sends may come from a workspace.
+fn users_alone(key: &str) -> Option<&'static str> {
+    match key.split_once('.') {
+        Some(("cloud", _)) => Some("where text may go"),
+        Some(("sandbox", _)) => Some("what keyside is kept from"),
+        // llama.cpp reads it, which is much code for a file that somebody else has chosen.
+        Some(("model", "path")) => Some("which file is loaded"),
+        _ => None,
+    }
 }
 
 /// Names that a note holds, of however many.
@@ -197,7 +209,7 @@ pub const NOT_USED: &str = "its settings are not used";
 /// One sentence for the user.
 pub fn read_file(path: &std::path::Path) -> Result<Layer, String> {
     let source = path.display().to_string();
-    let text = match std::fs::read_to_string(path) {
+    let text = match files::read_text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => {

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
+use crate::files;
+
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
 
@@ -73,7 +75,7 @@ pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
     }
     let Some(fingerprint) = fingerprint(path) else { return Ok(()) };
     let known = cache_folder.join("models").join("checked.txt");
-    let good = std::fs::read_to_string(&known).unwrap_or_default();
+    let good = files::read_text(&known).unwrap_or_default();
     if good.lines().any(|line| line == fingerprint) {
         return Ok(());
     }
@@ -93,7 +95,7 @@ pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
         Some(0) => {
             // Remembering is a convenience; where it fails the file is tried again next time.
             let _ = std::fs::create_dir_all(cache_folder.join("models"));
-            let _ = std::fs::write(&known, format!("{fingerprint}\n{good}"));
+            let _ = files::replace(&known, format!("{fingerprint}\n{good}").as_bytes());
             Ok(())
         }
         Some(1) => Ok(()),

@@ -2,11 +2,12 @@
 //!
 //! llama.cpp loads from a file, so the model is unpacked once into the cache folder, under a name that
 //! carries its hash, and compared with what is in the program at every start: a file that somebody has
-//! changed is written anew. Where the cache folder can't be written, a folder of its own below the
-//! system's temporary folder serves until the model has been read.
+//! changed is written anew. Where the cache folder can't be written, a file in memory serves until the
+//! model has been read; on systems without those, a folder of its own below the temporary one.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// The model's name.
 pub const NAME: &str = "keyside-nano-v1";
@@ -19,16 +20,8 @@ pub static BYTES: &[u8] = include_bytes!("../../model/keyside-nano-v1.gguf");
 #[derive(Debug)]
 pub struct Unpacked {
     pub path: PathBuf,
-    /// A folder of this process's own, to go when the model has been read.
-    temporary: Option<PathBuf>,
-}
-
-impl Drop for Unpacked {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.temporary {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
+    /// Holds it where the cache folder does not, until the model has been read.
+    _temporary: Option<Temporary>,
 }
 
 /// Unpacks the embedded model into `cache_folder`, if it is not there yet.
@@ -38,15 +31,12 @@ impl Drop for Unpacked {
 pub fn unpack(cache_folder: &Path) -> Result<Unpacked, String> {
     let wanted = cache_folder.join("models");
     let error = match unpack_into(&wanted) {
-        Ok(path) => return Ok(Unpacked { path, temporary: None }),
+        Ok(path) => return Ok(Unpacked { path, _temporary: None }),
         Err(error) => error,
     };
-    tracing::warn!("{} can't be written ({error}), using a temporary folder", wanted.display());
-    // The name can be guessed, so a folder that is there already is somebody else's: `create_dir` fails.
-    let folder = std::env::temp_dir().join(format!("keyside-{}", std::process::id()));
-    let unpacked = std::fs::create_dir(&folder).and_then(|()| unpack_into(&folder));
-    match unpacked {
-        Ok(path) => Ok(Unpacked { path, temporary: Some(folder) }),
+    tracing::warn!("{} can't be written ({error}), unpacking elsewhere for now", wanted.display());
+    match temporary() {
+        Ok((path, temporary)) => Ok(Unpacked { path, _temporary: Some(temporary) }),
         Err(error) => Err(format!(
             "the built-in model can't be unpacked ({error}); free some disk space or make {} writable",
             wanted.display()
@@ -54,24 +44,49 @@ pub fn unpack(cache_folder: &Path) -> Result<Unpacked, String> {
     }
 }
 
+/// A file in memory, which has a name as long as it is open. Temporary folders are out of the sandbox's reach.
+#[cfg(target_os = "linux")]
+type Temporary = std::fs::File;
+
+#[cfg(target_os = "linux")]
+fn temporary() -> std::io::Result<(PathBuf, Temporary)> {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    let mut file: std::fs::File =
+        rustix::fs::memfd_create(NAME, rustix::fs::MemfdFlags::CLOEXEC)?.into();
+    file.write_all(BYTES)?;
+    Ok((format!("/proc/self/fd/{}", file.as_raw_fd()).into(), file))
+}
+
+/// A folder of this process's own.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+#[cfg(not(target_os = "linux"))]
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn temporary() -> std::io::Result<(PathBuf, Temporary)> {
+    // The name can be guessed, so a folder that is there already is somebody else's: `create_dir` fails.
+    let folder = std::env::temp_dir().join(format!("keyside-{}", std::process::id()));
+    std::fs::create_dir(&folder)?;
+    let temporary = Temporary(folder);
+    Ok((unpack_into(&temporary.0)?, temporary))
+}
+
 fn unpack_into(folder: &Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!("{NAME}-{}.gguf", &SHA256[..12]));
     // Comparing takes a millisecond where hashing takes sixteen, and says more.
-    if std::fs::read(&path).is_ok_and(|bytes| bytes == BYTES) {
+    if files::read(&path, BYTES.len() as u64).is_ok_and(|bytes| bytes == BYTES) {
         return Ok(path);
     }
     std::fs::create_dir_all(folder)?;
-    // Written beside it and renamed, so that another keyside never sees half of it.
-    let unfinished = folder.join(format!("{NAME}-{}.part", std::process::id()));
-    let written = std::fs::File::create(&unfinished).and_then(|mut file| {
-        file.write_all(BYTES)?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, &path)
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written.map(|()| path)
+    files::replace(&path, BYTES).map(|()| path)
 }
 
 #[cfg(test)]

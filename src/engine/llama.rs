@@ -25,6 +25,7 @@ use llama_cpp_2::vocab::VocabType;
 
 use crate::engine::check;
 use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::files;
 use crate::fim::{self, Markers};
 use crate::generation::{ModelInfo, Token, Tokenizer};
 use crate::stdx::cancel::{CancelFlag, StopReason};
@@ -142,18 +143,18 @@ fn check_file(path: &Path) -> Result<(), String> {
             "{path} {what}; set model.path to a GGUF file, or leave it empty for the built-in model"
         ))
     };
-    match std::fs::metadata(path) {
+    let mut file = match files::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return wrong("does not exist");
         }
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            return wrong("is not a file");
+        }
         Err(error) => return wrong(&format!("can't be read ({error})")),
-        Ok(metadata) if !metadata.is_file() => return wrong("is not a file"),
-        Ok(_) => {}
-    }
+        Ok(file) => file,
+    };
     let mut magic = [0; 4];
-    let read = std::fs::File::open(path)
-        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic));
-    match read {
+    match std::io::Read::read_exact(&mut file, &mut magic) {
         Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             wrong(&format!("can't be read ({error})"))
         }

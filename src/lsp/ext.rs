@@ -27,6 +27,8 @@ pub struct Status {
     /// What stands between keyside and a network: `offline: enforced`, `offline: best effort` with the reason, or `cloud: on` with
     /// who may be asked.
     pub network: String,
+    /// What keeps it from other files than its own: `files: enforced`, or `files: best effort` with the reason.
+    pub files: String,
     /// The document that it is about; missing: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,

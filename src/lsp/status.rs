@@ -125,6 +125,9 @@ impl Server {
     }
 }
 
+/// As `sandbox` has it where a rule does not hold.
+const BEST_EFFORT: &str = "best effort";
+
 fn of_session(session: &Session) -> Status {
     let (state, message) = match session.engine().state() {
         _ if !session.config().completion.enabled => ("off", config::OFF.to_owned()),
@@ -134,7 +137,16 @@ fn of_session(session: &Session) -> Status {
         }
         EngineState::Failed(sentence) => ("error", sentence),
     };
-    Status { state: state.to_owned(), message, network: session.network(), uri: None }
+    let (network, files) = (session.network(), session.files());
+    let mut message = message;
+    // What a person takes for granted and is not so is said where they look.
+    for held in
+        [&network, &files].into_iter().filter(|it| state == "ready" && it.contains(BEST_EFFORT))
+    {
+        message.push_str("; ");
+        message.push_str(held);
+    }
+    Status { state: state.to_owned(), message, network, files, uri: None }
 }
 
 /// Which model suggests in the place of the one that the settings name.

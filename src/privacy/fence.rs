@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::files;
+
 /// Names of ignore files, from the one that everybody has on.
 pub const IGNORE_FILES: &[&str] = &[".gitignore", ".aiignore", ".cursorignore", ".aiexclude"];
 
@@ -111,6 +113,8 @@ pub struct Fence {
     layered: Vec<(&'static str, Vec<Gitignore>)>,
     /// An empty `.aiexclude`: nothing below this is sent.
     closed: Vec<PathBuf>,
+    /// The rules of other places, which hold as well.
+    others: Vec<Fence>,
 }
 
 const OWN: &str = "keyside's list of files that hold secrets";
@@ -160,7 +164,19 @@ impl Fence {
                 rules.push(built);
             }
         }
-        Ok(Self { everywhere, layered, closed })
+        Ok(Self { everywhere, layered, closed, others: Vec::new() })
+    }
+
+    /// These rules and those of another place.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.others.push(other);
+        self
+    }
+
+    /// As [`Self::stops`], of a file under any of its names: as it is written, and where links and `..` in that lead.
+    pub fn stops_file(&self, path: &Path) -> Option<String> {
+        files::names_of(path).iter().find_map(|it| self.stops(it))
     }
 
     /// Who says that nothing of a file is to be sent; `None`: nobody does. An absolute path.
@@ -188,7 +204,8 @@ impl Fence {
             })
         };
         let mut layered = self.layered.iter().filter(|(_, rules)| stops(rules));
-        layered.next().map(|(who, _)| (*who).to_owned())
+        let who = layered.next().map(|(who, _)| (*who).to_owned());
+        who.or_else(|| self.others.iter().find_map(|it| it.stops(path)))
     }
 }
 

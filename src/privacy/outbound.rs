@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::cloud::Provider;
 use crate::config::consent::{Consents, Standing};
+use crate::files;
 use crate::privacy::fence::Fence;
 use crate::privacy::placeholders::{Placeholders, names_like_placeholders};
 use crate::privacy::redact::Redactor;
@@ -64,7 +65,7 @@ pub struct Prepared {
 /// One sentence: a file that is fenced off, or a provider whose address text may not be sent to.
 pub fn prepare(provider: &Provider, draft: &Draft, fence: &Fence) -> Result<Prepared, String> {
     for file in &draft.files {
-        if let Some(who) = file.path.as_deref().and_then(|it| fence.stops(it)) {
+        if let Some(who) = file.path.as_deref().and_then(|it| fence.stops_file(it)) {
             return Err(format!("nothing of {} is sent: {who} leaves it out", file.name));
         }
     }
@@ -178,17 +179,25 @@ impl Prepared {
         }
     }
 
-    /// What was said once and for all of this workspace, provider and host.
-    pub fn standing(&self, consents: &Consents, workspace: &Path) -> Option<Standing> {
-        consents.answer(workspace, &self.provider, &self.host)
+    /// What was said once and for all, for this provider and host: no, where it was said of one of the `workspaces` that the text
+    /// is of, or of a file by any of its names; yes, where it was said of each workspace. They are named without links.
+    pub fn standing(&self, consents: &Consents, workspaces: &[PathBuf]) -> Option<Standing> {
+        let (provider, host) = (&self.provider, &self.host);
+        let files = self.files.iter().filter_map(|it| it.path.as_deref());
+        let mut names = files.flat_map(files::names_of).chain(workspaces.iter().cloned());
+        if names.any(|it| consents.denies(&it, workspaces, provider, host)) {
+            return Some(Standing::Never);
+        }
+        let is_yes = |it: &PathBuf| consents.answer(it, provider, host) == Some(Standing::Always);
+        (!workspaces.is_empty() && workspaces.iter().all(is_yes)).then_some(Standing::Always)
     }
 
     /// The request under what was said once and for all, where that is yes.
     ///
     /// # Errors
     /// The request as it was.
-    pub fn under(self, consents: &Consents, workspace: &Path) -> Result<Outbound, Box<Self>> {
-        match self.standing(consents, workspace) {
+    pub fn under(self, consents: &Consents, workspaces: &[PathBuf]) -> Result<Outbound, Box<Self>> {
+        match self.standing(consents, workspaces) {
             Some(Standing::Always) => Ok(Outbound { prepared: self, agreed: Agreed::Workspace }),
             Some(Standing::Never) | None => Err(Box::new(self)),
         }

@@ -218,6 +218,8 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
     // A reservation has to be on the disk before money is spent.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // The system's temporary folders are out of the sandbox's reach.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "foreign_keys", true)
 }
 

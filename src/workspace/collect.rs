@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::adapt::document::text_tokens;
 use crate::adapt::index::TextIndex;
+use crate::files;
 use crate::generation::{ModelInfo, Token};
 use crate::privacy::elsewhere::without_secret_lines;
 use crate::workspace::rules::{self, LeftOut};
@@ -190,7 +191,8 @@ fn walk(folders: &[PathBuf], recursive: bool, family: &str, skipped: &mut Skippe
 }
 
 fn read(file: &Found, model: &ModelInfo, skipped: &mut Skipped) -> Option<Vec<Token>> {
-    let text = std::fs::read(&file.path).ok().and_then(|it| String::from_utf8(it).ok());
+    let text =
+        files::read(&file.path, MAX_FILE_BYTES).ok().and_then(|it| String::from_utf8(it).ok());
     let Some(text) = text.filter(|it| !it.contains('\0')) else {
         skipped.unreadable += 1;
         return None;

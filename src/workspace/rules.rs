@@ -1,9 +1,10 @@
 //! What a workspace says of itself: which of its files are left out of everything, and how its code is to be written.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::privacy::fence::{Fence, IGNORE_FILES, IgnoreFile};
 
 /// Longer ignore files, and longer notes on style, are something else.
@@ -27,6 +28,34 @@ pub fn root_of(folders: &[PathBuf], file: &Path) -> PathBuf {
     let holding =
         folders.iter().filter(|it| file.starts_with(it)).max_by_key(|it| it.as_os_str().len());
     holding.cloned().or_else(|| file.parent().map(Path::to_path_buf)).unwrap_or_default()
+}
+
+/// The folders that a file's consent is of, without links: the one that it was opened in, and the one where it really lies if that
+/// is another.
+pub fn workspaces_of(folders: &[PathBuf], file: &Path) -> Vec<PathBuf> {
+    let opened_in = files::real_path(&root_of(folders, &files::plain_path(file)));
+    let real_folders: Vec<PathBuf> = folders.iter().map(|it| files::real_path(it)).collect();
+    let lies_in = root_of(&real_folders, &files::real_path(file));
+    if lies_in == opened_in { vec![opened_in] } else { vec![opened_in, lies_in] }
+}
+
+/// The rules that hold for files of all `workspaces`, whichever it is that a file is of.
+///
+/// # Errors
+/// As [`fence`].
+pub fn fence_of(
+    workspaces: &[PathBuf],
+    files: &[PathBuf],
+    never_send: &[String],
+) -> Result<Fence, String> {
+    let mut names: Vec<PathBuf> = files.iter().flat_map(|it| files::names_of(it)).collect();
+    names.sort();
+    names.dedup();
+    let nowhere = [PathBuf::new()];
+    let roots = if workspaces.is_empty() { &nowhere } else { workspaces };
+    let mut fences = roots.iter().map(|root| fence(root, &names, never_send));
+    let first = fences.next().unwrap_or_else(|| fence(Path::new(""), &names, never_send))?;
+    fences.try_fold(first, |all, other| Ok(all.and(other?)))
 }
 
 /// The rules that hold for files of a workspace: the ignore files from the repository's top to each file's folder, as git reads them,
@@ -132,23 +161,13 @@ fn rules_in(path: &Path) -> Result<Option<String>, String> {
     let unreadable = |why: &str| {
         Err(format!("{} can't be read ({why}), so nothing is sent; correct it", path.display()))
     };
-    match std::fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => return Ok(None),
-        Ok(metadata) if metadata.len() > MAX_RULES_BYTES => return unreadable("it is too large"),
-        Ok(_) => {}
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return unreadable(&error.to_string()),
-    }
-    match std::fs::read(path) {
+    match files::read(path, MAX_RULES_BYTES) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) => unreadable(&error.to_string()),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidInput => Ok(None),
+            ErrorKind::FileTooLarge => unreadable("it is too large"),
+            _ => unreadable(&error.to_string()),
+        },
     }
 }
 
@@ -157,18 +176,18 @@ pub fn conventions(root: &Path, fence: &Fence) -> Vec<(PathBuf, String)> {
     let Ok(real_root) = root.canonicalize() else { return Vec::new() };
     let is_here = |it: &PathBuf| it.canonicalize().is_ok_and(|real| real.starts_with(&real_root));
     let files = CONVENTIONS.iter().map(|it| root.join(it)).filter(is_here);
-    let files = files.filter(|it| fence.stops(it).is_none());
+    let files = files.filter(|it| fence.stops_file(it).is_none());
     files.filter_map(|file| read(&file).map(|text| (file, text))).collect()
 }
 
 /// A regular file's text, as far as a limit and the last whole line before it. A link may lead anywhere, and a pipe would wait for its
 /// writer, so neither is opened.
 fn read(path: &Path) -> Option<String> {
-    if !std::fs::symlink_metadata(path).ok()?.is_file() {
+    if std::fs::symlink_metadata(path).ok()?.is_symlink() {
         return None;
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(MAX_CONVENTION_BYTES).read_to_end(&mut bytes).ok()?;
+    files::open(path).ok()?.take(MAX_CONVENTION_BYTES).read_to_end(&mut bytes).ok()?;
     if bytes.len() as u64 == MAX_CONVENTION_BYTES {
         let end = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
         bytes.truncate(end);

@@ -16,7 +16,7 @@ pub const KEY: &str = "sk-the-key-of-this-test";
 
 /// A broker with a settings file of its own.
 pub struct Setup {
-    pub home: TempFolder,
+    pub _home: TempFolder,
     pub broker: Broker,
 }
 
@@ -25,7 +25,7 @@ impl Setup {
         let home = TempFolder::new();
         std::fs::write(home.0.join("config.toml"), settings).unwrap();
         let broker = Broker::spawn(command(&home)).expect("a process");
-        Self { home, broker }
+        Self { _home: home, broker }
     }
 
     pub fn with(providers: &[Provider]) -> Self {
@@ -36,12 +36,13 @@ impl Setup {
         self.broker.ask_without_gate(
             &provider.name,
             &wire::host(provider).unwrap(),
+            &provider.model,
             wire::body(provider, &question(), true),
         )
     }
 }
 
-fn command(home: &TempFolder) -> Command {
+pub fn command(home: &TempFolder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyside"));
     command.arg("broker").env("KEYSIDE_HOME", &home.0).env("KEYSIDE_TEST_KEY", KEY);
     command
@@ -85,6 +86,19 @@ pub fn question() -> Ask {
         }],
         max_output_tokens: 100,
     }
+}
+
+/// An order as the server writes it.
+pub fn order(provider: &Provider, host: &str, id: u64, body: &str) -> serde_json::Value {
+    serde_json::json!({
+        "do": "ask",
+        "id": id,
+        "provider": provider.name,
+        "host": host,
+        "model": provider.model,
+        "sha256": keyside::stdx::hex_sha256(body.as_bytes()),
+        "body": body,
+    })
 }
 
 pub fn error(kind: &str, message: &str) -> String {
@@ -228,7 +242,7 @@ async fn a_proxy_learns_the_hosts_name_and_nothing_else() {
     for name in ["https_proxy", "NO_PROXY", "no_proxy"] {
         command.env_remove(name);
     }
-    let setup = Setup { home, broker: Broker::spawn(command).unwrap() };
+    let setup = Setup { _home: home, broker: Broker::spawn(command).unwrap() };
     let events = all(setup.ask(&providers[0])).await;
     let Failure { kind, may_cost, .. } = failure(&events);
     assert_eq!((*kind, *may_cost), (FaultKind::Unreachable, false));
@@ -312,8 +326,7 @@ async fn the_end_of_its_input_ends_the_process() {
         .spawn()
         .unwrap();
     let body = wire::body(&provider, &question(), true);
-    let order =
-        serde_json::json!({"do": "ask", "id": 1, "provider": "p", "host": peer.host, "body": body});
+    let order = order(&provider, &peer.host, 1, &body);
     writeln!(child.stdin.as_ref().unwrap(), "{order}").unwrap();
     crate::support::until(async || (!peer.requests().is_empty()).then_some(())).await;
     drop(child.stdin.take());

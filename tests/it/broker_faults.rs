@@ -300,22 +300,24 @@ async fn what_was_never_sent_costs_nothing() {
         let events = all(setup.broker.ask_without_gate(
             &provider.name,
             &host,
+            &provider.model,
             wire::body(provider, &question(), true),
         ))
         .await;
         add(&provider.name, &events);
     }
     let body = wire::body(&good_one, &question(), true);
-    let other_host =
-        all(setup.broker.ask_without_gate("good", "example.com:443", body.clone())).await;
-    add("other host", &other_host);
-    let other_model = body.replace("claude-sonnet-5-5", "claude-opus-5-5");
-    add("other model", &all(setup.broker.ask_without_gate("good", &peer.host, other_model)).await);
-    add("nobody", &all(setup.broker.ask_without_gate("nobody", &peer.host, body.clone())).await);
-    add(
-        "too large",
-        &all(setup.broker.ask_without_gate("good", &peer.host, "x".repeat((16 << 20) + 1))).await,
-    );
+    let model = &*good_one.model;
+    let ask = |setup: &Setup, provider: &str, host: &str, model: &str, body: &str| {
+        all(setup.broker.ask_without_gate(provider, host, model, body.to_owned()))
+    };
+    add("other host", &ask(&setup, "good", "example.com:443", model, &body).await);
+    let other = body.replace("claude-sonnet-5-5", "claude-opus-5-5");
+    add("other model", &ask(&setup, "good", &peer.host, "claude-opus-5-5", &other).await);
+    add("other model in it", &ask(&setup, "good", &peer.host, model, &other).await);
+    add("nobody", &ask(&setup, "nobody", &peer.host, model, &body).await);
+    let large = "x".repeat((16 << 20) + 1);
+    add("too large", &ask(&setup, "good", &peer.host, model, &large).await);
     // A key where it does not belong costs its provider, so that it is seen, and is not repeated.
     let bad_place = Provider { key: KEY.to_owned(), ..provider("bad place", &peer.base_url()) };
     let events = all(Setup::with(std::slice::from_ref(&bad_place)).ask(&bad_place)).await;
@@ -323,13 +325,9 @@ async fn what_was_never_sent_costs_nothing() {
     assert_eq!(bad.kind, FaultKind::Settings);
     assert!(bad.sentence.contains("a key itself does not belong here"), "{}", bad.sentence);
     assert!(!bad.sentence.contains(KEY), "{}", bad.sentence);
-    std::fs::write(setup.home.0.join("config.toml"), "cloud.enabled = false").unwrap();
-    add(
-        "switched off",
-        &all(setup.broker.ask_without_gate("good", &peer.host, body.clone())).await,
-    );
-    std::fs::write(setup.home.0.join("config.toml"), "cloud = {").unwrap();
-    let bad_file = all(setup.broker.ask_without_gate("good", &peer.host, body)).await;
+    let off = Setup::new("cloud.enabled = false");
+    add("switched off", &ask(&off, "good", &peer.host, model, &body).await);
+    let bad_file = ask(&Setup::new("cloud = {"), "good", &peer.host, model, &body).await;
     assert_eq!(failure(&bad_file).kind, FaultKind::Settings);
     // The connection that is not encrypted sends no request either.
     assert_eq!(peer.requests().len(), 0);
@@ -347,11 +345,13 @@ async fn what_was_never_sent_costs_nothing() {
         header: Settings
             the header `host` of the provider header belongs to the connection; take it out of the settings file
         other host: Mismatch
-            the settings of good have changed since the request was agreed to, so it was not sent; ask again
+            the request is for another model or host than the settings of good named when the broker was started, so it was not sent; restart the server
         other model: Mismatch
-            the settings of good have changed since the request was agreed to, so it was not sent; ask again
+            the request is for another model or host than the settings of good named when the broker was started, so it was not sent; restart the server
+        other model in it: Mismatch
+            the request is not what was agreed to, so it was not sent; ask again, and report this if it comes again
         nobody: Mismatch
-            the settings file has no provider nobody any more; ask again
+            the settings file had no provider nobody when the broker was started; restart the server
         too large: TooLarge
             the request has more than 16 MiB and was not sent; select less text
         switched off: Settings

@@ -17,7 +17,7 @@ async fn events_of_script(script: &str) -> (Broker, Vec<Event>) {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
     let broker = Broker::spawn(command).unwrap();
-    let events = all(broker.ask_without_gate("p", "h:1", "{}".to_owned())).await;
+    let events = all(broker.ask_without_gate("p", "h:1", "m", "{}".to_owned())).await;
     (broker, events)
 }
 
@@ -62,7 +62,7 @@ async fn a_broker_that_ends_or_babbles_ends_every_call() {
         assert_eq!((*kind, *may), (FaultKind::BrokerGone, may_cost), "{script}");
         assert!(sentence.contains(expected), "{sentence}");
         // And those that come later, at once.
-        let events = all(broker.ask_without_gate("p", "h:1", String::new())).await;
+        let events = all(broker.ask_without_gate("p", "h:1", "m", String::new())).await;
         assert_eq!(failure(&events).kind, FaultKind::BrokerGone);
         assert!(broker.gone().is_some());
     }

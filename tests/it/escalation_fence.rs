@@ -54,6 +54,82 @@ async fn links_are_what_they_lead_to() {
     assert_eq!(provider.requests().len(), 1);
 }
 
+/// Makes a file elsewhere that a link in the workspace leads to, and opens it by that link.
+async fn linked(settings: &str, rules: &str) -> (Scene, std::path::PathBuf) {
+    let scene = Scene::new(settings, SOURCE).await;
+    let elsewhere = scene.client.home.0.canonicalize().unwrap().join("elsewhere");
+    std::fs::create_dir_all(elsewhere.join(".git")).unwrap();
+    std::fs::write(elsewhere.join(".gitignore"), rules).unwrap();
+    std::fs::write(elsewhere.join("real.rs"), SOURCE).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, scene.workspace.join("sub")).unwrap();
+    let uri = format!("file://{}/sub/real.rs", scene.workspace.display());
+    scene.client.open(&uri, SOURCE);
+    (Scene { uri, ..scene }, elsewhere)
+}
+
+/// How often it was told that a person had said no.
+fn n_denied(scene: &Scene) -> usize {
+    let said = scene.said("window/showMessage");
+    said.iter().filter(|it| it.to_string().contains("as you said")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ignore_files_are_asked_where_a_file_really_lies() {
+    let provider = Provider::start(says("never asked")).await;
+    let (scene, _) = linked(&provider.settings(""), "real.rs\n").await;
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    scene.told(".gitignore leaves it out").await;
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_is_asked_for_both_places_of_a_link() {
+    let provider = Provider::start(says("It multiplies.")).await;
+    let (scene, elsewhere) = linked(&provider.settings(""), "").await;
+    let work = scene.workspace.canonicalize().unwrap();
+    let entry = |folder: &std::path::Path, answer: &str| {
+        format!(
+            "[[consent]]\nworkspace = {folder:?}\nprovider = \"here\"\nhost = \"127.0.0.1:{}\"\nanswer = {answer:?}\n",
+            provider.port
+        )
+    };
+    let file = scene.client.home.folders().consent_file();
+    // A yes for where the link lies is none for where it leads.
+    std::fs::write(&file, entry(&work, "always")).unwrap();
+    scene.answers(&["Cancel"]);
+    scene.choose("keyside.explain").await;
+    scene.told("nothing was sent").await;
+    let question =
+        scene.said("window/showMessageRequest")[0]["message"].as_str().unwrap().to_owned();
+    assert!(question.contains(work.to_str().unwrap()), "{question}");
+    assert!(question.contains(elsewhere.to_str().unwrap()), "{question}");
+    assert!(provider.requests().is_empty());
+    // A no there holds, whatever is said of where the link lies.
+    for no in [&elsewhere, &elsewhere.join("real.rs")] {
+        std::fs::write(&file, entry(no, "never") + &entry(&work, "always")).unwrap();
+        scene.answers(&["Send once"]);
+        let before = n_denied(&scene);
+        scene.choose("keyside.explain").await;
+        until(async || (n_denied(&scene) > before).then_some(())).await;
+    }
+    assert!(provider.requests().is_empty());
+    // A yes for both is asked no more.
+    std::fs::write(&file, entry(&elsewhere, "always") + &entry(&work, "always")).unwrap();
+    scene.answers(&[]);
+    scene.choose("keyside.explain").await;
+    until(async || provider.requests().pop()).await;
+    // And a file that says no of a folder within the workspace is followed there.
+    std::fs::write(&file, entry(&work, "always") + &entry(&work.join("a.rs"), "never")).unwrap();
+    let before = n_denied(&scene);
+    let scene = Scene { uri: format!("file://{}/sub/../a.rs", scene.workspace.display()), ..scene };
+    scene.client.open(&scene.uri, SOURCE);
+    scene.answers(&["Send once"]);
+    scene.choose("keyside.explain").await;
+    until(async || (n_denied(&scene) > before).then_some(())).await;
+    assert_eq!(provider.requests().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_is_no_file_is_asked_about_each_time() {
     let provider = Provider::start(says("It multiplies.")).await;

@@ -11,11 +11,14 @@ mod bad_input;
 mod broker;
 mod broker_faults;
 mod broker_gone;
+mod broker_strict;
 mod cancel;
 mod cli;
 mod cli_place;
 mod completion;
 mod edits;
+#[cfg(unix)]
+mod ends;
 mod escalation;
 mod escalation_answers;
 mod escalation_ends;
@@ -33,6 +36,7 @@ mod ledger;
 mod ledger_faults;
 mod ledger_local;
 mod lifecycle;
+mod limits;
 mod model_files;
 #[cfg(unix)]
 mod nvim;
@@ -41,10 +45,13 @@ mod nvim_cloud;
 #[cfg(unix)]
 mod nvim_status;
 mod offline;
+#[cfg(unix)]
+mod ordinary_user;
 mod peer;
 mod peers;
 mod provider;
 mod redact;
+mod sandbox;
 mod secrets_elsewhere;
 mod settings;
 mod streams;

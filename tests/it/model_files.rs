@@ -169,7 +169,7 @@ async fn a_cached_copy_that_was_changed_is_written_anew() {
     let home = TempFolder::new();
     let folder = home.0.join("cache/models");
     let cache = home.0.join("cache");
-    let path = keyside::engine::embedded::unpack(&cache).unwrap().path.clone();
+    let path = keyside::engine::embedded::unpack(&cache).unwrap().path;
     assert!(path.starts_with(&folder));
     std::fs::write(&path, &BYTES[..1_000]).unwrap();
     assert_eq!(keyside::engine::embedded::unpack(&cache).unwrap().path, path);

@@ -98,7 +98,15 @@ async fn doctor_says_what_holds() {
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
     let network = findings.as_array().unwrap().iter().find(|it| it["name"] == "network").unwrap();
     assert_eq!(network["state"], "good", "{network}");
-    assert_eq!(network["what"], "offline: enforced; nothing leaves the machine");
+    assert_eq!(network["what"], "offline: enforced; it can make no connection");
+    let files = findings.as_array().unwrap().iter().find(|it| it["name"] == "files").unwrap();
+    assert_eq!(files["state"], "good", "{files}");
+    let what = files["what"].as_str().unwrap();
+    assert!(
+        what.starts_with("files: enforced; it can write in ")
+            && what.ends_with("alone, not the settings"),
+        "{what}"
+    );
 }
 
 /// Process and thread ids of a trace that belong to the broker: the one that became `keyside broker`, and what it started.
@@ -182,6 +190,9 @@ async fn with_the_cloud_on_only_the_broker_connects_and_only_to_its_host() {
         assert!(is_refused || brokers.contains(id), "{line}; the broker is {brokers:?}");
         n_refused += usize::from(is_refused);
     }
-    assert_eq!(n_refused, 3, "what the server tries at its start");
+    assert_eq!(
+        n_refused, 6,
+        "what the server and the process that writes consent try at their start"
+    );
     assert!(brokers.contains(connects[0].split_once(' ').unwrap().0));
 }

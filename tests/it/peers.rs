@@ -76,7 +76,8 @@ async fn asked(provider: &Provider, question: &str) -> Vec<Event> {
         max_output_tokens: 24,
     };
     let body = wire::body(provider, &ask, true);
-    all(setup.broker.ask_without_gate(&provider.name, &wire::host(provider).unwrap(), body)).await
+    let host = wire::host(provider).unwrap();
+    all(setup.broker.ask_without_gate(&provider.name, &host, &provider.model, body)).await
 }
 
 #[track_caller]

@@ -11,7 +11,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("text", &["stdx"]),
     ("fim", &["generation"]),
     ("generation", &["fim", "stdx"]),
-    ("config", &["stdx"]),
+    ("files", &[]),
+    ("config", &["stdx", "files"]),
     // Judgement.
     ("prompt", &["text", "fim", "generation", "stdx"]),
     ("adapt", &["text", "generation"]),
@@ -19,13 +20,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("actions", &[]),
     ("edits", &["syntax"]),
     ("wire", &["stdx", "config"]),
-    ("privacy", &["config", "wire"]),
+    ("privacy", &["files", "config", "wire"]),
     // Powers.
-    ("engine", &["fim", "generation", "stdx"]),
-    ("workspace", &["generation", "adapt", "privacy"]),
+    ("engine", &["files", "fim", "generation", "stdx"]),
+    ("workspace", &["files", "generation", "adapt", "privacy"]),
     ("machine", &[]),
-    ("offline", &[]),
-    ("cloud", &["config", "wire", "privacy"]),
+    ("sandbox", &[]),
+    ("cloud", &["stdx", "files", "config", "wire", "privacy", "sandbox"]),
     ("store", &[]),
     // Shell.
     (
@@ -35,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "text",
             "fim",
             "generation",
+            "files",
             "config",
             "prompt",
             "adapt",
@@ -46,25 +48,26 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "workspace",
             "machine",
-            "offline",
+            "sandbox",
             "cloud",
             "store",
         ],
     ),
     ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
-    ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "offline", "assist"]),
+    ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "sandbox", "assist"]),
     (
         "cli",
         &[
             "stdx",
             "text",
             "generation",
+            "files",
             "config",
             "adapt",
             "wire",
             "privacy",
             "engine",
-            "offline",
+            "sandbox",
             "cloud",
             "store",
             "assist",
@@ -91,18 +94,20 @@ const HOME_OF: &[(&str, &str)] = &[
     ("regex_automata", "src/privacy"),
     ("tree_sitter", "src/syntax"),
     ("similar::", "src/edits"),
-    ("seccompiler::", "src/offline.rs"),
+    ("seccompiler::", "src/sandbox"),
+    ("landlock::", "src/sandbox"),
     ("schemars::", "src/c"),
     ("std::env::var(", "src/cli/setup.rs"),
 ];
 
-/// Names that open a network connection, and the one place that does; `offline` tries whether it is refused.
+/// Names that open a network connection, and the one place that does; `sandbox` tries whether it is refused.
 const NETWORK: &[&str] =
     &["std::net", "tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
-const MAY_NAME_THE_NETWORK: &[&str] = &["src/cloud/", "src/wire/address.rs", "src/offline.rs"];
+const MAY_NAME_THE_NETWORK: &[&str] = &["src/cloud/", "src/wire/address.rs", "src/sandbox"];
 
 /// The broker's side of `cloud`, and who may start it: code of the server's process can't reach it.
-const BROKERS: &[&str] = &["cloud::broker", "cloud::connection", "cloud::request", "cloud::keys"];
+const BROKERS: &[&str] =
+    &["cloud::agreed", "cloud::broker", "cloud::connection", "cloud::request", "cloud::keys"];
 const MAY_NAME_THE_BROKER: &[&str] = &["src/cloud", "src/cli/broker.rs", "src/cli/cloud.rs"];
 
 /// Files over 400 lines, each with its reason.
@@ -203,6 +208,7 @@ const TERMINAL: &[&str] =
 const MAY_NAME_THE_TERMINAL: &[(&str, &str)] = &[
     ("src/cli/serve.rs", "the protocol, by way of lsp/outgoing.rs"),
     ("src/cloud/broker.rs", "a pipe to the server, which reads it as JSON"),
+    ("src/cloud/consent_writer.rs", "a pipe to the server, which reads it as JSON"),
     ("src/cli/redact.rs", "names of rules and numbers, for a program"),
     ("src/cli/tokenize.rs", "numbers, for a program"),
 ];

@@ -204,3 +204,27 @@ fn settings_of_other_programs_are_not_keysides() {
     assert_eq!(shared_values(&shared), own);
     assert_eq!(shared_values(&json!({})), json!({}));
 }
+
+#[test]
+fn only_the_users_file_says_what_is_loaded_and_what_is_kept_out() {
+    let values =
+        json!({"model": {"path": "/w/a.gguf", "threads": 2}, "sandbox": {"required": true}});
+    let resolved = resolve(&[layer("editor", values.clone())]);
+    assert_eq!(resolved.config.model.threads, 2);
+    assert!(!resolved.config.sandbox.required && resolved.config.model.path.is_empty());
+    for (key, what) in
+        [("model.path", "which file is loaded"), ("sandbox.required", "what keyside is kept from")]
+    {
+        let note = format!(
+            "`{key}` in editor is not used: {what} is followed only in your own settings file"
+        );
+        assert!(resolved.notes.contains(&note), "{:?}", resolved.notes);
+    }
+    let resolved = resolve(&[layer("file", values)]);
+    assert!(resolved.notes.is_empty(), "{:?}", resolved.notes);
+    assert!(resolved.config.sandbox.required && resolved.config.model.path == "/w/a.gguf");
+    // What the file names is not taken back either.
+    let file = layer("file", json!({"model": {"path": "/mine.gguf"}}));
+    let resolved = resolve(&[file, layer("editor", json!({"model": {"path": ""}}))]);
+    assert_eq!(resolved.config.model.path, "/mine.gguf");
+}
