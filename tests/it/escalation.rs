@@ -293,8 +293,8 @@ async fn a_workspace_can_not_say_where_text_goes() {
     // By the editor's settings, at the start and later, where the user has switched nothing on.
     let scene = Scene::in_editor("", SOURCE, elsewhere.clone(), "a test").await;
     scene.client.notify("workspace/didChangeConfiguration", json!({"settings": elsewhere}));
-    scene.told("cloud.providers in initializationOptions is not used").await;
-    scene.told("cloud.providers in editor is not used").await;
+    scene.told("`cloud.providers` in initializationOptions is not used").await;
+    scene.told("`cloud.providers` in editor is not used").await;
     let answer = scene.choose("keyside.explain").await;
     assert!(answer["error"]["message"].as_str().unwrap().contains("off"), "{answer}");
     let range = json!({"start": {"line": 3, "character": 0}, "end": {"line": 4, "character": 0}});
