@@ -2,7 +2,8 @@
 //!
 //! Reads source files below the folder (by default this repository's own and, where they are, the sources
 //! that cargo has of its dependencies), at most 8 MB, and prints the first use, the speed when warm beside
-//! that of a single regex over the same bytes, and what the rules take of memory.
+//! that of a single regex over the same bytes, and what the rules take of memory. Then texts that are made to
+//! take long, in seconds a MB, the slowest first.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,7 +20,91 @@ const ENDINGS: &[&str] =
     &["rs", "c", "cpp", "h", "py", "js", "ts", "sh", "toml", "json", "yml", "md"];
 
 /// The rules themselves, which hold every keyword.
-const RULES: &[&str] = &["gitleaks.toml", "keyside.toml"];
+const RULES: &[&str] = &["keyside.toml"];
+/// What no text may take, in seconds a MB.
+const MOST_SECONDS_A_MB: f64 = 0.5;
+const ODD_BYTES: usize = 1_000_000;
+/// Pieces of which a text is nothing but repetitions.
+const ODD_PIECES: &[&str] = &[
+    "eyJ",
+    "eyJhbGciOiJIUzI1NiJ9.",
+    "eyJa.eyJ",
+    "password",
+    "password=",
+    "password=\"",
+    "password='",
+    "password=\\\"",
+    "password: ",
+    "password:\n",
+    "password: |\n ",
+    "\"password\",",
+    "\"password\":",
+    "password,",
+    "password[",
+    "password=[\"a\",",
+    "password=(\"",
+    "password=q{",
+    "password=[[",
+    "password=\"\"\"",
+    "password=`",
+    "password = x.y(",
+    "<password>",
+    "<password ",
+    "password=\"a\" + ",
+    "name: password\n",
+    "name=password ",
+    "key: password\nvalue: ",
+    "value: a\nname: password\n",
+    "login(",
+    "login(\"a\",",
+    "connect(connect(",
+    "mysql -p",
+    "mysql -p -p ",
+    "curl ",
+    "curl -u a:",
+    "://",
+    "://a:b@",
+    "cookie: a=b; ",
+    "Authorization: ",
+    "bearer ",
+    "x-api-key",
+    "-----BEGIN ",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----END RSA PRIVATE KEY-----",
+    "sk-",
+    "ghp_",
+    "aws = ",
+    "datadog:",
+    "kind: Secret\n",
+    "insert into a (password) values ",
+    "(password,password)",
+    "a,password\n",
+    "|password|",
+    "\\\"",
+    "\"'`",
+    "((((",
+    "\u{1F170}password=",
+    "пароль=",
+    "密码:",
+    "identified by ",
+    "AAAAAAAAAAAAAAAA",
+    "echo a | ",
+    "password is ",
+    "password string = ",
+    "--password ",
+    "ENV PASSWORD ",
+    "variable \"password\" {\n",
+    "_auth=",
+    "password=a b=c ",
+    "{password: ",
+    "a=password&",
+    "token:token:",
+    "key_auth.api-",
+    "  password:\n",
+];
+/// Pieces between which stand some characters of base64.
+const ODD_HEADS: &[&str] =
+    &["", "\n", "password=", "password=\"", "token: ", "password=[\"", "token", "\\n\" +\n\""];
 
 fn main() {
     let folders: Vec<PathBuf> =
@@ -75,6 +160,7 @@ fn main() {
         redactor.find(&std::fs::read_to_string(path).unwrap_or_default(), None);
     }
     let with_all = resident_kib();
+    report_odd_texts(redactor);
     if let (Some(before), Some(read_only), Some(after), Some(with_all)) =
         (before, read_only, after, with_all)
     {
@@ -87,6 +173,50 @@ fn main() {
             redactor.n_compiled().0
         );
     }
+}
+
+/// Texts that are made to take long; each as a file of code, of settings, of commands and without a name.
+fn report_odd_texts(redactor: &Redactor) {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for piece in ODD_PIECES {
+        texts.push((format!("{piece:?}"), piece.repeat(ODD_BYTES / piece.len())));
+    }
+    let mut state = 1_u64;
+    let mut base64 = |n: usize| -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let next = |_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(ALPHABET[(state >> 33) as usize % ALPHABET.len()])
+        };
+        (0..n).map(next).collect()
+    };
+    for head in ODD_HEADS {
+        for n in [9, 40, 64, ODD_BYTES] {
+            let mut text = String::new();
+            while text.len() < ODD_BYTES {
+                text.push_str(head);
+                text.push_str(&base64(n));
+            }
+            texts.push((format!("{head:?} and {n} of base64"), text));
+        }
+    }
+    let mut took = Vec::new();
+    for (name, text) in &texts {
+        for path in [None, Some("a.py"), Some("a.yaml"), Some("a.sh"), Some("a.csv")] {
+            let start = Instant::now();
+            let n_findings = redactor.find(text, path).len();
+            let seconds_a_mb = start.elapsed().as_secs_f64() * 1e6 / text.len() as f64;
+            took.push((seconds_a_mb, format!("{name} in {path:?}: {n_findings} findings")));
+        }
+    }
+    took.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (seconds_a_mb, name) in took.iter().take(10) {
+        println!("{seconds_a_mb:.3} s/MB {name}");
+    }
+    let n_slow = took.iter().filter(|it| it.0 > MOST_SECONDS_A_MB).count();
+    println!("{n_slow} of {} odd texts take more than {MOST_SECONDS_A_MB} s/MB", took.len());
 }
 
 fn report(what: &str, took: Duration, n_bytes: usize) {

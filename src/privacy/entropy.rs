@@ -1,10 +1,8 @@
-//! How random a text looks: Shannon's entropy, computed as gitleaks computes it, since its thresholds are
-//! made for that.
+//! How random a text looks: Shannon's entropy.
 
 use std::collections::HashMap;
 
-/// Bits per byte by the counts of characters. gitleaks divides by the length in bytes, so that characters
-/// outside ASCII weigh less; it is kept, because the thresholds of its rules go with it.
+/// Bits a byte by the counts of characters, so that characters outside ASCII weigh less.
 pub(super) fn shannon(text: &str) -> f64 {
     let mut ascii = [0_u32; 128];
     let mut others: HashMap<char, u32> = HashMap::new();

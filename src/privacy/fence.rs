@@ -15,84 +15,7 @@ use crate::files;
 pub const IGNORE_FILES: &[&str] = &[".gitignore", ".aiignore", ".cursorignore", ".aiexclude"];
 
 /// Files that hold secrets, as in a `.gitignore`, whatever case they are written in.
-const SECRETS: &[&str] = &[
-    // Settings of programs, with keys in them.
-    ".env",
-    ".env.*",
-    "*.env",
-    ".envrc",
-    ".netrc",
-    "_netrc",
-    ".npmrc",
-    ".yarnrc.yml",
-    ".pypirc",
-    ".pgpass",
-    ".my.cnf",
-    ".htpasswd",
-    ".git-credentials",
-    ".dockercfg",
-    ".docker/config.json",
-    ".kube/config",
-    "kubeconfig",
-    "*.kubeconfig",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".gem/credentials",
-    ".m2/settings.xml",
-    ".aws/",
-    ".azure/",
-    ".config/gcloud/",
-    ".ssh/",
-    ".gnupg/",
-    ".terraform.d/credentials.tfrc.json",
-    "*.tfvars",
-    "*.tfvars.json",
-    "*.tfstate",
-    "*.tfstate.*",
-    ".vault-token",
-    ".vault_pass*",
-    "*vault-password*",
-    "local.settings.json",
-    // Secrets by name.
-    "secret.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
-    "secrets.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
-    "*.secret",
-    "*.secrets",
-    "credentials",
-    "*credentials*.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
-    "client_secret*.json",
-    "service-account*.json",
-    "service_account*.json",
-    "*password*.{yaml,yml,json,toml,ini,cfg,conf,properties,xml,txt,csv,enc,plist}",
-    "*.credentials",
-    // Keys and what holds keys.
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    "*.pem",
-    "*.key",
-    "*.ppk",
-    "*.p8",
-    "*.p12",
-    "*.pfx",
-    "*.pkcs12",
-    "*.jks",
-    "*.keystore",
-    "*.keychain",
-    "*.keychain-db",
-    "*.kdb",
-    "*.kdbx",
-    "*.asc",
-    "*.gpg",
-    "*.age",
-    "*.agekey",
-    "*.ovpn",
-    "*.mobileprovision",
-    "*.snk",
-    // What git itself keeps.
-    ".git/",
-];
+const SECRETS: &str = include_str!("tables/secret_files.txt");
 
 /// One ignore file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -133,7 +56,8 @@ impl Fence {
         ignore_files: &[IgnoreFile],
     ) -> Result<Self, String> {
         let mut everywhere = Vec::new();
-        let own = SECRETS.iter().map(|it| anywhere(it));
+        let secrets = SECRETS.lines().filter(|it| !it.is_empty() && !it.starts_with('#'));
+        let own = secrets.map(anywhere);
         everywhere.push((OWN, matcher(Path::new("/"), own)?));
         // What a settings file takes back with `!` would take back what it left out itself, and is of no use.
         let users = never_send.iter().map(|it| it.trim()).filter(|it| !it.starts_with('!'));
@@ -259,6 +183,23 @@ mod tests {
             "/w/.env /w/a/.env.local /w/a/.ENV /w/prod.env /w/id_rsa /w/a/b/tls/server.KEY \
              /w/.ssh/config /w/.aws/config /w/infra/prod.tfvars /w/secrets.yaml /w/.git/config /w/credentials.json",
         );
+    }
+
+    #[test]
+    fn usual_names_of_secret_files_are_stopped_in_any_case() {
+        let paths = "/h/.bash_history /h/.zsh_history /h/.psql_history /h/.mysql_history /h/.rediscli_history \
+                     /h/.python_history /h/.node_repl_history /h/.sqlite_history /h/.local/share/fish/fish_history \
+                     /h/.s3cfg /h/.boto /h/.oci/config /h/.config/rclone/rclone.conf /h/.databrickscfg /h/.terraformrc \
+                     /h/.config/gh/hosts.yml /h/.vault-token /h/.dockerconfigjson /w/auth.json /w/cookies.txt \
+                     /w/wp-config.php /w/WP-Config.php /h/.m2/settings.xml /w/settings.xml /w/nuget.config /w/NuGet.Config \
+                     /w/.dev.vars /w/kaggle.json /w/google-services.json /w/app/GoogleService-Info.plist /w/token.json \
+                     /w/local_settings.py /w/database.yml /w/config/master.key /w/sftp-config.json /w/server.keytab \
+                     /w/release.jks /w/wallet.dat /w/wpa_supplicant.conf /w/home.nmconnection /w/capture.har /h/.Xauthority \
+                     /w/x.publishsettings /h/pip.conf /w/keystore.properties /h/.my.cnf /h/.mylogin.cnf /w/vault.yml";
+        check(&[], &[], paths, &paths.split_whitespace().collect::<Vec<_>>().join(" "));
+        let sources = "/w/src/settings.py /w/src/history.rs /w/token.rs /w/auth.ts /w/cookies.js /w/src/secret/mod.rs \
+                       /w/docker-compose.yml /w/Dockerfile /w/package.json /w/src/key.rs /w/docs/passwords.md /w/vault.go";
+        check(&[], &[], sources, "");
     }
 
     #[test]

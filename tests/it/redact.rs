@@ -1,5 +1,6 @@
 //! Secrets planted into real source files, and real source files that have none.
 
+mod forms;
 mod kinds;
 
 use std::collections::BTreeMap;
