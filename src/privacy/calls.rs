@@ -1,4 +1,5 @@
-//! Secrets that are told by their place: arguments of well-known calls, options and words of well-known commands.
+//! Secrets that are told by their place: arguments of well-known calls, options and words of
+//! well-known commands.
 
 use std::ops::Range;
 
@@ -73,7 +74,8 @@ pub(super) fn commands() -> Vec<(&'static str, Command)> {
 }
 
 impl Place<'_> {
-    /// Shows the judge the arguments of a call whose name is at `name`; `false`: the call has no end that is near.
+    /// Shows the judge the arguments of a call whose name is at `name`; `false`: the call has no
+    /// end that is near.
     pub(super) fn visit_call(
         &self,
         name: &Range<usize>,
@@ -125,7 +127,8 @@ impl Place<'_> {
         arguments
     }
 
-    /// Shows the judge what is secret in the line of a command whose name is at `name`; where the line ends.
+    /// Shows the judge what is secret in the line of a command whose name is at `name`; where the
+    /// line ends.
     pub(super) fn visit_command(
         &self,
         name: &Range<usize>,
@@ -186,8 +189,8 @@ impl Place<'_> {
         end
     }
 
-    /// The words of a command line from `at`, without their quotes, and its end. In a list of strings
-    /// (`["mysql", "-px"]`) the strings are the words.
+    /// The words of a command line from `at`, without their quotes, and its end. In a list of
+    /// strings (`["mysql", "-px"]`) the strings are the words.
     fn words_of_line(&self, at: usize) -> (Vec<Range<usize>>, usize) {
         let bytes = self.text.as_bytes();
         let latest = self.text.floor_char_boundary(at + MOST_BYTES);

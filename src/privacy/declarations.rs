@@ -1,5 +1,5 @@
-//! Values that stand behind a name and a blank: a literal, a type and a `=`, a word of a command, the text of an
-//! element.
+//! Values that stand behind a name and a blank: a literal, a type and a `=`, a word of a command,
+//! the text of an element.
 
 use std::ops::Range;
 
@@ -15,7 +15,8 @@ const SAID: &[&str] =
     &["is ", "was ", "are ", "ist ", "lautet ", "est ", "es ", "é ", "è ", "is: ", "="];
 
 impl Place<'_> {
-    /// A name, a blank, and then a literal, a type and a `=`, or, in settings and commands, the value.
+    /// A name, a blank, and then a literal, a type and a `=`, or, in settings and commands, the
+    /// value.
     pub(super) fn visit_behind_blank(
         &self,
         name: &Range<usize>,
@@ -71,7 +72,8 @@ impl Place<'_> {
         self.bare_at(at, TextKind::Shell, true).is_some_and(|it| judge(&[it], standing))
     }
 
-    /// `password string = "x"`, `PASSWORD VARCHAR(8) DEFAULT 'x'`, `password[9] = "x"`, `Password { get; } = "x"`.
+    /// `password string = "x"`, `PASSWORD VARCHAR(8) DEFAULT 'x'`, `password[9] = "x"`, `Password {
+    /// get; } = "x"`.
     pub(super) fn visit_declaration(
         &self,
         name: &Range<usize>,

@@ -1,6 +1,6 @@
-//! Private keys in every dressing: lines of base64 one after another, with whatever else a line has around it
-//! (quotes, signs of joining, a diff's or a comment's marks, numbers), with their head and tail, with one of
-//! them, and without.
+//! Private keys in every dressing: lines of base64 one after another, with whatever else a line has
+//! around it (quotes, signs of joining, a diff's or a comment's marks, numbers), with their head
+//! and tail, with one of them, and without.
 
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ const LEAST_RUN: usize = 32;
 const MOST_DRESSING: usize = 72;
 /// The most between a head and the first line: `Proc-Type`, `DEK-Info`, `Comment`.
 const MOST_BEHIND_HEAD: usize = 260;
-/// The lengths of lines, by which a key is told that has neither head nor tail: PEM's and OpenSSH's.
+/// The lengths of lines, by which a key is told that has neither head nor tail: PEM's and
+/// OpenSSH's.
 const LENGTHS_OF_LINES: &[usize] = &[64, 70];
 const LEAST_LINES_ALONE: usize = 4;
 

@@ -1,4 +1,5 @@
-//! What kind of text a file's name promises. It decides how a bare value is read, and switches nothing off.
+//! What kind of text a file's name promises. It decides how a bare value is read, and switches
+//! nothing off.
 
 /// A kind of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -78,7 +78,8 @@ fn bracketed_at(text: &str, at: usize) -> Option<Literal> {
     (!text[literal.content.clone()].contains('\n')).then_some(literal)
 }
 
-/// The first literal of an expression that begins at `at`: behind calls, brackets, types, prefixes of strings.
+/// The first literal of an expression that begins at `at`: behind calls, brackets, types, prefixes
+/// of strings.
 pub(super) fn literal_from(text: &str, at: usize, after_colon: bool) -> Option<Literal> {
     let bytes = text.as_bytes();
     if let Some(literal) = bracketed_at(text, at) {
@@ -137,7 +138,8 @@ fn unwrapped(text: &str, quote: usize, literal: Literal) -> Literal {
     }
 }
 
-/// Where a literal goes on behind `end`, in a text of several literals: `"a" + "b"`, `"a"` and a line break, `.`, `&`.
+/// Where a literal goes on behind `end`, in a text of several literals: `"a" + "b"`, `"a"` and a
+/// line break, `.`, `&`.
 pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let latest = bytes.len().min(end + 80);
@@ -183,7 +185,8 @@ pub(super) fn trimmed(text: &str, content: Range<usize>) -> Range<usize> {
     }
 }
 
-/// A bare value at `at`. `in_list`: in a list of names and values in one line, as `a=1 b=2` and `{a: 1, b: 2}`.
+/// A bare value at `at`. `in_list`: in a list of names and values in one line, as `a=1 b=2` and
+/// `{a: 1, b: 2}`.
 pub(super) fn bare_at(
     text: &str,
     at: usize,

@@ -1,4 +1,5 @@
-//! Names whose values are secrets: which word of the name says so, and what in the name speaks against it.
+//! Names whose values are secrets: which word of the name says so, and what in the name speaks
+//! against it.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -58,7 +59,8 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     words
 });
 
-/// Words that such words do not take a secret from: what comes before a password is of no importance.
+/// Words that such words do not take a secret from: what comes before a password is of no
+/// importance.
 const BEFORE_MATTERS_FOR: &[&str] =
     &["token", "key", "keys", "auth", "signature", "cookie", "pass", "seed", "license"];
 
@@ -129,7 +131,8 @@ pub(super) fn name_at(text: &str, word: Range<usize>, entry: NameWord) -> Option
     Some(Name { level: entry.level, range: start..end })
 }
 
-/// Whether a word that goes on with these letters is another: `token` + `izer`, but not `password` + `prod`.
+/// Whether a word that goes on with these letters is another: `token` + `izer`, but not `password`
+/// + `prod`.
 fn continues(rest: &str) -> bool {
     const ENDINGS: &[&str] = &[
         "iz", "is", "less", "ary", "arial", "ed", "ing", "ly", "ive", "ion", "able", "ful", "ness",
@@ -141,8 +144,8 @@ fn continues(rest: &str) -> bool {
     })
 }
 
-/// Whether a word has no letters of the same word beside it. `dbPass` and `DB_PASS` have `pass` as a word,
-/// and so has `dbpass`, where what stands before is a usual word.
+/// Whether a word has no letters of the same word beside it. `dbPass` and `DB_PASS` have `pass` as
+/// a word, and so has `dbpass`, where what stands before is a usual word.
 fn is_whole_word(bytes: &[u8], word: &Range<usize>) -> bool {
     let first_is_upper = bytes[word.start].is_ascii_uppercase();
     let letters_before =

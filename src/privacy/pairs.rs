@@ -1,5 +1,5 @@
-//! Names and values that stand apart: `name: DB_PASSWORD` and, beside it, `value: …`; a block that is named and
-//! has a default; an element that is named by an attribute.
+//! Names and values that stand apart: `name: DB_PASSWORD` and, beside it, `value: …`; a block that
+//! is named and has a default; an element that is named by an attribute.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -51,7 +51,8 @@ const VALUES: &[&str] = &[
 ];
 
 impl Place<'_> {
-    /// Shows the judge the value that stands beside a name, in the same element, block or item of a list.
+    /// Shows the judge the value that stands beside a name, in the same element, block or item of a
+    /// list.
     pub(super) fn visit_pair_of(&self, name: &Range<usize>, judge: &mut Judge<'_>) -> bool {
         let bytes = self.text.as_bytes();
         let before = self.before_in_line(name.start);
@@ -89,7 +90,8 @@ impl Place<'_> {
         is_named && is_near && self.visit_first_value(start..name.start, judge)
     }
 
-    /// Shows the judge what a Kubernetes secret has under `data:` and `stringData:`; where its document ends.
+    /// Shows the judge what a Kubernetes secret has under `data:` and `stringData:`; where its
+    /// document ends.
     pub(super) fn visit_kubernetes_secret(&self, at: usize, judge: &mut Judge<'_>) -> usize {
         let bytes = self.text.as_bytes();
         let latest = bytes.len().min(at + MOST_BYTES_OF_DOCUMENT);

@@ -1,4 +1,5 @@
-//! Tokens that a provider gives a form of its own: a table of forms, and how a text is held against one.
+//! Tokens that a provider gives a form of its own: a table of forms, and how a text is held against
+//! one.
 
 use std::ops::Range;
 
@@ -86,7 +87,8 @@ impl Provider {
         for (index, piece) in pieces.iter().enumerate() {
             let length = match piece {
                 Piece::Literal(text) => {
-                    // Behind a first piece of any length the keyword is the literal that follows at once.
+                    // Behind a first piece of any length the keyword is the literal that follows at
+                    // once.
                     let before = n_before.or((index == 1).then_some(0));
                     if let Some(before) = before
                         && longest.is_none_or(|(_, _, length)| length < text.len())
@@ -131,7 +133,8 @@ impl Provider {
         Some(start)
     }
 
-    /// The tokens that stand behind one of the words that they must be near, in its line; and where that ends.
+    /// The tokens that stand behind one of the words that they must be near, in its line; and where
+    /// that ends.
     pub(super) fn tokens_near(&self, text: &str, word_end: usize) -> (Vec<Range<usize>>, usize) {
         let bytes = text.as_bytes();
         let mut tokens = Vec::new();

@@ -1,12 +1,12 @@
 //! Finds secrets in source text: keys, tokens, passwords, private keys.
 //!
-//! One pass over the text looks for the keywords of everything that is looked for; what a keyword belongs to is
-//! tried where it stands and a bounded way around it. So a text without secrets costs little more than the
-//! pass, and the time grows with the text and not with its square, whatever the text is. A second pass looks
-//! for lines of base64, by which private keys are told.
+//! One pass over the text looks for the keywords of everything that is looked for; what a keyword
+//! belongs to is tried where it stands and a bounded way around it. So a text without secrets costs
+//! little more than the pass, and the time grows with the text and not with its square, whatever
+//! the text is. A second pass looks for lines of base64, by which private keys are told.
 //!
-//! This is a gate and not a report: no comment in a text lets anything through, and no name of a file switches
-//! a rule off; a name only tells how bare words are to be read.
+//! This is a gate and not a report: no comment in a text lets anything through, and no name of a
+//! file switches a rule off; a name only tells how bare words are to be read.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -34,14 +34,17 @@ pub struct Finding {
     pub column: usize,
 }
 
-/// Whether a text holds a secret. `path` is where the text is from, with any separators, where it is known.
+/// Whether a text holds a secret. `path` is where the text is from, with any separators, where it
+/// is known.
 ///
-/// Costs one pass over the text and, where it has keywords, little more; it is for every line of a workspace.
+/// Costs one pass over the text and, where it has keywords, little more; it is for every line of a
+/// workspace.
 pub fn holds_secret(path: Option<&str>, text: &str) -> bool {
     !Redactor::shared().find(text, path).is_empty()
 }
 
-/// The lines of a text in which secrets stand, from 0, in order and none over another. Line breaks are `\n`.
+/// The lines of a text in which secrets stand, from 0, in order and none over another. Line breaks
+/// are `\n`.
 pub fn lines_with_secrets(path: Option<&str>, text: &str) -> Vec<Range<usize>> {
     let mut lines: Vec<Range<usize>> = Vec::new();
     for finding in Redactor::shared().find(text, path) {
@@ -133,14 +136,15 @@ impl Redactor {
         Self { rules, providers, names, calls, commands, keywords: searcher, targets }
     }
 
-    /// The secrets of a text, in its order and none over another. `path` is where the text is from, with
-    /// any separators; it helps where the same words are a secret in one kind of file and not in another.
+    /// The secrets of a text, in its order and none over another. `path` is where the text is from,
+    /// with any separators; it helps where the same words are a secret in one kind of file and not
+    /// in another.
     pub fn find(&self, text: &str, path: Option<&str>) -> Vec<Finding> {
         self.find_with_parts(text, path).0
     }
 
-    /// The findings, and every secret as each rule saw it, of which some overlap: the password in an address
-    /// is found as a part of the address, and on its own where it stands elsewhere.
+    /// The findings, and every secret as each rule saw it, of which some overlap: the password in
+    /// an address is found as a part of the address, and on its own where it stands elsewhere.
     pub(super) fn find_with_parts(
         &self,
         text: &str,

@@ -1,6 +1,6 @@
-//! The rules for secrets that are told by what stands around them: headers, addresses, files of programs. Each
-//! is compiled when one of its keywords first occurs in a text: a language server pays for compiled rules with
-//! memory as long as it lives.
+//! The rules for secrets that are told by what stands around them: headers, addresses, files of
+//! programs. Each is compiled when one of its keywords first occurs in a text: a language server
+//! pays for compiled rules with memory as long as it lives.
 
 use std::sync::OnceLock;
 
@@ -58,8 +58,8 @@ pub(super) struct Rule {
 /// All rules.
 ///
 /// # Panics
-/// Where the file is no rules file, which a test would have seen. A gate without rules would let everything
-/// through and say nothing; the same holds for a rule that does not compile.
+/// Where the file is no rules file, which a test would have seen. A gate without rules would let
+/// everything through and say nothing; the same holds for a rule that does not compile.
 pub(super) fn read() -> Vec<Rule> {
     let file: RulesFile =
         toml::from_str(RULES).expect("the rules are a file in the program, which a test reads");

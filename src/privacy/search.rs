@@ -273,8 +273,8 @@ fn says_again(name: &str, value: Option<&str>) -> bool {
     value.is_some_and(|it| it.len() <= name.len() + 4 && letters(name).contains(&letters(it)))
 }
 
-/// The lines of a match; of very long ones what is near it, or a rule with many matches in one line would
-/// read that line again and again.
+/// The lines of a match; of very long ones what is near it, or a rule with many matches in one line
+/// would read that line again and again.
 fn lines_around(text: &str, matched: &Range<usize>) -> Range<usize> {
     let bytes = text.as_bytes();
     let earliest = matched.start.saturating_sub(LINE_BYTES_AROUND);

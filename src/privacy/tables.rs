@@ -11,8 +11,8 @@ const MOST_BYTES_OF_HEAD: usize = 2_000;
 const MOST_ROWS: usize = 20_000;
 
 impl Place<'_> {
-    /// Shows the judge the column below a name that stands in the head of a table. Where its rows are is
-    /// written to `rows`, so that they are not taken for heads.
+    /// Shows the judge the column below a name that stands in the head of a table. Where its rows
+    /// are is written to `rows`, so that they are not taken for heads.
     pub(super) fn visit_column_of(
         &self,
         name: &Range<usize>,
@@ -70,7 +70,8 @@ impl Place<'_> {
     }
 
     /// Shows the judge the values of a column that `INSERT INTO … (…, password, …) VALUES` names.
-    /// The end of the list of columns is written to `until`, behind which nothing is looked for again.
+    /// The end of the list of columns is written to `until`, behind which nothing is looked for
+    /// again.
     pub(super) fn visit_inserted(
         &self,
         name: &Range<usize>,

@@ -1,4 +1,5 @@
-//! What stands behind a name: separators, types and brackets between a name and its value in many languages.
+//! What stands behind a name: separators, types and brackets between a name and its value in many
+//! languages.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -75,7 +76,8 @@ impl Place<'_> {
         &self.bytes()[self.line_start(at)..at]
     }
 
-    /// Shows the judge what stands behind a name until it takes something for a secret; whether it did.
+    /// Shows the judge what stands behind a name until it takes something for a secret; whether it
+    /// did.
     pub(super) fn visit_value_of(&self, name: &Range<usize>, judge: &mut Judge<'_>) -> bool {
         let bytes = self.bytes();
         let closed = self.skip_closers(name.end);
@@ -145,7 +147,8 @@ impl Place<'_> {
         before.is_some_and(|it| b"\"'`{([:".contains(it))
     }
 
-    /// Which of several names that are assigned at once this is: `user, password = …` is the second, 1.
+    /// Which of several names that are assigned at once this is: `user, password = …` is the
+    /// second, 1.
     fn place_in_tuple(&self, name: &Range<usize>) -> Option<usize> {
         let before = self.before_in_line(name.start);
         let is_names =
@@ -226,7 +229,8 @@ impl Place<'_> {
             && self.visit_bare(at, separator, name, is_next_line, judge)
     }
 
-    /// Literals of an expression: one, one of several pieces, a list, what is taken where the first is missing.
+    /// Literals of an expression: one, one of several pieces, a list, what is taken where the first
+    /// is missing.
     pub(super) fn visit_literals(
         &self,
         at: usize,
@@ -287,7 +291,8 @@ impl Place<'_> {
         taken
     }
 
-    /// Where the next line's text begins, where nothing but a comment, a backslash or a bracket is left of this one.
+    /// Where the next line's text begins, where nothing but a comment, a backslash or a bracket is
+    /// left of this one.
     pub(super) fn next_line(&self, at: usize) -> Option<usize> {
         let bytes = self.bytes();
         let mut at = at;

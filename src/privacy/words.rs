@@ -1,4 +1,5 @@
-//! Whether a value is made of words or of chance: the part of its letters and digits that no word explains.
+//! Whether a value is made of words or of chance: the part of its letters and digits that no word
+//! explains.
 
 use std::sync::LazyLock;
 
@@ -115,7 +116,8 @@ fn n_unexplained(run: &[u8]) -> usize {
     unexplained
 }
 
-/// The letters of the next word of a name: `user` of `userName`, `HTTP` of `HTTPServer`, `Some` of `SomeOne`.
+/// The letters of the next word of a name: `user` of `userName`, `HTTP` of `HTTPServer`, `Some` of
+/// `SomeOne`.
 fn hump(letters: &[u8]) -> usize {
     let n_upper = run_of(letters, 0, u8::is_ascii_uppercase);
     let n_lower = run_of(letters, n_upper, u8::is_ascii_lowercase);
