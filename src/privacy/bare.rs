@@ -49,6 +49,7 @@ impl Place<'_> {
             TextKind::Other if alone || is_next_line || separator == Separator::Cell || tight => {
                 Standing::Bare
             }
+            _ if bytes[name.start] == b'-' && separator == Separator::Assign => Standing::Bare,
             TextKind::Code if tight && in_string => Standing::Bare,
             _ => Standing::BareInCode,
         };
@@ -56,6 +57,7 @@ impl Place<'_> {
         if standing == Standing::BareInCode
             && self.kind == TextKind::Code
             && !alone
+            && !(tight && before.iter().all(u8::is_ascii_whitespace))
             && !is_comment(before)
         {
             return false;

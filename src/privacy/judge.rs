@@ -201,8 +201,7 @@ fn is_number_of_code(value: &str) -> bool {
     let suffix = digits > 0 && rest.len() <= 5 && rest.bytes().all(|it| it.is_ascii_alphanumeric());
     let suffix = suffix
         && (rest
-            .starts_with(['u', 'i', 'f', 'U', 'L', 'm', 's', 'k', 'K', 'M', 'n', 'h', 'd', 'e'])
-            || rest.is_empty());
+            .starts_with(['u', 'i', 'f', 'U', 'L', 'm', 's', 'k', 'K', 'M', 'n', 'h', 'd', 'e']));
     let hex = number.len() <= 20 && number.strip_prefix("0x").is_some_and(|it| it.len() <= 18);
     suffix || hex
 }

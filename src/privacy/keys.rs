@@ -40,7 +40,12 @@ pub(super) fn find(text: &str, mut each: impl FnMut(Range<usize>)) {
         chain.add(bytes, &first);
         let mut end = first.end;
         while let Some(next) = next_run_within(bytes, end, MOST_DRESSING) {
-            if memchr::memmem::find(&bytes[end..next.start], b"-----END").is_some() {
+            // Where one ends or the next begins.
+            let gap = &bytes[end..next.start];
+            if [&b"-END "[..], b"- END ", b"BEGIN "]
+                .iter()
+                .any(|it| memchr::memmem::find(gap, it).is_some())
+            {
                 break;
             }
             chain.add(bytes, &next);
@@ -200,6 +205,9 @@ fn label_behind(bytes: &[u8], end: usize) -> (Label, usize) {
     let marks = [&b"END "[..], b"Private-MAC:"];
     let found = marks.iter().filter_map(|it| memchr::memmem::find(behind, it)).min();
     let Some(at) = found else { return (Label::None, end) };
+    if memchr::memmem::find(&behind[..at], b"BEGIN ").is_some() {
+        return (Label::None, end);
+    }
     if behind[at..].starts_with(b"Private-MAC:") {
         let length = behind[at..].iter().take_while(|it| !matches!(it, b'\n' | b'\r')).count();
         return (Label::Private, end + at + length);
