@@ -25,14 +25,13 @@ impl Place<'_> {
     ) -> bool {
         let bytes = self.bytes();
         let rest = &bytes[at..];
-        let is_literal = match rest {
-            [b'"' | b'\'' | b'`', ..] => true,
-            [b'@' | b'b' | b'L' | b'r' | b'$' | b'.', b'"', ..] => true,
-            [b'<', b'<', b'"', ..] => true,
-            [b'(' | b'{', b'"', ..] => true,
-            [b'b', b'y', b' ', ..] => true,
-            _ => false,
-        };
+        let is_literal = matches!(
+            rest,
+            [b'"' | b'\'' | b'`', ..]
+                | [b'@' | b'b' | b'L' | b'r' | b'$' | b'.' | b'(' | b'{', b'"', ..]
+                | [b'<', b'<', b'"', ..]
+                | [b'b', b'y', b' ', ..]
+        );
         if is_literal {
             return self.visit_literals(at, Separator::Open, judge);
         }

@@ -106,7 +106,8 @@ impl Place<'_> {
                 let value = value.trim().trim_matches(['"', '\'']);
                 let start =
                     line_start + key.len() + 2 + line[key.len() + 2..].find(value).unwrap_or(0);
-                judge(&[start..start + value.len()], Standing::Quoted);
+                let value = start..start + value.len();
+                judge(&[value], Standing::Quoted);
             }
             line_start += line.len();
         }

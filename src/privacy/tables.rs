@@ -141,7 +141,8 @@ impl Place<'_> {
             let before: usize =
                 self.text[row..end].split('\t').take(nth).map(|it| it.len() + 1).sum();
             if let Some(cell) = self.text[row..end].split('\t').nth(nth) {
-                taken |= judge(&[row + before..row + before + cell.len()], Standing::Quoted);
+                let value = row + before..row + before + cell.len();
+                taken |= judge(&[value], Standing::Quoted);
             }
             row = end + 1;
         }

@@ -124,7 +124,7 @@ impl Place<'_> {
         rest.get(length) == Some(&b'}')
             && rest[0] == b'{'
             && !rest[1..length].iter().any(|it| b"\"'`{(:=".contains(it))
-            && judge(&[at + 1..at + length], Standing::BareInCode)
+            && judge(std::slice::from_ref(&(at + 1..at + length)), Standing::BareInCode)
     }
 
     /// Quotes and brackets that a name stands in.
@@ -205,11 +205,11 @@ impl Place<'_> {
             at = next;
             // A bare word in the next line is a value in YAML alone, and there it is indented.
             let is_yaml = separator == Separator::Colon && self.kind != TextKind::Code;
-            let is_literal = match bytes[at..] {
-                [b'"' | b'\'' | b'`', ..] => true,
-                [b'@' | b'b' | b'r' | b'R' | b'L' | b'f', b'"' | b'\'' | b'#', ..] => true,
-                _ => false,
-            };
+            let is_literal = matches!(
+                bytes[at..],
+                [b'"' | b'\'' | b'`', ..]
+                    | [b'@' | b'b' | b'r' | b'R' | b'L' | b'f', b'"' | b'\'' | b'#', ..]
+            );
             if !is_literal && !is_yaml {
                 return false;
             }
@@ -222,9 +222,9 @@ impl Place<'_> {
         if self.visit_literals(at, separator, judge) {
             return true;
         }
-        !bare_first
-            && !is_quoted
-            && !(is_next_line && self.kind == TextKind::Code)
+        let is_no_bare_word =
+            bare_first || is_quoted || (is_next_line && self.kind == TextKind::Code);
+        !is_no_bare_word
             && matches!(separator, Separator::Assign | Separator::Colon | Separator::Cell)
             && self.visit_bare(at, separator, name, is_next_line, judge)
     }
