@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use crate::cli::setup;
 use crate::stdx::clean;
 
 /// Notes that are printed, of more a number.
@@ -93,40 +94,54 @@ impl Write for Log {
     }
 }
 
-/// A line with colours of keyside's own around foreign text.
-#[derive(Debug, Default)]
-pub struct Styled(String);
+/// Whether colours are wanted: not with `NO_COLOR` (no-color.org) set to anything, nor on a terminal that has none.
+pub fn has_colours() -> bool {
+    setup::variable("NO_COLOR").is_none() && setup::variable("TERM").is_none_or(|it| it != "dumb")
+}
+
+/// A line with colours of keyside's own around foreign text, or with marks where no colours are wanted.
+#[derive(Debug)]
+pub struct Styled {
+    text: String,
+    has_colours: bool,
+}
 
 impl Styled {
+    pub fn new() -> Self {
+        Self { text: String::new(), has_colours: has_colours() }
+    }
+
     /// Takes the place of the line that the caret is in.
     pub fn anew() -> Self {
-        Self("\r\x1b[K".to_owned())
+        Self { text: "\r\x1b[K".to_owned(), ..Self::new() }
     }
 
     pub fn plain(mut self, text: &str) -> Self {
-        self.0.push_str(&clean::lines(text));
+        self.text.push_str(&clean::lines(text));
         self
     }
 
     pub fn dim(self, text: &str) -> Self {
-        self.with("\x1b[2m", text)
+        self.with(["\x1b[2m", "\x1b[0m"], ["", ""], text)
     }
 
-    pub fn green(self, text: &str) -> Self {
-        self.with("\x1b[32m", text)
+    /// Text that was suggested and taken.
+    pub fn accepted(self, text: &str) -> Self {
+        self.with(["\x1b[32m", "\x1b[0m"], ["[", "]"], text)
     }
 
-    fn with(mut self, style: &str, text: &str) -> Self {
-        self.0.push_str(style);
+    fn with(mut self, colour: [&str; 2], marks: [&str; 2], text: &str) -> Self {
+        let [before, after] = if self.has_colours { colour } else { marks };
+        self.text.push_str(before);
         self = self.plain(text);
-        self.0.push_str("\x1b[0m");
+        self.text.push_str(after);
         self
     }
 
     /// Prints it at once. Where nobody can see it any more, nothing is lost.
     pub fn print(&self) {
         let mut out = io::stdout();
-        let _ = out.write_all(self.0.as_bytes()).and_then(|()| out.flush());
+        let _ = out.write_all(self.text.as_bytes()).and_then(|()| out.flush());
     }
 }
 
@@ -136,10 +151,11 @@ mod tests {
 
     #[test]
     fn the_only_escape_sequences_are_keysides_own() {
-        let line = Styled::anew().dim("a\x1b[31m").green("b\u{9b}2J").plain("c\x07\td");
-        assert_eq!(
-            line.0,
-            "\r\x1b[K\x1b[2ma\u{fffd}[31m\x1b[0m\x1b[32mb\u{fffd}2J\x1b[0mc\u{fffd}\td"
-        );
+        let line = |has_colours| {
+            let empty = Styled { text: String::new(), has_colours };
+            empty.dim("a\x1b[31m").accepted("b\u{9b}2J").plain("c\x07\td").text
+        };
+        assert_eq!(line(true), "\x1b[2ma\u{fffd}[31m\x1b[0m\x1b[32mb\u{fffd}2J\x1b[0mc\u{fffd}\td");
+        assert_eq!(line(false), "a\u{fffd}[31m[b\u{fffd}2J]c\u{fffd}\td");
     }
 }

@@ -117,9 +117,10 @@ struct Screen {
 impl Screen {
     fn begin(&self, path: &str, model: &str) {
         if self.watched {
-            let line = Styled::default()
-                .dim(&format!("{path}, typed again with {model}; accepted text is "));
-            line.green("green").plain("\n\n").print();
+            let line =
+                Styled::new().dim(&format!("{path}, typed again with {model}; accepted text is "));
+            let how = if terminal::has_colours() { "green" } else { "in brackets" };
+            line.accepted(how).plain("\n\n").print();
         }
     }
 
@@ -132,14 +133,16 @@ impl Screen {
         let n_more = ghost.count();
         let more = if n_more > 0 { format!(" ⏎ +{n_more}") } else { String::new() };
         let ms = milliseconds(completion.total);
-        self.line(typed, accepted, &format!("{first}{more}   {ms:.1} ms"));
+        // Without colours something else has to part what is typed from what is suggested.
+        let mark = if terminal::has_colours() { "" } else { " ▸ " };
+        self.line(typed, accepted, &format!("{mark}{first}{more}   {ms:.1} ms"));
         std::thread::sleep(KEY_GAP);
     }
 
     fn draw_last(&mut self, typed: &[char], accepted: &[bool]) {
         if self.watched {
             self.line(typed, accepted, "");
-            Styled::default().plain("\n\n").print();
+            Styled::new().plain("\n\n").print();
         }
     }
 
@@ -165,7 +168,7 @@ fn row(n_line: usize, typed: &[char], accepted: &[bool]) -> Styled {
         typed.iter().copied().zip(accepted.iter().copied()).collect();
     for run in characters.chunk_by(|a, b| a.1 == b.1) {
         let text: String = run.iter().map(|(c, _)| *c).collect();
-        row = if run[0].1 { row.green(&text) } else { row.plain(&text) };
+        row = if run[0].1 { row.accepted(&text) } else { row.plain(&text) };
     }
     row
 }

@@ -28,6 +28,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("model.context_tokens", "a whole number from 0 to 1048576"),
     ("model.path", "the path of a GGUF file, in quotes"),
     ("model.threads", "a whole number from 0 to 1024"),
+    ("sandbox.required", "true or false"),
 ];
 
 /// Below this two names have nothing to do with each other; 1 is the same name.
@@ -43,7 +44,8 @@ pub fn expected(key: &str) -> &'static str {
 pub fn nearest_setting(key: &str) -> Option<&'static str> {
     let own = plain(key);
     let own_last = plain(last_part(key));
-    let tables = ["cloud", "completion", "model"].into_iter().filter(|_| !key.contains('.'));
+    let tables =
+        ["cloud", "completion", "model", "sandbox"].into_iter().filter(|_| !key.contains('.'));
     let score = |it: &'static str| {
         let last = strsim::normalized_damerau_levenshtein(&own_last, &plain(last_part(it)));
         let whole = strsim::normalized_damerau_levenshtein(&own, &plain(it));

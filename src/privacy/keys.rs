@@ -98,6 +98,7 @@ impl Chain {
         let (behind, tail) = label_behind(bytes, self.end);
         let is_random = self.n_random * 3 >= self.n_runs * 2;
         let is_key = match (before, behind) {
+            (Label::Private, Label::Private) => true,
             (Label::Private, _) => is_random,
             (Label::Other, _) => false,
             (Label::None, Label::Private) => is_random,

@@ -131,6 +131,39 @@ async fn consent_is_asked_for_both_places_of_a_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_in_a_uri_of_any_scheme_is_left_out_as_the_file_is() {
+    let provider = Provider::start(says("never asked")).await;
+    let mut scene = Scene::new(&provider.settings(""), SOURCE).await;
+    let env = format!("{}/.env", scene.workspace.display());
+    let uris = [
+        format!("untitled:{env}"),
+        format!("UNTITLED://{}", env.replace(".env", "./%2Eenv")),
+        format!("untitled://ssh{env}"),
+        format!("vscode-notebook-cell:{env}#W0"),
+        format!("file://{env}#L3"),
+    ];
+    for (n, uri) in uris.into_iter().enumerate() {
+        scene.uri = uri;
+        scene.client.open(&scene.uri, SOURCE);
+        scene.choose("keyside.explain").await;
+        let n_left_out = || {
+            let said = scene.said("window/showMessage");
+            said.iter().filter(|it| it.to_string().contains("leaves it out")).count()
+        };
+        until(async || (n_left_out() > n).then_some(())).await;
+    }
+    assert!(provider.requests().is_empty());
+    // What is not saved yet is named as its file will be.
+    scene.uri = format!("untitled:{}/src/new.rs", scene.workspace.display());
+    scene.client.open(&scene.uri, SOURCE);
+    scene.answers(&["Cancel"]);
+    scene.choose("keyside.explain").await;
+    let asked = until(async || scene.said("window/showMessageRequest").pop()).await;
+    let question = asked["message"].as_str().unwrap();
+    assert!(question.contains("src/new.rs") && !question.contains("untitled"), "{question}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_is_no_file_is_asked_about_each_time() {
     let provider = Provider::start(says("It multiplies.")).await;
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
