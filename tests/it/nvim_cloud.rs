@@ -61,7 +61,7 @@ async fn an_explanation_opens_beside_and_a_refactoring_changes_the_buffer() {
         state[0].as_array().unwrap().iter().any(|it| it[1] == text)
     });
     let prompt = state[1][0].as_str().unwrap();
-    assert!(prompt.contains("area.rs lines 1–4") && prompt.contains("test-model"), "{prompt}");
+    assert!(prompt.contains("“area.rs” lines 1–4") && prompt.contains("test-model"), "{prompt}");
     assert_eq!(state[2], "", "Neovim reports an error");
     let [request] = &provider.requests()[..] else { panic!("one request") };
     assert!(request.body.contains("let result = width * height;"));
