@@ -111,6 +111,9 @@ impl Workspace {
         if files.is_empty() {
             return Vec::new();
         }
+        if let Some(known) = self.open.known(files) {
+            return known;
+        }
         let folders = self.folders();
         files.iter().for_each(|it| self.open.look_at(it, &folders));
         self.open.decided(files).await;

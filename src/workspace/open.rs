@@ -74,6 +74,18 @@ impl OpenFiles {
         }
     }
 
+    /// Whether each of these files' texts may be used for others, where all of that is known and fresh: one look, for each key.
+    pub(super) fn known(&self, files: &[PathBuf]) -> Option<Vec<bool>> {
+        let now = Instant::now();
+        let state = self.0.state();
+        let known = |file: &PathBuf| {
+            let verdict = state.verdicts.get(file)?;
+            verdict.decided.filter(|it| now.duration_since(*it) < FRESH)?;
+            verdict.may_be_read
+        };
+        files.iter().map(known).collect()
+    }
+
     /// Ignore files may have changed: what is known holds until it is known anew.
     pub(super) fn forget(&self) {
         self.0.state().verdicts.values_mut().for_each(|it| it.decided = None);
