@@ -107,13 +107,13 @@ pub struct Styled {
 }
 
 impl Styled {
-    pub fn new() -> Self {
+    pub fn line() -> Self {
         Self { text: String::new(), has_colours: has_colours() }
     }
 
     /// Takes the place of the line that the caret is in.
     pub fn anew() -> Self {
-        Self { text: "\r\x1b[K".to_owned(), ..Self::new() }
+        Self { text: "\r\x1b[K".to_owned(), ..Self::line() }
     }
 
     pub fn plain(mut self, text: &str) -> Self {

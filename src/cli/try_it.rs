@@ -118,7 +118,7 @@ impl Screen {
     fn begin(&self, path: &str, model: &str) {
         if self.watched {
             let line =
-                Styled::new().dim(&format!("{path}, typed again with {model}; accepted text is "));
+                Styled::line().dim(&format!("{path}, typed again with {model}; accepted text is "));
             let how = if terminal::has_colours() { "green" } else { "in brackets" };
             line.accepted(how).plain("\n\n").print();
         }
@@ -142,7 +142,7 @@ impl Screen {
     fn draw_last(&mut self, typed: &[char], accepted: &[bool]) {
         if self.watched {
             self.line(typed, accepted, "");
-            Styled::new().plain("\n\n").print();
+            Styled::line().plain("\n\n").print();
         }
     }
 
