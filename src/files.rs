@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Settings, consent, templates and other files that a person writes.
 pub const MAX_TEXT_BYTES: u64 = 4 << 20;
 
-/// Opens a file for reading. It waits for nobody: opening a pipe would wait for its writer.
+/// Opens a file for reading without blocking: opening a pipe would wait for its writer.
 ///
 /// # Errors
 /// What the system says; `InvalidInput` where it is a folder, a pipe or a device.

@@ -16,7 +16,7 @@ pub(crate) struct Bill {
     pub(crate) cost_source: CostSource,
 }
 
-/// By the provider's word, else by its tokens, else, where it may have cost something that nobody told, the most that it can have.
+/// By the cost that the provider reports, else by its tokens, else, where a cost is possible and not reported, the most that it can be.
 ///
 /// An estimate is never more than was reserved, except of an answer that went past its limits until the broker ended it. What the
 /// provider itself told is written down as it is.

@@ -67,7 +67,7 @@ fn may_be_shown(ask: &CompletionAsk, excerpt: &Excerpt, suggestion: &Suggestion)
     text.push_str(rest_of_line(excerpt, suggestion));
     let path = Some(&*ask.path).filter(|it| !it.is_empty());
     let secrets = secrets_within(&text, &range, path);
-    // Seldom, so the whole text may be looked through.
+    // Rare, so a search of the whole text is affordable.
     secrets.is_empty() || (ask.explicit && holds_all(&ask.rope.to_string(), &secrets))
 }
 

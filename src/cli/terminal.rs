@@ -138,7 +138,7 @@ impl Styled {
         self
     }
 
-    /// Prints it at once. Where nobody can see it any more, nothing is lost.
+    /// Prints it at once. Errors of a closed output are ignored.
     pub fn print(&self) {
         let mut out = io::stdout();
         let _ = out.write_all(self.text.as_bytes()).and_then(|()| out.flush());

@@ -1,4 +1,4 @@
-//! An answer, read to its end: where it is over though nobody says so, where it stalls though something comes, and where it goes
+//! An answer, read to its end: where it is over without a mark of the end, where it stalls though something comes, and where it goes
 //! past what it may be.
 
 use std::time::{Duration, Instant};

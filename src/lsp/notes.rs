@@ -1,4 +1,4 @@
-//! Notes that nobody has asked for: of each kind a person gets five in a session, then one that says where the others are. A
+//! Unrequested notes: of each kind a person gets five in a session, then one that says where the others are. A
 //! workspace's settings with a thousand misspelt keys must not become a thousand pop-ups.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,7 +9,7 @@ use super::redact::{Redactor, lines_with_secrets};
 /// Shorter words are no secrets that a rule knows. The rules are for the others.
 const MIN_SECRET_BYTES: usize = 6;
 
-/// Reads the rules and makes the most usual ones ready, some 10 ms, so that no key has to. For a thread that nobody waits for.
+/// Reads the rules and makes the most usual ones ready, some 10 ms, so that no key has to. For a background thread.
 pub fn prepare() {
     let usual =
         "api_key = \"a\"\npassword: 'b'\nsecret token auth credential access private client\n";

@@ -14,7 +14,7 @@ use crate::sandbox::{Hold, Needs};
 
 /// The first version that knows all ways to change a file.
 const COMPLETE: ABI = ABI::V3;
-/// Where what nobody wants is written to.
+/// Where discarded output is written to.
 const NOTHING: &str = "/dev/null";
 
 pub(super) fn give_up(needs: Needs<'_>) -> Hold {

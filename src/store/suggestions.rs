@@ -1,4 +1,4 @@
-//! Suggestions: how many were shown and accepted, and the characters that nobody had to type. Sums by quarters of an hour, so that
+//! Suggestions: how many were shown and accepted, and characters spared. Sums by quarters of an hour, so that
 //! the file stays small: some thirty rows a day, for ever.
 
 use rusqlite::Connection;

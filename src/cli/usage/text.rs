@@ -79,7 +79,7 @@ fn table(of: &str, rows: &[Row<'_>], total: Option<&Amounts>, with_cloud: bool) 
     text
 }
 
-/// A bar for each day: of its cost where there is any, else of the characters that nobody typed, else of calls.
+/// A bar for each day: of its cost where there is any, else of characters spared, else of calls.
 fn bars(days: &[(Day, Amounts)]) -> String {
     let any = |value: fn(&Amounts) -> i64| days.iter().any(|(_, it)| value(it) > 0);
     let cost = |it: &Amounts| it.cost_pico_usd;
