@@ -63,12 +63,18 @@ fn build(arguments: &[String]) -> Result<(), String> {
     }
 }
 
+/// Compiles keyside itself for quick builds and its dependencies, llama.cpp among them, for speed, as always.
+/// The tests take as long either way, and building them takes half as long. Speed is measured by the
+/// benches, which are built as the program is.
+const QUICK_BUILD: [&str; 2] = ["--config", "profile.release.package.keyside.opt-level=1"];
+
 fn test(arguments: &[String]) -> Result<(), String> {
     build_tools()?;
     neovim()?;
     tracer()?;
     // Release, because the tests run a real model, and so that the library is compiled once for all.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
+    all.extend(QUICK_BUILD);
     all.extend(arguments.iter().map(String::as_str));
     cargo(&all)?;
     // Names of tests after `test` mean these tests alone.
@@ -86,7 +92,7 @@ fn model_pipeline() -> Result<(), String> {
         )?;
     }
     say("making a tiny model from a small corpus (the first time fetches PyTorch, some 3 GB)");
-    cargo(&["build", "--release", "--package", "keyside"])?;
+    cargo(&["build", "--release", "--package", "keyside", QUICK_BUILD[0], QUICK_BUILD[1]])?;
     let work = root().join("target/model-small");
     let keyside =
         root().join("target/release").join(format!("keyside{}", std::env::consts::EXE_SUFFIX));
