@@ -60,6 +60,7 @@ mod support;
 mod sync;
 mod sync_versions;
 mod tidy;
+mod tidy_documents;
 mod usage;
 mod warm;
 mod wire;

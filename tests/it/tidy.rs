@@ -117,7 +117,7 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("tests/it/nvim.rs", "the editor's driver and its tests"),
 ];
 
-fn rust_files(folders: &[&str]) -> Vec<(String, String)> {
+pub fn rust_files(folders: &[&str]) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     for folder in folders {
         collect(&repository(folder), &mut paths);
