@@ -7,15 +7,15 @@
 use std::hint::black_box;
 use std::process::Command;
 
-use keyside::adapt::document::{DocumentLines, text_tokens};
-use keyside::adapt::index::{IndexView, TextIndex};
-use keyside::adapt::places::Here;
 use keyside::config::cloud::Protocol;
 use keyside::edits::minimal_edits;
 use keyside::generation::{Finish, Token, Tokenizer};
 use keyside::privacy::redact::Redactor;
 use keyside::prompt::excerpt::Excerpt;
 use keyside::prompt::{finish, stop};
+use keyside::retrieval::contexts::ContextQuery;
+use keyside::retrieval::datastore::{IncrementalTokens, tokenize_lines};
+use keyside::retrieval::suffix_array::{IndexView, SuffixArray};
 use keyside::text::edit::{Change, apply};
 use keyside::text::position::{LinePosition, LineRange, PositionEncoding};
 use keyside::wire::answer::Answer;
@@ -64,7 +64,7 @@ const PARTS: &[Part] = &[
         })
     }),
     ("the document's tokens after a key", |scene| {
-        let mut lines = DocumentLines::default();
+        let mut lines = IncrementalTokens::default();
         let mut rope = scene.rope.clone();
         lines.around(&rope, scene.caret, END, &Words);
         Box::new(move || {
@@ -73,14 +73,18 @@ const PARTS: &[Part] = &[
         })
     }),
     ("the places in the document that are like the caret's", |scene| {
-        let history = &scene.tokens[scene.tokens.len() - Here::MAX_TOKENS..];
+        let history = &scene.tokens[scene.tokens.len() - ContextQuery::MAX_TOKENS..];
         let text = &scene.tokens[..8_000];
-        Box::new(move || drop(black_box(Here::new(history, END, None).in_document(text, 6_000))))
+        Box::new(move || {
+            drop(black_box(ContextQuery::new(history, END, None).in_document(text, 6_000)))
+        })
     }),
     ("the places in the workspace's index", |scene| {
-        let history = &scene.tokens[1_000..1_000 + Here::MAX_TOKENS];
+        let history = &scene.tokens[1_000..1_000 + ContextQuery::MAX_TOKENS];
         Box::new(move || {
-            drop(black_box(Here::new(history, END, None).in_others(&[], &scene.index)))
+            drop(black_box(
+                ContextQuery::new(history, END, None).in_related_texts(&[], &scene.index),
+            ))
         })
     }),
     ("secrets in a kilobyte", |scene| {
@@ -140,10 +144,10 @@ impl Scene {
         let text: String = files.concat().split_inclusive('\n').cycle().take(N_LINES).collect();
         let rope = Rope::from_str(&text);
         let caret = rope.line_to_char(CARET_LINE) + 4;
-        let tokens = text_tokens(&text, END, &Words);
+        let tokens = tokenize_lines(&text, END, &Words);
         let excerpt = Excerpt::around(&rope, caret);
         let index =
-            IndexView::without(TextIndex::new([&tokens[..20_000.min(tokens.len())]]).into(), []);
+            IndexView::without(SuffixArray::new([&tokens[..20_000.min(tokens.len())]]).into(), []);
         Self { text, rope, caret, excerpt, tokens, index }
     }
 }

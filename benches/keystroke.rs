@@ -66,8 +66,8 @@ async fn measure(model: &str, pause: Duration) {
     let model_asked = |it: &&Key| it.source.starts_with("model");
     row("all keys", &keys, all);
     row("the model asked", &keys, model_asked);
-    row("counts were sure", &keys, |it| it.source == "counts");
-    row("answered before", &keys, |it| !it.source.starts_with("model") && it.source != "counts");
+    row("retrieval was sure", &keys, |it| it.source == "lookup");
+    row("answered before", &keys, |it| !it.source.starts_with("model") && it.source != "lookup");
     row("after a line break", &keys, |it| it.after_line_break);
     row("the first of a file", &keys, |it| it.first);
     row("  of its whole prompt", &baseline(model, &files).await, all);
@@ -88,7 +88,7 @@ async fn measure(model: &str, pause: Duration) {
         "  a key: {:.1} prompt tokens evaluated, {:.1} before anybody asked, {:.1} generated, {:.1} ms of \
          processor time",
         sum(|it| it.evaluated),
-        end["engine"]["ahead_evaluated_tokens"].as_f64().unwrap_or_default() / keys.len() as f64,
+        end["engine"]["prefetch_evaluated_tokens"].as_f64().unwrap_or_default() / keys.len() as f64,
         sum(|it| it.generated),
         cpu * 1e3 / keys.len() as f64
     );

@@ -244,7 +244,7 @@ def keyside_settings(options: argparse.Namespace, path: str) -> dict:
     if options.threads:
         settings["model"]["threads"] = options.threads
     if options.equal_tokens:
-        settings["completion"] = {"max_tokens": options.equal_tokens, "min_confidence": 0, "generate_ms": 60_000, "adapt": False}
+        settings["completion"] = {"max_tokens": options.equal_tokens, "min_confidence": 0, "generate_ms": 60_000, "retrieval": False}
     return settings
 
 

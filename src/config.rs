@@ -62,28 +62,28 @@ pub struct CompletionConfig {
     pub max_tokens: usize,
     /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
     pub max_lines: usize,
-    /// Work while nobody types: work out what is likely to be asked next (what follows a suggestion that is taken,
-    /// the next line, the place where the caret rests), and answer the first key in a file from less text, so that
-    /// the rest of it is evaluated afterwards. It costs processor time.
-    pub ahead: bool,
-    /// The same on battery power and where many programs run, as far as the system tells.
-    pub ahead_on_battery: bool,
-    /// How many tokens that the document or the workspace leaves little doubt of are evaluated at once with
-    /// the one before them (0 to 16); what is suggested is the same.
-    pub draft_tokens: usize,
+    /// Prefetch while the keyboard is idle: generate what is likely to be requested next (what follows a suggestion
+    /// that is accepted, the next line), evaluate the prompt where the caret rests, and answer the first key in a
+    /// file from less text, so that the rest of it is evaluated afterwards. It costs processor time.
+    pub prefetch: bool,
+    /// Prefetch on battery power and while many programs run, too, as far as the system tells.
+    pub prefetch_on_battery: bool,
+    /// The most speculative tokens (0 to 16): tokens that retrieval proposes and the model verifies in one batch. What
+    /// is suggested stays the same; 0 turns it off.
+    pub speculative_tokens: usize,
     /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is shown.
     pub generate_ms: u64,
     /// Suggest only as much text as has at least this probability of being right in all its parts, as
     /// the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
-    /// Where the document's own text and the workspace leave so little doubt of how the line goes on, it is suggested
-    /// without asking the model, 0.5 to 1; 1 always asks. Only with `adapt`.
-    pub min_counts_confidence: f64,
-    /// Mix what the document's own text, other open documents in its language, and the workspace's files
-    /// say of how its lines go on into the model's opinion.
-    pub adapt: bool,
-    /// The most tokens of the workspace's files that are looked at with `adapt`, files that have changed
-    /// lately first (0 to 16,000,000); each takes 8 bytes of memory. Nothing of them is written to disk.
+    /// Skip the model where retrieval alone predicts the rest of the line with at least this probability, 0.5 to 1;
+    /// 1 always asks the model. Only with `retrieval`.
+    pub min_lookup_confidence: f64,
+    /// Mix the model's predictions with what followed similar text in the document itself, in other open documents
+    /// in its language, and in the workspace's files.
+    pub retrieval: bool,
+    /// The most tokens of the workspace's files that `retrieval` searches, recently changed files first (0 to
+    /// 16,000,000); each takes 8 bytes of memory. Nothing of them is written to disk.
     pub workspace_tokens: usize,
 }
 
@@ -94,13 +94,13 @@ impl Default for CompletionConfig {
             disabled_languages: Vec::new(),
             max_tokens: 64,
             max_lines: 8,
-            ahead: true,
-            ahead_on_battery: false,
-            draft_tokens: 3,
+            prefetch: true,
+            prefetch_on_battery: false,
+            speculative_tokens: 3,
             generate_ms: 500,
             min_confidence: 0.45,
-            min_counts_confidence: 0.6,
-            adapt: true,
+            min_lookup_confidence: 0.6,
+            retrieval: true,
             workspace_tokens: 2_000_000,
         }
     }
@@ -141,12 +141,12 @@ impl Config {
         let is_fine = [
             ("completion.max_tokens", (1..=512).contains(&completion.max_tokens)),
             ("completion.max_lines", (1..=64).contains(&completion.max_lines)),
-            ("completion.draft_tokens", completion.draft_tokens <= 16),
+            ("completion.speculative_tokens", completion.speculative_tokens <= 16),
             ("completion.generate_ms", (10..=60_000).contains(&completion.generate_ms)),
             ("completion.min_confidence", (0.0..=1.0).contains(&completion.min_confidence)),
             (
-                "completion.min_counts_confidence",
-                (0.5..=1.0).contains(&completion.min_counts_confidence),
+                "completion.min_lookup_confidence",
+                (0.5..=1.0).contains(&completion.min_lookup_confidence),
             ),
             ("completion.workspace_tokens", completion.workspace_tokens <= 16_000_000),
             ("model.threads", self.model.threads <= 1_024),

@@ -49,31 +49,36 @@ impl fmt::Debug for ModelInfo {
 /// Looks at the text generated so far and says where it must end, in bytes, or `None` to go on.
 pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
 
-/// What else than the model knows how the text goes on: what followed the like of it elsewhere, counted and weighed
-/// (`adapt`). Asked once a token, so it has to answer in a fraction of a millisecond.
-pub trait NextTokenCounts: Send {
-    /// `line` are the tokens generated since the prompt's end or since the last line break, which is what
-    /// `continues_caret_line` tells. While a half-typed word is completed, only tokens that can spell it
-    /// may come: then it is their distribution that is asked for, and that the model's opinion is of.
-    fn next(
-        &mut self,
-        line: &[Token],
-        continues_caret_line: bool,
-        half_typed: Option<&dyn HalfTyped>,
-        model: ModelOpinion,
-    ) -> NextTokenMixture;
+/// Interpolates the model's distribution of the next token with what is retrieved from the user's texts
+/// and an n-gram table (`retrieval`). Called once a token, so it has to return in a fraction of a
+/// millisecond.
+pub trait NextTokenMixer: Send {
+    /// The mixture for the next token. With a constraint, the distribution is one over the tokens that
+    /// can spell it, and so is the model's, whose confidence `model` is.
+    fn mix(&mut self, next: &NextTokenContext, model: ModelConfidence) -> NextTokenMixture;
 
-    /// The likeliest next token and its probability as far as that can be told before the model is asked; `line` are
-    /// the tokens since the prompt's end. `None` where it can't.
-    fn alone(&mut self, line: &[Token], half_typed: Option<&dyn HalfTyped>)
-    -> Option<(Token, f32)>;
+    /// The likeliest next token and its probability without the model. `None`: abstains.
+    fn predict_without_model(&mut self, next: &NextTokenContext) -> Option<(Token, f32)>;
 
-    /// How the line goes on, at most `n` tokens of it, as far as what is counted leaves little doubt.
-    fn draft(&mut self, line: &[Token], continues_caret_line: bool, n: usize) -> Vec<Token>;
+    /// At most `n` speculative tokens of the line, which the model then verifies; no constraint is
+    /// looked at.
+    fn speculate(&mut self, next: &NextTokenContext, n: usize) -> Vec<Token>;
 }
 
-/// What a person has typed of a word that is completed: the text has to go on with it.
-pub trait HalfTyped {
+/// What stands before the next token, after the prompt, and what it has to satisfy.
+#[derive(Clone, Copy)]
+pub struct NextTokenContext<'a> {
+    /// The tokens of the present line that were generated.
+    pub line: &'a [Token],
+    /// Whether a line break was generated before `line`; otherwise it continues the caret's line.
+    pub at_line_start: bool,
+    /// Only tokens that can spell it may come.
+    pub constraint: Option<&'a dyn PrefixConstraint>,
+}
+
+/// Bytes that the text has to go on with: the part of a token before the caret that the prompt leaves out
+/// (token healing).
+pub trait PrefixConstraint {
     /// Tokens that spell all of it, or a beginning.
     fn first_tokens(&self) -> &[Token];
 
@@ -83,20 +88,20 @@ pub trait HalfTyped {
 
 /// How sure the model is of the next token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ModelOpinion {
+pub struct ModelConfidence {
     /// Of its distribution, in nats.
     pub entropy: f32,
     /// The probability of its likeliest token.
-    pub top: f32,
+    pub top_probability: f32,
 }
 
-/// What a next token's probability is made of: `model_weight` times the model's, plus what is counted.
+/// A next token's probability: `model_weight` times the model's, plus what is retrieved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextTokenMixture {
     /// 0 to 1.
     pub model_weight: f32,
     /// Tokens, each at most once, with what they get; together at most 1 - `model_weight`.
-    pub counted: Vec<(Token, f32)>,
+    pub retrieved: Vec<(Token, f32)>,
 }
 
 /// One completion to generate.
@@ -111,15 +116,15 @@ pub struct CompletionRequest {
     pub forced: Vec<u8>,
     pub stop: StopRule,
     pub max_tokens: usize,
-    /// Of what the counts expect, as many tokens are evaluated together with the one before them; where the
-    /// model then says the same it has been asked once for all of them. 0: none.
-    pub max_draft_tokens: usize,
+    /// The most speculative tokens that are evaluated together with the one before them; where the model
+    /// then predicts the same, one evaluation gave all of them. 0: none.
+    pub max_speculative_tokens: usize,
     /// How many other texts are wanted.
     pub n_alternatives: usize,
     /// Stop before the text's probability of being right falls below this; 0 never stops.
     pub min_confidence: f32,
-    /// Where counts alone are so sure of all the text, the model is not asked.
-    pub min_counts_confidence: Option<f32>,
+    /// Where retrieval without the model is so sure of all the text, the model is not asked.
+    pub min_lookup_confidence: Option<f32>,
     /// Generate to the end of the line or the block, however unsure that is, and tell in [`Generation::sure`] what
     /// would be said without this.
     pub to_the_end: bool,
@@ -127,8 +132,8 @@ pub struct CompletionRequest {
     pub max_generate: Duration,
     /// Forget what is resident first. The baseline of every cache measurement.
     pub cold: bool,
-    /// Counts to mix into the model's distribution; `None`: the model alone.
-    pub counts: Option<Box<dyn NextTokenCounts>>,
+    /// What is mixed into the model's distribution; `None`: the model alone.
+    pub mixer: Option<Box<dyn NextTokenMixer>>,
     /// What will be asked next, most likely; worked out while nobody asks anything.
     pub ahead: Option<Ahead>,
 }
@@ -178,8 +183,8 @@ pub enum Source {
     WholePrompt,
     /// The model, to the short one, so that it answered sooner.
     ShortPrompt,
-    /// Counts, and the model was not asked.
-    Counts,
+    /// Retrieval alone: the model was not asked.
+    Lookup,
 }
 
 impl Source {
@@ -188,7 +193,7 @@ impl Source {
         match self {
             Self::WholePrompt => "model",
             Self::ShortPrompt => "model, short prompt",
-            Self::Counts => "counts",
+            Self::Lookup => "lookup",
         }
     }
 }
@@ -215,8 +220,8 @@ pub struct Usage {
     pub evaluated_tokens: usize,
     /// Tokens sampled, the end token included.
     pub generated_tokens: usize,
-    /// Of these, the ones that the counts had expected, so that the model was asked for several at once.
-    pub drafted_tokens: usize,
+    /// Of these, the accepted speculative ones, for which no evaluation of their own was needed.
+    pub speculative_tokens: usize,
 }
 
 /// How long each stage of one completion took.

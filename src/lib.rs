@@ -10,10 +10,10 @@ pub mod fim;
 pub mod generation;
 
 pub mod actions;
-pub mod adapt;
 pub mod edits;
 pub mod privacy;
 pub mod prompt;
+pub mod retrieval;
 pub mod syntax;
 pub mod wire;
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::adapt::index::IndexView;
 use crate::generation::ModelInfo;
+use crate::retrieval::suffix_array::IndexView;
 pub use collect::Skipped;
 use collect::{Indexed, family_of};
 use open::OpenFiles;
@@ -274,7 +274,7 @@ mod tests {
         }
         let history: Vec<i32> = history.bytes().map(i32::from).collect();
         let view = view();
-        let places = view.longest_places(&history, None, 1);
+        let places = view.longest_matches(&history, None, 1);
         places.iter().filter_map(|at| char::from_u32(view.tokens()[at + 1] as u32)).collect()
     }
 

@@ -21,9 +21,9 @@ pub struct Key {
 }
 
 /// What was built before would count as load for a while.
-pub const AS_IT_IS: &str = "ahead_on_battery = true";
+pub const AS_IT_IS: &str = "prefetch_on_battery = true";
 /// Nothing is done before it is asked for, and the model is asked for everything.
-pub const WITHOUT_SHORTCUTS: &str = "ahead = false\nmin_counts_confidence = 1.0";
+pub const WITHOUT_SHORTCUTS: &str = "prefetch = false\nmin_lookup_confidence = 1.0";
 
 /// The real program with this model (empty: the built-in one) and these settings of completion, in this repository
 /// as its workspace.

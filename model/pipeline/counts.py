@@ -1,14 +1,14 @@
 """Counts n-grams of tokens over the whole corpus and packs those that say most into a table that the product reads as it lies.
 
-    python3 -m pipeline.counts --text .work/full/text --out keyside-counts.bin
+    python3 -m pipeline.counts --text .work/full/text --out keyside-ngrams.bin
 
-The corpus is a few times what two cores can train on, and a table costs memory and no decode time. Text is what src/adapt/document.rs
+The corpus is a few times what two cores can train on, and a table costs memory and no decode time. Text is what src/retrieval/datastore.rs
 makes of it: each line's own tokens and an end token. A file counts once, however often it says the same; what fewer than three files
 or two packages say is left out, so that the table knows habits of a language and not one package's text. A context of k tokens is kept
 if what follows it is told better than by k - 1 tokens (the gain in nats over the corpus, Seymore and Rosenfeld 1996), the best first
 until the table is full.
 
-The file (src/adapt/corpus.rs): "KSCOUNT1", a hash of the vocabulary's text tokens (u64), log2 of the number of buckets (u32), entries
+The file (src/retrieval/ngram_table.rs): "KSCOUNT1", a hash of the vocabulary's text tokens (u64), log2 of the number of buckets (u32), entries
 (u32), where each bucket's entries begin and the last one ends (u32 each), entries (u32 each, sorted in their bucket): 14 bits of the
 context's hash, 13 of the token, 5 of a logarithm: of the total for token TOTAL, which is a context's first, and of the probability
 for the others. All little-endian.

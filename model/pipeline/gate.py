@@ -1,10 +1,10 @@
 """Fits what weighs places and the gates that weigh the model against counts, on positions that `keyside eval --positions` wrote.
 
-    python3 -m pipeline.gate --positions .work/positions.jsonl --out keyside-gate.json
+    python3 -m pipeline.gate --positions .work/positions.jsonl --out keyside-mixture.json
 
-Three networks of one hidden layer. The weighing scores each place in the user's texts by its likeness to the caret's (src/adapt/places.rs), in
+Three networks of one hidden layer. The weighing scores each place in the user's texts by its likeness to the caret's (src/retrieval/contexts.rs), in
 several ways; by softmax over places each way becomes an opinion of the next token. The gate gives the model, these opinions and the corpus their
-shares, by how good the evidence of each is (src/adapt/gate.rs). Both are fitted together, on the positions marked `fit`; the tables printed are
+shares, by how good the evidence of each is (src/retrieval/mixture.rs). Both are fitted together, on the positions marked `fit`; the tables printed are
 of the others, each source switched off in turn (fitted anew). Where all are marked, the tables are fitted on every other line and measured on
 the rest, and what is written is fitted on all.
 
@@ -51,16 +51,16 @@ class Positions:
 
     def __init__(self, rows: list[dict]):
         self.cases = [(r["file"], r["kind"], r["package"], r["case"]) for r in rows]
-        most = max(len(r["opinions"][0]) for r in rows)
+        most = max(len(r["distributions"][0]) for r in rows)
         opinions = np.zeros((len(rows), 3, most), np.float32)
         for i, r in enumerate(rows):
-            opinions[i, :, : len(r["opinions"][0])] = r["opinions"]
+            opinions[i, :, : len(r["distributions"][0])] = r["distributions"]
         self.opinions = torch.from_numpy(opinions)
         self.allowed = torch.tensor([r["allowed"] for r in rows])
         self.model = torch.tensor([r["model"] for r in rows])
-        self.corpus = torch.tensor([r["corpus"] for r in rows])
+        self.corpus = torch.tensor([r["ngrams"] for r in rows])
         self.target = torch.tensor([r["target"] for r in rows])
-        places = [np.frombuffer(r["places"], np.uint8).reshape(-1, 2 + N_LIKENESS) for r in rows]
+        places = [np.frombuffer(r["contexts"], np.uint8).reshape(-1, 2 + N_LIKENESS) for r in rows]
         self.n_places = torch.tensor([len(p) for p in places])
         self.first_place = torch.cumsum(self.n_places, 0) - self.n_places
         joined = torch.from_numpy(np.concatenate(places))
@@ -82,7 +82,7 @@ def read(paths: list[str]) -> tuple[Positions, Positions, Positions]:
         with open(path) as file:
             for line in file:
                 row = json.loads(line)
-                row.update(file=path, places=bytes.fromhex(row["places"]), opinions=np.array(row["opinions"], np.float32))
+                row.update(file=path, contexts=bytes.fromhex(row["contexts"]), distributions=np.array(row["distributions"], np.float32))
                 rows.append(row)
     fit = [r for r in rows if r["fit"]]
     if 0 < len(fit) < len(rows):
@@ -237,7 +237,7 @@ def main() -> None:
         for source in unfitted:
             with_model.gate[2].bias[source] = counts_alone.gate[2].bias[source] = -1e4
     weights = lambda it: {"hidden": layer(it[0]), "output": layer(it[2])}  # noqa: E731
-    parts = dict(weighing=with_model.weighing, with_model=with_model.gate, counts_alone=counts_alone.gate)
+    parts = dict(attention=with_model.weighing, with_model=with_model.gate, without_model=counts_alone.gate)
     with open(arguments.out, "w") as file:
         json.dump({name: weights(it) for name, it in parts.items()}, file)
         file.write("\n")

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
-use crate::adapt::index::IndexView;
 use crate::assist::ahead::AheadOf;
 use crate::assist::offer::{Answer, add, asked_for, unasked};
 use crate::assist::reuse::{Known, Question};
@@ -19,6 +18,7 @@ use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::Suggestion;
 use crate::prompt::lexis::Lexis;
 use crate::prompt::names::only_name;
+use crate::retrieval::suffix_array::IndexView;
 use crate::stdx::cancel::Ticket;
 use crate::text::Document;
 use crate::text::words::is_word;

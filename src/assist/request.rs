@@ -3,19 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::adapt::gate::Gates;
-use crate::adapt::index::IndexView;
-use crate::adapt::mixture::{Mixture, OtherTexts};
 use crate::assist::complete::CompletionAsk;
 use crate::assist::session::{Assembling, with_assembling};
 use crate::config::Config;
-use crate::generation::{CompletionRequest, ModelInfo, NextTokenCounts, ShortPrompt, Token};
+use crate::generation::{CompletionRequest, ModelInfo, NextTokenMixer, ShortPrompt, Token};
 use crate::privacy::elsewhere::without_secret_lines;
 use crate::prompt::assemble::{PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::follows::Following;
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, extent, stop_at};
+use crate::retrieval::datastore::RelatedTexts;
+use crate::retrieval::mixture::{MixtureNetworks, RetrievalMixture};
+use crate::retrieval::suffix_array::IndexView;
 use crate::text::Document;
 
 /// On explicit request, beside what is shown.
@@ -31,7 +31,7 @@ fn harmless(document: &Document, text: &str) -> String {
 pub struct RequestMaker {
     pub assembling: Arc<Mutex<Option<Assembling>>>,
     /// `None`: the model alone.
-    pub gates: Option<Arc<Gates>>,
+    pub networks: Option<Arc<MixtureNetworks>>,
     pub config: Arc<Config>,
     pub model: Arc<ModelInfo>,
     pub files: IndexView,
@@ -47,25 +47,27 @@ impl RequestMaker {
         let extent = extent(excerpt, settings.max_lines);
         let following = Following::of(excerpt);
         let (kept, forced) = healing::split(&excerpt.line_before);
-        let (prompt, counts) = with_assembling(&self.assembling, model, |assembling| {
+        let (prompt, mixer) = with_assembling(&self.assembling, model, |assembling| {
             let assembler = &mut assembling.assembler;
             let prompt = assembler.assemble(&ask.uri, &ask.path, excerpt, kept, self.size(ask));
-            let counts = self.gates.clone().map(|gates| {
+            let mixer = self.networks.clone().map(|networks| {
                 let tokenizer = model.tokenizer.as_ref();
-                let open = assembling.others.tokens(&ask.others, model.end, tokenizer, harmless);
-                let others = OtherTexts { open, files: self.files.clone() };
+                let open_documents =
+                    assembling.open_documents.tokens(&ask.others, model.end, tokenizer, harmless);
+                let related = RelatedTexts { open_documents, workspace_files: self.files.clone() };
                 let file = (&ask.uri, &*ask.language_id, &*ask.path);
-                let history = assembling.history(file, (&ask.rope, ask.caret), kept, others);
+                let retriever = assembling.retriever(file, (&ask.rope, ask.caret), kept, related);
                 let one_line = extent == Extent::Line;
-                Box::new(Mixture::new(history, gates, one_line)) as Box<dyn NextTokenCounts>
+                Box::new(RetrievalMixture::new(retriever, networks, one_line))
+                    as Box<dyn NextTokenMixer>
             });
-            (prompt, counts)
+            (prompt, mixer)
         });
         CompletionRequest {
             arrival: ask.arrival,
             prompt,
             // The rest of the whole prompt is evaluated when nobody asks anything.
-            short_prompt: (settings.ahead && !ask.patient && !ask.explicit)
+            short_prompt: (settings.prefetch && !ask.patient && !ask.explicit)
                 .then(|| self.short_prompt(ask)),
             forced: forced.as_bytes().to_vec(),
             stop: Box::new(move |text| {
@@ -74,14 +76,14 @@ impl RequestMaker {
             }),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
             n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
-            max_draft_tokens: settings.draft_tokens,
+            max_speculative_tokens: settings.speculative_tokens,
             min_confidence: settings.min_confidence as f32,
             to_the_end: ask.explicit,
-            min_counts_confidence: (settings.min_counts_confidence < 1.0)
-                .then(|| settings.min_counts_confidence.max(settings.min_confidence) as f32),
+            min_lookup_confidence: (settings.min_lookup_confidence < 1.0)
+                .then(|| settings.min_lookup_confidence.max(settings.min_confidence) as f32),
             max_generate: Duration::from_millis(settings.generate_ms),
             cold: ask.cold,
-            counts,
+            mixer,
             ahead: None,
         }
     }

@@ -8,12 +8,6 @@ use std::time::Instant;
 use ropey::Rope;
 use tokio::sync::watch;
 
-use crate::adapt::corpus::{CorpusCounts, LanguageGroup};
-use crate::adapt::gate::Gates;
-use crate::adapt::index::IndexView;
-use crate::adapt::mixture::{LineHistory, OtherTexts};
-use crate::adapt::others::OtherDocuments;
-use crate::adapt::recent::RecentDocuments;
 use crate::assist::cloud::{Cloud, ledger_file};
 use crate::assist::complete::{Completion, OtherFiles};
 pub use crate::assist::loading::load_model;
@@ -28,6 +22,10 @@ use crate::engine::{Engine, EngineState};
 use crate::generation::{GenerationError, ModelInfo, Usage};
 use crate::machine::Spare;
 use crate::prompt::assemble::{Assembler, PromptBudget};
+use crate::retrieval::datastore::{OpenDocuments, RecentDocuments, RelatedTexts};
+use crate::retrieval::mixture::{MixtureNetworks, Retriever};
+use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
+use crate::retrieval::suffix_array::IndexView;
 use crate::sandbox;
 use crate::store::{LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms};
 use crate::workspace::Workspace;
@@ -42,7 +40,7 @@ pub struct Session {
     /// Builds prompts for the model it was made for. Locked while one prompt is assembled, which is
     /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
     assembler: Arc<Mutex<Option<Assembling>>>,
-    gates: Option<Arc<Gates>>,
+    networks: Option<Arc<MixtureNetworks>>,
     /// Locked for the microseconds of a look.
     answers: Arc<Mutex<Answers>>,
     pub stats: Stats,
@@ -83,7 +81,7 @@ impl Session {
             config: RwLock::new(Arc::new(config)),
             engine: RwLock::new(Arc::new(engine)),
             assembler: Arc::default(),
-            gates: Gates::embedded().map(Arc::new),
+            networks: MixtureNetworks::embedded().map(Arc::new),
             answers: Arc::default(),
             stats: Stats::default(),
             shown: Shown::default(),
@@ -285,17 +283,17 @@ impl Session {
         files: &OtherFiles,
     ) -> RequestMaker {
         let pace = &engine.counts().prompt_tokens_per_second;
-        let gates = config.completion.adapt.then(|| self.gates.clone()).flatten();
+        let networks = config.completion.retrieval.then(|| self.networks.clone()).flatten();
         let files = match files {
             OtherFiles::Given(files) => files.clone(),
-            OtherFiles::Workspace { file, open } if gates.is_some() => {
+            OtherFiles::Workspace { file, open } if networks.is_some() => {
                 self.workspace.view(file, open, model, config.completion.workspace_tokens)
             }
             OtherFiles::Workspace { .. } | OtherFiles::None => IndexView::default(),
         };
         RequestMaker {
             assembling: Arc::clone(&self.assembler),
-            gates,
+            networks,
             config: Arc::clone(config),
             model: Arc::clone(model),
             files,
@@ -306,7 +304,7 @@ impl Session {
     /// Whether there is time and power for what nobody has asked for.
     pub(crate) fn may_go_ahead(&self, config: &Config) -> bool {
         let completion = &config.completion;
-        completion.ahead && (completion.ahead_on_battery || !self.spare.is_scarce())
+        completion.prefetch && (completion.prefetch_on_battery || !self.spare.is_scarce())
     }
 
     /// The latest answers, for keeping one later.
@@ -335,9 +333,9 @@ pub struct Assembling {
     /// The tokens of documents that were completed in lately.
     pub documents: RecentDocuments,
     /// The tokens of other open documents.
-    pub others: OtherDocuments,
-    /// `None` where the model has other tokens than the corpus was counted in.
-    pub corpus: Option<CorpusCounts>,
+    pub open_documents: OpenDocuments,
+    /// `None` where the model has other tokens than the table.
+    pub ngrams: Option<NgramTable>,
 }
 
 impl Assembling {
@@ -348,26 +346,25 @@ impl Assembling {
             model: Arc::clone(model),
             assembler: Assembler::new(tokenizer, model.template.clone(), budget),
             documents: RecentDocuments::default(),
-            others: OtherDocuments::default(),
-            corpus: CorpusCounts::embedded_for(model),
+            open_documents: OpenDocuments::default(),
+            ngrams: NgramTable::embedded_for(model),
         }
     }
 
-    /// Where the like of the caret's line goes on. `caret_line` is that line as far as the prompt holds it;
-    /// `others` are other documents and files.
-    pub fn history(
+    /// What retrieves at the caret. `caret_line` is the caret's line as far as the prompt holds it.
+    pub fn retriever(
         &mut self,
         (uri, language_id, path): (&Arc<str>, &str, &str),
         (rope, caret): (&Rope, usize),
         caret_line: &str,
-        others: OtherTexts,
-    ) -> LineHistory {
+        related: RelatedTexts,
+    ) -> Retriever {
         let tokenizer = self.model.tokenizer.as_ref();
         let end = self.model.end;
         let document = self.documents.around(uri, rope, caret, end, tokenizer);
-        let corpus = self.corpus.zip(LanguageGroup::of(language_id, path));
+        let ngrams = self.ngrams.zip(LanguageGroup::of(language_id, path));
         let mut line = Vec::new();
         tokenizer.tokenize(caret_line, &mut line);
-        LineHistory::new(document, others, corpus, &line, end)
+        Retriever::new(document, related, ngrams, &line, end)
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::adapt::gate::Gates;
 use crate::assist::Session;
 use crate::assist::session::load_model;
 use crate::cli::setup;
@@ -14,6 +13,7 @@ use crate::config::CompletionConfig;
 use crate::evaluate::cases::{HeldOut, Part};
 use crate::evaluate::report::{Figures, Plan, language_figures};
 use crate::evaluate::score::Scorer;
+use crate::retrieval::mixture::MixtureNetworks;
 
 /// What `eval` takes.
 #[derive(Debug, Args)]
@@ -42,28 +42,28 @@ pub struct EvalArguments {
     /// Which half of the held-out packages.
     #[arg(long, value_enum, default_value_t = PartName::Test)]
     pub part: PartName,
-    /// The model alone, without counts.
+    /// The model alone, without retrieval.
     #[arg(long)]
     pub alone: bool,
     /// The package's other files are there as the workspace's (not for blocks).
     #[arg(long)]
     pub workspace: bool,
-    /// Without the counts of the corpus (lines only; not for blocks and typing).
+    /// Without the n-gram table (lines only; not for blocks and typing).
     #[arg(long)]
-    pub no_corpus: bool,
+    pub no_ngrams: bool,
     /// Hold back what is less sure than this, while typing; the setting of the same name.
     #[arg(long)]
     pub min_confidence: Option<f64>,
-    /// Ask the model unless counts are so sure, while typing; the setting of the same name.
+    /// Ask the model unless retrieval alone is so sure, while typing; the setting of the same name.
     #[arg(long)]
-    pub min_counts_confidence: Option<f64>,
+    pub min_lookup_confidence: Option<f64>,
     /// The longest suggestion in lines, while typing; the setting of the same name.
     #[arg(long)]
     pub max_lines: Option<usize>,
     /// Write the figures here as JSON.
     #[arg(long)]
     pub json: Option<PathBuf>,
-    /// Write each position's opinions here, for fitting the gate.
+    /// Write what each component predicts at each position here, for fitting the mixture.
     #[arg(long)]
     pub positions: Option<PathBuf>,
 }
@@ -87,18 +87,20 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
         model.clone_into(&mut config.model.path);
     }
     // The same for everybody, whatever their settings are.
-    config.completion = CompletionConfig { adapt: !arguments.alone, ..Default::default() };
+    config.completion = CompletionConfig { retrieval: !arguments.alone, ..Default::default() };
     config.completion.generate_ms = 60_000;
     if let Some(least) = arguments.min_confidence {
         config.completion.min_confidence = least;
     }
-    if let Some(least) = arguments.min_counts_confidence {
-        config.completion.min_counts_confidence = least;
+    if let Some(least) = arguments.min_lookup_confidence {
+        config.completion.min_lookup_confidence = least;
     }
     if let Some(most) = arguments.max_lines {
         config.completion.max_lines = most;
     }
-    let gates = Gates::embedded().map(Arc::new).ok_or("the gates in this program are none")?;
+    let networks = MixtureNetworks::embedded()
+        .map(Arc::new)
+        .ok_or("the mixture's networks in this program don't fit it; build it again")?;
     let mut held_out = HeldOut::read_folder(&arguments.text)?;
     held_out
         .retain(|it| arguments.language.is_empty() || arguments.language.contains(&it.language));
@@ -124,9 +126,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
 
     let model = load_model(&config.model, &folders.cache)?;
     let info = Arc::clone(model.info());
-    let mut scorer = Scorer::new(model, gates, !arguments.alone);
-    if arguments.no_corpus {
-        scorer.forget_corpus();
+    let mut scorer = Scorer::new(model, networks, !arguments.alone);
+    if arguments.no_ngrams {
+        scorer.drop_ngrams();
     }
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
@@ -135,9 +137,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     let mut figures = Figures {
         name: arguments.name.clone().unwrap_or_else(|| info.name.clone()),
         n_parameters: info.n_params,
-        adapt: !arguments.alone,
+        retrieval: !arguments.alone,
         workspace: arguments.workspace,
-        corpus: scorer.has_corpus(),
+        ngrams: scorer.has_ngrams(),
         languages: Vec::new(),
     };
     setup::print(Figures::HEAD)?;

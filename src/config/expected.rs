@@ -13,22 +13,31 @@ const EXPECTED: &[(&str, &str)] = &[
     ("cloud.provider", "the name of a provider in `cloud.providers`, in quotes"),
     ("cloud.providers", "a list of tables, `[[cloud.providers]]`"),
     ("cloud.stall_seconds", "a whole number of seconds from 1 to 3600"),
-    ("completion.adapt", "true or false"),
-    ("completion.ahead", "true or false"),
-    ("completion.ahead_on_battery", "true or false"),
     ("completion.disabled_languages", "a list of language ids, each in quotes"),
-    ("completion.draft_tokens", "a whole number from 0 to 16"),
     ("completion.enabled", "true or false"),
     ("completion.generate_ms", "a whole number of milliseconds from 10 to 60000"),
     ("completion.max_lines", "a whole number from 1 to 64"),
     ("completion.max_tokens", "a whole number from 1 to 512"),
     ("completion.min_confidence", "a number from 0 to 1"),
-    ("completion.min_counts_confidence", "a number from 0.5 to 1"),
+    ("completion.min_lookup_confidence", "a number from 0.5 to 1"),
+    ("completion.prefetch", "true or false"),
+    ("completion.prefetch_on_battery", "true or false"),
+    ("completion.retrieval", "true or false"),
+    ("completion.speculative_tokens", "a whole number from 0 to 16"),
     ("completion.workspace_tokens", "a whole number from 0 to 16000000"),
     ("model.context_tokens", "a whole number from 0 to 1048576"),
     ("model.path", "the path of a GGUF file, in quotes"),
     ("model.threads", "a whole number from 0 to 1024"),
     ("sandbox.required", "true or false"),
+];
+
+/// Settings that once had another name, by that name.
+const RENAMED: &[(&str, &str)] = &[
+    ("completion.adapt", "completion.retrieval"),
+    ("completion.ahead", "completion.prefetch"),
+    ("completion.ahead_on_battery", "completion.prefetch_on_battery"),
+    ("completion.draft_tokens", "completion.speculative_tokens"),
+    ("completion.min_counts_confidence", "completion.min_lookup_confidence"),
 ];
 
 /// Below this two names have nothing to do with each other; 1 is the same name.
@@ -37,6 +46,11 @@ const MIN_SIMILARITY: f64 = 0.7;
 /// What a setting's value must be; nothing for a key that is no setting.
 pub fn expected(key: &str) -> &'static str {
     EXPECTED.iter().find(|(it, _)| *it == key).map_or("", |(_, must_be)| must_be)
+}
+
+/// The present name of a setting by its old one.
+pub fn renamed(key: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(old, _)| *old == key).map(|(_, new)| *new)
 }
 
 /// The table or the setting that a key was probably to be: of its last part, because a setting may have been written into the wrong

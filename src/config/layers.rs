@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::expected::{expected, nearest_setting};
+use crate::config::expected::{expected, nearest_setting, renamed};
 use crate::config::{Config, languages, providers};
 use crate::files;
 
@@ -46,7 +46,9 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
     for layer in layers {
         let mut found = Found::default();
         found.collect(&layer.values, &known, String::new());
-        unknown.push((&layer.source, found.unknown));
+        let (old, others) = found.unknown.into_iter().partition(|it| renamed(it).is_some());
+        resolved.notes.extend(renamed_note(&layer.source, old));
+        unknown.push((&layer.source, others));
         for table in found.no_tables {
             resolved.notes.push(format!("{table} in {} must be a table of settings", layer.source));
         }
@@ -100,6 +102,18 @@ fn users_alone(key: &str) -> Option<&'static str> {
         Some(("model", "path")) => Some("which file is loaded"),
         _ => None,
     }
+}
+
+/// One sentence for all settings of a layer that stand there under their old names. Their values are not
+/// used: an old value must not come into force silently.
+fn renamed_note(source: &str, old: Vec<String>) -> Option<String> {
+    let with_new = |it: String| renamed(&it).map(|new| format!("`{it}` is now `{new}`"));
+    let names: Vec<String> = old.into_iter().filter_map(with_new).collect();
+    let it_is = if names.len() == 1 { ["it", "it is"] } else { ["them", "they are"] };
+    let [it, it_is] = it_is;
+    (!names.is_empty()).then(|| {
+        format!("in {source}, {}; rename {it} there, until then {it_is} not used", listed(&names))
+    })
 }
 
 /// Names that a note holds, of however many.

@@ -39,14 +39,14 @@ pub struct EngineCounts {
     pub cached_tokens: AtomicU64,
     pub evaluated_tokens: AtomicU64,
     pub generated_tokens: AtomicU64,
-    /// Of the generated ones, those that counts had expected.
-    pub drafted_tokens: AtomicU64,
-    /// Of prompts that nobody had asked yet, and of answers to them.
-    pub ahead_evaluated_tokens: AtomicU64,
-    pub ahead_generated_tokens: AtomicU64,
-    /// Answers that were given from a short prompt, and by counts alone.
+    /// Of the generated ones, accepted speculative tokens.
+    pub speculative_tokens: AtomicU64,
+    /// Of prefetched prompts, and of answers to them.
+    pub prefetch_evaluated_tokens: AtomicU64,
+    pub prefetch_generated_tokens: AtomicU64,
+    /// Answers that were given from a short prompt, and by retrieval without the model.
     pub short_prompts: AtomicU64,
-    pub by_counts: AtomicU64,
+    pub by_lookup: AtomicU64,
     /// Roughly how fast prompts are evaluated; 0 until that is known.
     pub prompt_tokens_per_second: AtomicU64,
     /// A generation is running right now.
@@ -340,7 +340,7 @@ impl Shared {
         counter.fetch_add(1, Ordering::Relaxed);
         let by_source = match result.as_ref().map(|it| it.source) {
             Ok(Source::ShortPrompt) => Some(&self.counts.short_prompts),
-            Ok(Source::Counts) => Some(&self.counts.by_counts),
+            Ok(Source::Lookup) => Some(&self.counts.by_lookup),
             Ok(Source::WholePrompt) | Err(_) => None,
         };
         if let Some(counter) = by_source {

@@ -7,7 +7,7 @@ use crate::engine::actor::EngineCounts;
 use crate::engine::model::{EvaluateError, Model, TokenKind};
 use crate::engine::pace::{Pace, stretch};
 use crate::engine::resident::Resident;
-use crate::engine::sampled::{Draft, Sampled, said_by_counts};
+use crate::engine::sampled::{Draft, Sampled, generated_by_lookup};
 use crate::generation::{
     CompletionRequest, Finish, Generation, GenerationError, Said, Source, StopRule, Times, Token,
     Usage,
@@ -52,11 +52,11 @@ impl Machine<'_> {
             self.resident.clear(self.model);
         }
         let is_asked = !self.is_idle && !request.cold;
-        let by_counts =
-            if is_asked { said_by_counts(self.model.vocabulary(), request) } else { None };
-        if let Some(said) = by_counts.clone().filter(|_| !request.to_the_end) {
+        let by_lookup =
+            if is_asked { generated_by_lookup(self.model.vocabulary(), request) } else { None };
+        if let Some(said) = by_lookup.clone().filter(|_| !request.to_the_end) {
             let times = Times { generate: started.elapsed(), ..Times::default() };
-            let (usage, source, alternatives) = (Usage::default(), Source::Counts, Vec::new());
+            let (usage, source, alternatives) = (Usage::default(), Source::Lookup, Vec::new());
             return Ok(Generation { said, sure: None, alternatives, usage, source, times });
         }
         let short = self.short_prompt(request);
@@ -85,7 +85,7 @@ impl Machine<'_> {
             cached_tokens,
             evaluated_tokens: n_prompt - cached_tokens,
             generated_tokens: first.n_generated,
-            drafted_tokens: first.n_drafted,
+            speculative_tokens: first.n_speculative,
         };
         let mut alternatives = Vec::new();
         for other in first.others {
@@ -94,12 +94,12 @@ impl Machine<'_> {
             let begun = Begun { first: Some(other), ..Begun::default() };
             let decoded = self.decode(request, Sampled::new(&forced), begun, deadline, flag)?;
             usage.generated_tokens += decoded.n_generated;
-            usage.drafted_tokens += decoded.n_drafted;
+            usage.speculative_tokens += decoded.n_speculative;
             alternatives.push(decoded.said);
         }
         Ok(Generation {
             said: first.said,
-            sure: by_counts.or(first.sure),
+            sure: by_lookup.or(first.sure),
             alternatives,
             usage,
             source: if short.is_some() { Source::ShortPrompt } else { Source::WholePrompt },
@@ -182,7 +182,7 @@ impl Machine<'_> {
             let counts = self.counts;
             counts.note_pace(self.pace);
             let counter = if self.is_idle {
-                &counts.ahead_evaluated_tokens
+                &counts.prefetch_evaluated_tokens
             } else {
                 &counts.evaluated_tokens
             };
@@ -204,7 +204,7 @@ impl Machine<'_> {
         let min_log_probability = request.min_confidence.ln();
         let can_roll_back = self.resident.can_roll_back() == Some(true);
         let mut draft = Draft::default();
-        let (mut n_drafted, mut others, mut sure) = (0, Vec::new(), None);
+        let (mut n_speculative, mut others, mut sure) = (0, Vec::new(), None);
         let Begun { mut first, mut said_before } = begun;
         let finish = loop {
             check(flag)?;
@@ -212,15 +212,15 @@ impl Machine<'_> {
             let vocabulary = self.model.vocabulary();
             let given = first.take();
             if given.is_none() && sampled.n_tokens == 0 && can_roll_back {
-                let counts = request.counts.as_deref_mut();
-                others = sampled.others(vocabulary, logits, counts, request.n_alternatives);
+                let mixer = request.mixer.as_deref_mut();
+                others = sampled.others(vocabulary, logits, mixer, request.n_alternatives);
             }
-            let counts = request.counts.as_deref_mut();
-            let next = given.or_else(|| sampled.next(vocabulary, logits, counts));
+            let mixer = request.mixer.as_deref_mut();
+            let next = given.or_else(|| sampled.next(vocabulary, logits, mixer));
             let Some((next, log_probability)) = next else { break Finish::EndToken };
             let counts = self.counts;
             let counter = if self.is_idle {
-                &counts.ahead_generated_tokens
+                &counts.prefetch_generated_tokens
             } else {
                 &counts.generated_tokens
             };
@@ -249,23 +249,23 @@ impl Machine<'_> {
                 break Finish::Budget;
             }
             if draft.says(next) {
-                n_drafted += 1;
+                n_speculative += 1;
                 continue;
             }
             self.resident.take_back(self.model, draft.left());
-            let most = if can_roll_back { request.max_draft_tokens } else { 0 };
+            let most = if can_roll_back { request.max_speculative_tokens } else { 0 };
             let most = most.min(room - 1).min(request.max_tokens - sampled.n_tokens);
-            draft = Draft::of(&sampled, most, &said_before, request.counts.as_deref_mut());
+            draft = Draft::of(&sampled, most, &said_before, request.mixer.as_deref_mut());
             self.evaluate(&[&[next], draft.tokens.as_slice()].concat(), true, flag)?;
             draft.is_evaluated = true;
         };
         // What was expected and not said is no part of what the next prompt goes on with.
         self.resident.take_back(self.model, draft.left());
         if !self.is_idle {
-            self.counts.drafted_tokens.fetch_add(n_drafted as u64, Ordering::Relaxed);
+            self.counts.speculative_tokens.fetch_add(n_speculative as u64, Ordering::Relaxed);
         }
         let said = ended(&mut sampled, finish, &request.stop);
-        Ok(Decoded { said, sure, n_generated: sampled.n_tokens, n_drafted, others })
+        Ok(Decoded { said, sure, n_generated: sampled.n_tokens, n_speculative, others })
     }
 
     /// Evaluates tokens after those that are resident, and keeps the shadow right however that ends. `each`:
@@ -324,7 +324,7 @@ struct Decoded {
     /// What would have been said if generating had ended where it was not sure any more, if that came.
     sure: Option<Said>,
     n_generated: usize,
-    n_drafted: usize,
+    n_speculative: usize,
     /// Other tokens that could have been the first.
     others: Vec<(Token, f32)>,
 }

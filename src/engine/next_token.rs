@@ -1,9 +1,11 @@
-//! The distribution of the next token: the model's, mixed with counts, among the tokens that are allowed.
+//! The distribution of the next token: the model's, mixed with retrieval, among the tokens that are allowed.
 //!
 //! The one place where a logit becomes a probability; generating and scoring both read it here.
 
 use crate::engine::model::{TokenKind, Vocabulary};
-use crate::generation::{HalfTyped, ModelOpinion, NextTokenCounts, NextTokenMixture, Token};
+use crate::generation::{
+    ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token,
+};
 
 /// Each forced byte that a token leaves over makes it a tenth as likely. Without this, a line was right
 /// inside a name in 29.9% of 1,000 cases (packages for fitting, four languages) and at a token's border in
@@ -26,9 +28,14 @@ impl LineSoFar {
         &self.tokens
     }
 
-    /// What counts expect of this line; `None` where its own tokens are not known.
-    pub fn draft(&self, counts: &mut dyn NextTokenCounts, n: usize) -> Option<Vec<Token>> {
-        (!self.unknown).then(|| counts.draft(&self.tokens, !self.after_break, n))
+    /// What stands before the next token.
+    fn context<'a>(&'a self, constraint: Option<&'a dyn PrefixConstraint>) -> NextTokenContext<'a> {
+        NextTokenContext { line: &self.tokens, at_line_start: self.after_break, constraint }
+    }
+
+    /// Speculative tokens of this line; `None` where its own tokens are not known.
+    pub fn speculate(&self, mixer: &mut dyn NextTokenMixer, n: usize) -> Option<Vec<Token>> {
+        (!self.unknown).then(|| mixer.speculate(&self.context(None), n))
     }
 
     pub fn push(&mut self, token: Token, piece: &[u8]) {
@@ -42,15 +49,16 @@ impl LineSoFar {
     }
 }
 
-/// The likeliest token by counts alone, of those that spell `forced`, and its probability.
-pub fn by_counts(
+/// The likeliest token by retrieval alone, of those that spell `forced`, and its probability.
+pub fn without_model(
     vocabulary: &Vocabulary,
     forced: &[u8],
     line: &LineSoFar,
-    counts: &mut dyn NextTokenCounts,
+    mixer: &mut dyn NextTokenMixer,
 ) -> Option<(Token, f32)> {
     let forced = (!forced.is_empty()).then(|| Forced::new(vocabulary, forced, vocabulary.len()));
-    let found = counts.alone(&line.tokens, forced.as_ref().map(|it| it as _))?;
+    let next = line.context(forced.as_ref().map(|it| it as _));
+    let found = mixer.predict_without_model(&next)?;
     let is_allowed = match &forced {
         Some(forced) => forced.may_come(found.0),
         None => vocabulary.kind(found.0) != TokenKind::Never,
@@ -81,7 +89,7 @@ impl<'a> Forced<'a> {
     }
 }
 
-impl HalfTyped for Forced<'_> {
+impl PrefixConstraint for Forced<'_> {
     fn first_tokens(&self) -> &[Token] {
         &self.tokens
     }
@@ -113,7 +121,7 @@ pub struct NextToken<'a> {
     /// The highest score, and the logarithm of the sum of what the others are of it.
     highest: f32,
     log_sum: f32,
-    opinion: ModelOpinion,
+    confidence: ModelConfidence,
     mixture: NextTokenMixture,
     /// What all tokens have together.
     sum: f32,
@@ -127,7 +135,7 @@ impl<'a> NextToken<'a> {
         logits: &'a [f32],
         forced: &'a [u8],
         line: &LineSoFar,
-        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
     ) -> Self {
         let forced = (!forced.is_empty()).then(|| Forced::new(vocabulary, forced, logits.len()));
         let by_score = |a: &Token, b: &Token| {
@@ -161,29 +169,31 @@ impl<'a> NextToken<'a> {
             model_best: model_best.filter(|_| is_sound),
             highest,
             log_sum: sum.ln(),
-            opinion: ModelOpinion { entropy: sum.ln() - weighted / sum, top: 1.0 / sum },
-            mixture: NextTokenMixture { model_weight: 1.0, counted: Vec::new() },
+            confidence: ModelConfidence {
+                entropy: sum.ln() - weighted / sum,
+                top_probability: 1.0 / sum,
+            },
+            mixture: NextTokenMixture { model_weight: 1.0, retrieved: Vec::new() },
             sum: 1.0,
         };
-        if let Some(counts) = counts.filter(|_| this.model_best.is_some() && !line.unknown) {
-            let half_typed = this.half_typed();
-            let mut mixture =
-                counts.next(&line.tokens, !line.after_break, half_typed, this.opinion);
-            for (token, _) in &mut mixture.counted {
+        if let Some(mixer) = mixer.filter(|_| this.model_best.is_some() && !line.unknown) {
+            let next = line.context(this.constraint());
+            let mut mixture = mixer.mix(&next, this.confidence);
+            for (token, _) in &mut mixture.retrieved {
                 *token = this.as_the_model_ends(*token);
             }
-            mixture.counted.retain(|(token, _)| this.is_allowed(*token));
-            let counted: f32 = mixture.counted.iter().map(|(_, p)| p).sum();
-            // All of it is lost where counts are sure of what may not come.
-            if mixture.model_weight + counted > f32::EPSILON {
-                this.sum = mixture.model_weight + counted;
+            mixture.retrieved.retain(|(token, _)| this.is_allowed(*token));
+            let retrieved: f32 = mixture.retrieved.iter().map(|(_, p)| p).sum();
+            // All of it is lost where retrieval is sure of what may not come.
+            if mixture.model_weight + retrieved > f32::EPSILON {
+                this.sum = mixture.model_weight + retrieved;
                 this.mixture = mixture;
             }
         }
         this
     }
 
-    /// Of several tokens that end a generation the model means one, and counts know only of one.
+    /// Of several tokens that end a generation the model means one, and retrieval knows only of one.
     fn as_the_model_ends(&self, token: Token) -> Token {
         let ends = self.vocabulary.ends();
         let by_logit = |a: &&Token, b: &&Token| {
@@ -192,13 +202,13 @@ impl<'a> NextToken<'a> {
         if ends.contains(&token) { *ends.iter().max_by(by_logit).unwrap_or(&token) } else { token }
     }
 
-    /// The model's opinion, before anything is mixed in.
-    pub fn opinion(&self) -> ModelOpinion {
-        self.opinion
+    /// How sure the model alone is.
+    pub fn confidence(&self) -> ModelConfidence {
+        self.confidence
     }
 
-    /// What has to be spelled, where a half-typed word is completed.
-    pub fn half_typed(&self) -> Option<&dyn HalfTyped> {
+    /// What has to be spelled, if anything.
+    pub fn constraint(&self) -> Option<&dyn PrefixConstraint> {
         self.forced.as_ref().map(|it| it as _)
     }
 
@@ -230,15 +240,16 @@ impl<'a> NextToken<'a> {
         if !self.is_allowed(token) {
             return 0.0;
         }
-        let counted = self.mixture.counted.iter().find(|it| it.0 == token).map_or(0.0, |it| it.1);
-        ((self.mixture.model_weight * self.by_model(token) + counted) / self.sum).min(1.0)
+        let retrieved =
+            self.mixture.retrieved.iter().find(|it| it.0 == token).map_or(0.0, |it| it.1);
+        ((self.mixture.model_weight * self.by_model(token) + retrieved) / self.sum).min(1.0)
     }
 
     /// The likeliest token, or `None` where nothing can spell what is forced.
     pub fn likeliest(&self) -> Option<Token> {
         let mut best = self.model_best?;
         let mut highest = self.probability(best);
-        for (token, _) in &self.mixture.counted {
+        for (token, _) in &self.mixture.retrieved {
             let probability = self.probability(*token);
             if probability > highest {
                 (best, highest) = (*token, probability);
@@ -250,7 +261,7 @@ impl<'a> NextToken<'a> {
     /// The likeliest tokens with their probabilities, likeliest first, at most `n`.
     pub fn likeliest_ones(&self, n: usize) -> Vec<(Token, f32)> {
         let mut tokens = self.top_by_model(n);
-        tokens.extend(self.mixture.counted.iter().map(|it| it.0));
+        tokens.extend(self.mixture.retrieved.iter().map(|it| it.0));
         tokens.sort_unstable();
         tokens.dedup();
         let mut likeliest: Vec<(Token, f32)> =
@@ -320,7 +331,7 @@ mod tests {
         let vocabulary = vocabulary();
         let line = LineSoFar::default();
         let next = NextToken::new(&vocabulary, &[0.0; 6], b"(resu", &line, None);
-        let forced = next.half_typed().expect("something is forced");
+        let forced = next.constraint().expect("something is forced");
         let spells = |pieces: &[&str]| {
             forced.is_spelled_by(&pieces.iter().map(|it| token(it)).collect::<Vec<_>>())
         };
@@ -329,6 +340,6 @@ mod tests {
         assert!(!spells(&["(res", "x"]) && !spells(&["x"]) && !spells(&["(", "x"]));
         // What follows is not known.
         assert!(!spells(&["(res"]) && !spells(&[]));
-        assert!(NextToken::new(&vocabulary, &[0.0; 6], b"", &line, None).half_typed().is_none());
+        assert!(NextToken::new(&vocabulary, &[0.0; 6], b"", &line, None).constraint().is_none());
     }
 }

@@ -1,8 +1,8 @@
 //! The text sampled so far, and tokens that are evaluated before the model has said them.
 
 use crate::engine::model::{Model, TokenKind, Vocabulary};
-use crate::engine::next_token::{LineSoFar, NextToken, by_counts};
-use crate::generation::{CompletionRequest, Finish, NextTokenCounts, Said, Token};
+use crate::engine::next_token::{LineSoFar, NextToken, without_model};
+use crate::generation::{CompletionRequest, Finish, NextTokenMixer, Said, Token};
 
 /// An alternative begins with a token that has at least this probability.
 const LEAST_PROBABILITY_OF_OTHERS: f32 = 0.02;
@@ -22,7 +22,7 @@ impl Draft {
         sampled: &Sampled,
         most: usize,
         said_before: &[Token],
-        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
     ) -> Self {
         let tokens = if most == 0 || !sampled.forced.is_empty() {
             Vec::new()
@@ -30,7 +30,7 @@ impl Draft {
             // A key that agrees with what was being generated does not begin all over.
             said_before[..most.min(said_before.len())].to_vec()
         } else {
-            counts.and_then(|it| sampled.line.draft(it, most)).unwrap_or_default()
+            mixer.and_then(|it| sampled.line.speculate(it, most)).unwrap_or_default()
         };
         Self { tokens, ..Self::default() }
     }
@@ -52,13 +52,16 @@ impl Draft {
     }
 }
 
-/// What counts alone say, where they are sure of all of it.
-pub fn said_by_counts(vocabulary: &Vocabulary, request: &mut CompletionRequest) -> Option<Said> {
-    let least = request.min_counts_confidence?.ln();
-    let counts = request.counts.as_deref_mut()?;
+/// The text by retrieval alone, where it is sure of all of it.
+pub fn generated_by_lookup(
+    vocabulary: &Vocabulary,
+    request: &mut CompletionRequest,
+) -> Option<Said> {
+    let least = request.min_lookup_confidence?.ln();
+    let mixer = request.mixer.as_deref_mut()?;
     let mut sampled = Sampled::new(&request.forced);
     let finish = loop {
-        let (next, probability) = by_counts(vocabulary, sampled.forced, &sampled.line, counts)?;
+        let (next, probability) = without_model(vocabulary, sampled.forced, &sampled.line, mixer)?;
         let log_probability = probability.max(f32::MIN_POSITIVE).ln();
         sampled.n_tokens += 1;
         let is_sure = sampled.log_probability + log_probability >= least;
@@ -112,9 +115,9 @@ impl<'a> Sampled<'a> {
         &self,
         vocabulary: &Vocabulary,
         logits: &[f32],
-        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
     ) -> Option<(Token, f32)> {
-        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, counts);
+        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, mixer);
         let best = next.likeliest()?;
         Some((best, next.probability(best).max(f32::MIN_POSITIVE).ln()))
     }
@@ -124,13 +127,13 @@ impl<'a> Sampled<'a> {
         &self,
         vocabulary: &Vocabulary,
         logits: &[f32],
-        counts: Option<&mut (dyn NextTokenCounts + 'static)>,
+        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
         n: usize,
     ) -> Vec<(Token, f32)> {
         if n == 0 {
             return Vec::new();
         }
-        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, counts);
+        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, mixer);
         let likeliest = next.likeliest_ones(n + 1).into_iter().skip(1);
         let likeliest = likeliest.filter(|it| vocabulary.kind(it.0) == TokenKind::Text);
         let likeliest = likeliest.filter(|it| it.1 >= LEAST_PROBABILITY_OF_OTHERS);

@@ -79,7 +79,7 @@ impl Worker<'_> {
         let is_prompt_left = match generation.source {
             Source::WholePrompt => false,
             Source::ShortPrompt => true,
-            Source::Counts => request.ahead.is_some(),
+            Source::Lookup => request.ahead.is_some(),
         };
         if is_prompt_left && let Some(flag) = self.shared.begin_idle_work() {
             // The next key may need it.

@@ -1,24 +1,30 @@
-//! Positions of right texts with everybody's opinion, as JSON lines: what the gate is fitted on.
+//! Positions of right texts with what each component predicts there, as JSON lines: what the mixture's
+//! networks are fitted on (model/pipeline/fit_mixture.py).
 //!
-//! A line is one position: `case`, `package`, `fit` (for fitting, or for measuring), `kind` of caret, `model` (entropy and top of
-//! its opinion, and whether a word is half typed), `corpus` (as `adapt::gate` is told of the two matches there), `allowed` (what
-//! the model and these matches give to all tokens that may come, which is less than 1 where only the most frequent are
-//! kept), `target` (an index), `opinions` (of the model and these matches, the probability of each of some dozens of
-//! tokens), and `places`, all in one string of hexadecimal digits: two bytes for which of these tokens followed (big end first), then
-//! the likeness (`adapt::places`).
+//! A line is one position:
+//! * `case`, `package`, `kind` of caret, `fit` (for fitting, or for measuring);
+//! * `model` and `ngrams`: the features of the model and of the two n-gram matches, scaled
+//!   (`retrieval::features`);
+//! * `candidates`: some dozens of candidates, of which `target` is the index of the right one;
+//! * `distributions`: the probability of each candidate, by the model and by the two n-gram matches;
+//! * `allowed`: the sums of these over all tokens that may come, which is less than 1 where only the most
+//!   frequent are kept;
+//! * `contexts`: the retrieved contexts in hexadecimal digits: for each, two bytes for the candidate that
+//!   follows it (big-endian), then its quantized match features.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::adapt::mixture::Evidence;
 use crate::evaluate::cases::Part;
 use crate::evaluate::score::Position;
-use crate::generation::Token;
+use crate::generation::{NextTokenContext, Token};
+use crate::retrieval::features::{ModelFeatures, NgramFeatures};
+use crate::retrieval::mixture::Retrieved;
 
-/// Of each opinion, this many tokens are written.
+/// Of each distribution, this many of the likeliest tokens are candidates.
 const TOP_OF_MODEL: usize = 8;
-const TOP_OF_CORPUS: usize = 6;
+const TOP_OF_NGRAMS: usize = 6;
 
 /// One line of the file.
 #[derive(Debug, Serialize)]
@@ -27,59 +33,67 @@ pub struct PositionRecord<'a> {
     package: &'a str,
     fit: bool,
     kind: &'a str,
-    model: [f32; 3],
-    corpus: [[f32; 5]; 2],
+    model: [f32; ModelFeatures::N],
+    ngrams: [[f32; NgramFeatures::N]; 2],
     allowed: Vec<f32>,
     target: usize,
-    opinions: Vec<Vec<f32>>,
-    places: String,
+    distributions: Vec<Vec<f32>>,
+    contexts: String,
 }
 
 impl<'a> PositionRecord<'a> {
     /// `None` where the right token is not one that may come.
     pub fn new(case: usize, package: &'a str, kind: &'a str, position: &Position) -> Option<Self> {
-        let Position { next, history, line, target } = position;
-        let Evidence { places, corpus } = history.look(line, true, next.half_typed());
+        let Position { next, retriever, line, target } = position;
+        let context =
+            NextTokenContext { line, at_line_start: false, constraint: next.constraint() };
+        let Retrieved { contexts, ngrams } = retriever.retrieve(&context);
         let mut tokens: Vec<Token> = vec![*target];
         tokens.extend(next.top_by_model(TOP_OF_MODEL));
-        tokens.extend(places.iter().map(|it| it.next));
-        for found in corpus.iter().flatten() {
-            tokens.extend(found.next.iter().take(TOP_OF_CORPUS).map(|it| it.0));
+        tokens.extend(contexts.iter().map(|it| it.next));
+        for found in ngrams.iter().flatten() {
+            tokens.extend(found.next.iter().take(TOP_OF_NGRAMS).map(|it| it.0));
         }
         tokens.retain(|it| next.is_allowed(*it));
         tokens.sort_unstable();
         tokens.dedup();
         let target = tokens.binary_search(target).ok()?;
-        let mut opinions = vec![tokens.iter().map(|it| next.by_model(*it)).collect::<Vec<f32>>()];
+        let mut distributions =
+            vec![tokens.iter().map(|it| next.by_model(*it)).collect::<Vec<f32>>()];
         let mut allowed = vec![1.0];
-        for found in &corpus {
-            let counted = || found.iter().flat_map(|it| &it.next);
-            let share = |token: Token| counted().find(|it| it.0 == token).map_or(0.0, |it| it.1);
-            opinions.push(tokens.iter().map(|it| share(*it)).collect());
-            allowed.push(counted().filter(|it| next.is_allowed(it.0)).map(|it| it.1).sum());
+        for found in &ngrams {
+            let next_tokens = || found.iter().flat_map(|it| &it.next);
+            let share =
+                |token: Token| next_tokens().find(|it| it.0 == token).map_or(0.0, |it| it.1);
+            distributions.push(tokens.iter().map(|it| share(*it)).collect());
+            allowed.push(next_tokens().filter(|it| next.is_allowed(it.0)).map(|it| it.1).sum());
         }
         let mut hexadecimal = String::new();
-        for place in &places {
-            // Places of what may not come have no part in the distribution.
-            let Ok(which) = tokens.binary_search(&place.next) else { continue };
+        for context in &contexts {
+            // Contexts of tokens that may not come have no part in the distribution.
+            let Ok(which) = tokens.binary_search(&context.next) else { continue };
             let _ = write!(hexadecimal, "{which:04x}");
-            for number in place.likeness {
+            for number in context.features {
                 let _ = write!(hexadecimal, "{number:02x}");
             }
         }
-        let opinion = next.opinion();
-        let half_typed = f32::from(u8::from(next.half_typed().is_some()));
+        let confidence = next.confidence();
+        let model = ModelFeatures {
+            entropy: confidence.entropy,
+            top_probability: confidence.top_probability,
+            is_constrained: f32::from(u8::from(next.constraint().is_some())),
+        };
         Some(Self {
             case,
             package,
             fit: Part::of(package) == Part::Fit,
             kind,
-            model: [opinion.entropy, opinion.top, half_typed],
-            corpus: corpus.map(|it| it.map_or([0.0; 5], |it| it.features)),
+            model: model.scaled(),
+            ngrams: ngrams.map(|it| it.map_or([0.0; NgramFeatures::N], |it| it.features)),
             allowed,
             target,
-            opinions,
-            places: hexadecimal,
+            distributions,
+            contexts: hexadecimal,
         })
     }
 }

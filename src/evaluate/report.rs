@@ -6,8 +6,6 @@ use std::sync::Arc;
 use ropey::Rope;
 use serde::Serialize;
 
-use crate::adapt::document::text_tokens;
-use crate::adapt::index::{IndexView, TextIndex};
 use crate::assist::typist::{Typist, n_spared};
 use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::evaluate::cases::{
@@ -16,6 +14,8 @@ use crate::evaluate::cases::{
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Scorer};
 use crate::generation::ModelInfo;
+use crate::retrieval::datastore::tokenize_lines;
+use crate::retrieval::suffix_array::{IndexView, SuffixArray};
 use crate::stdx::milliseconds;
 
 /// Lines that are typed at a stretch.
@@ -88,9 +88,9 @@ pub struct Typing {
 pub struct Figures {
     pub name: String,
     pub n_parameters: u64,
-    pub adapt: bool,
+    pub retrieval: bool,
     pub workspace: bool,
-    pub corpus: bool,
+    pub ngrams: bool,
     pub languages: Vec<LanguageFigures>,
 }
 
@@ -280,7 +280,7 @@ struct Workspaces {
     wanted: bool,
     info: Arc<ModelInfo>,
     /// The package's address, and its index.
-    made: Vec<(*const SourceFile, Arc<TextIndex>)>,
+    made: Vec<(*const SourceFile, Arc<SuffixArray>)>,
 }
 
 impl Workspaces {
@@ -297,8 +297,8 @@ impl Workspaces {
         let known = self.made.iter().find(|it| it.0 == key).map(|it| Arc::clone(&it.1));
         let index = known.unwrap_or_else(|| {
             let tokenizer = self.info.tokenizer.as_ref();
-            let tokens = |it: &SourceFile| text_tokens(&it.text, self.info.end, tokenizer);
-            let index = Arc::new(TextIndex::new(package.iter().map(tokens)));
+            let tokens = |it: &SourceFile| tokenize_lines(&it.text, self.info.end, tokenizer);
+            let index = Arc::new(SuffixArray::new(package.iter().map(tokens)));
             self.made.push((key, Arc::clone(&index)));
             index
         });
@@ -314,12 +314,12 @@ impl Figures {
 ";
 
     fn with(&self) -> &'static str {
-        match (self.adapt, self.workspace, self.corpus) {
+        match (self.retrieval, self.workspace, self.ngrams) {
             (false, _, _) => "",
-            (true, false, false) => " + counts of the document",
-            (true, true, false) => " + counts of the document and the package",
-            (true, false, true) => " + counts of the document and the corpus",
-            (true, true, true) => " + counts of the document, the package and the corpus",
+            (true, false, false) => " + retrieval from the document",
+            (true, true, false) => " + retrieval from the document and the package",
+            (true, false, true) => " + retrieval from the document, n-gram table",
+            (true, true, true) => " + retrieval from the document and the package, n-gram table",
         }
     }
 

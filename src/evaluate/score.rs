@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::adapt::gate::Gates;
-use crate::adapt::index::IndexView;
-use crate::adapt::mixture::{LineHistory, Mixture, OtherTexts};
 use crate::assist::session::Assembling;
 use crate::engine::model::{EvaluateError, Model, TokenKind};
 use crate::engine::next_token::{LineSoFar, NextToken};
@@ -16,6 +13,9 @@ use crate::prompt::assemble::PromptSize;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::healing;
 use crate::prompt::lexis::Lexis;
+use crate::retrieval::datastore::RelatedTexts;
+use crate::retrieval::mixture::{MixtureNetworks, RetrievalMixture, Retriever};
+use crate::retrieval::suffix_array::IndexView;
 use crate::stdx::cancel::Ticket;
 
 /// A suggestion longer than this has gone wrong.
@@ -34,7 +34,7 @@ pub struct LineCase<'a> {
     pub before: String,
     pub rest: &'a str,
     pub after: &'a str,
-    /// Other files that counts may use.
+    /// Other files to retrieve from.
     pub files: IndexView,
 }
 
@@ -44,7 +44,7 @@ pub struct LineScore {
     /// What would have been suggested, up to the line's end.
     pub suggested: String,
     pub exact: bool,
-    /// The probability of the suggestion with its end, as the model and the counts see it.
+    /// The probability of the suggestion with its end, of the mixture.
     pub confidence: f32,
     /// Of the right rest and the end behind it.
     pub bits: f64,
@@ -52,10 +52,10 @@ pub struct LineScore {
     pub ends: bool,
 }
 
-/// One position of a right text, for fitting the gate.
+/// One position of a right text, for fitting the mixture.
 pub struct Position<'a> {
     pub next: &'a NextToken<'a>,
-    pub history: &'a LineHistory,
+    pub retriever: &'a Retriever,
     pub line: &'a [Token],
     pub target: Token,
 }
@@ -65,24 +65,24 @@ pub struct Scorer {
     model: Box<dyn Model>,
     resident: Resident,
     assembling: Assembling,
-    gates: Arc<Gates>,
-    adapt: bool,
+    networks: Arc<MixtureNetworks>,
+    retrieval: bool,
 }
 
 impl Scorer {
-    /// Without `adapt` the model is asked alone.
-    pub fn new(model: Box<dyn Model>, gates: Arc<Gates>, adapt: bool) -> Self {
+    /// Without `retrieval` the model is asked alone.
+    pub fn new(model: Box<dyn Model>, networks: Arc<MixtureNetworks>, retrieval: bool) -> Self {
         let assembling = Assembling::new(model.info());
-        Self { model, resident: Resident::default(), assembling, gates, adapt }
+        Self { model, resident: Resident::default(), assembling, networks, retrieval }
     }
 
-    /// Leaves out the counts of the corpus.
-    pub fn forget_corpus(&mut self) {
-        self.assembling.corpus = None;
+    /// Goes without the n-gram table.
+    pub fn drop_ngrams(&mut self) {
+        self.assembling.ngrams = None;
     }
 
-    pub fn has_corpus(&self) -> bool {
-        self.assembling.corpus.is_some()
+    pub fn has_ngrams(&self) -> bool {
+        self.assembling.ngrams.is_some()
     }
 
     pub fn model(&self) -> &dyn Model {
@@ -112,12 +112,13 @@ impl Scorer {
         };
         let assembler = &mut self.assembling.assembler;
         let prompt = assembler.assemble(&case.uri, case.path, &excerpt, kept, PromptSize::Full);
-        let others = OtherTexts { open: Arc::default(), files: case.files.clone() };
-        let history =
-            self.assembling.history((&case.uri, "", case.path), (&rope, caret), kept, others);
-        let gates = Arc::clone(&self.gates);
-        let mut mixture = Mixture::new(history, gates, true);
-        let adapt = self.adapt;
+        let related =
+            RelatedTexts { open_documents: Arc::default(), workspace_files: case.files.clone() };
+        let file = (&case.uri, "", case.path);
+        let retriever = self.assembling.retriever(file, (&rope, caret), kept, related);
+        let networks = Arc::clone(&self.networks);
+        let mut mixture = RetrievalMixture::new(retriever, networks, true);
+        let retrieval = self.retrieval;
 
         let mut right = tokenize(&format!("{forced}{}", case.rest));
         right.push(info.end);
@@ -138,12 +139,12 @@ impl Scorer {
             let logits = self.model.logits();
             on_position(Position {
                 next: &NextToken::new(vocabulary, logits, left, &line, None),
-                history: &mixture.history,
+                retriever: &mixture.retriever,
                 line: line.tokens(),
                 target: *target,
             });
-            let counts = adapt.then_some(&mut mixture as _);
-            let next = NextToken::new(vocabulary, logits, left, &line, counts);
+            let mixer = retrieval.then_some(&mut mixture as _);
+            let next = NextToken::new(vocabulary, logits, left, &line, mixer);
             let probability = next.probability(*target).max(MIN_PROBABILITY);
             score.bits -= f64::from(probability.log2());
             score.confidence *= probability;
@@ -171,7 +172,7 @@ impl Scorer {
         &mut self,
         prompt: &[Token],
         forced: &str,
-        mixture: &mut Mixture,
+        mixture: &mut RetrievalMixture,
     ) -> Result<(String, f32), String> {
         let known = self.resident.keep_prefix_of(self.model.as_mut(), prompt);
         self.evaluate(&prompt[known..])?;
@@ -181,8 +182,8 @@ impl Scorer {
         let mut confidence = 1.0;
         for _ in 0..MAX_TOKENS {
             let vocabulary = self.model.vocabulary();
-            let counts = self.adapt.then_some(&mut *mixture as _);
-            let next = NextToken::new(vocabulary, self.model.logits(), left, &line, counts);
+            let mixer = self.retrieval.then_some(&mut *mixture as _);
+            let next = NextToken::new(vocabulary, self.model.logits(), left, &line, mixer);
             let Some(best) = next.likeliest() else { break };
             confidence *= next.probability(best);
             if vocabulary.kind(best) == TokenKind::End {

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use crate::adapt::others::MAX_DOCUMENTS;
 use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
 use crate::generation::GenerationError;
 use crate::lsp::server::Server;
+use crate::retrieval::datastore::MAX_OPEN_DOCUMENTS;
 use crate::text::uri::is_file;
 use crate::text::{Document, World, file_path};
 
@@ -38,7 +38,7 @@ fn ask_at(
         caret,
         explicit,
         arrival: world.arrival,
-        others: world.others(document, MAX_DOCUMENTS),
+        others: world.others(document, MAX_OPEN_DOCUMENTS),
         files: match file_path(&document.uri) {
             Some(file) => {
                 let open = world.uris().filter(|it| is_file(it)).filter_map(file_path).collect();

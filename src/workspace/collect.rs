@@ -9,11 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 use ignore::WalkBuilder;
 use serde::Serialize;
 
-use crate::adapt::document::text_tokens;
-use crate::adapt::index::TextIndex;
 use crate::files;
 use crate::generation::{ModelInfo, Token};
 use crate::privacy::elsewhere::without_secret_lines;
+use crate::retrieval::datastore::tokenize_lines;
+use crate::retrieval::suffix_array::SuffixArray;
 use crate::workspace::rules::{self, LeftOut};
 
 /// Entries of folders that are looked at, and for how long: a home folder opened by mistake is no workspace.
@@ -70,7 +70,7 @@ pub struct Skipped {
 /// An index and which files it is of.
 #[derive(Clone, Default)]
 pub(super) struct Indexed {
-    pub index: Arc<TextIndex>,
+    pub index: Arc<SuffixArray>,
     numbers: HashMap<PathBuf, usize>,
     /// What each file was when it was read.
     stamps: Vec<Stamp>,
@@ -136,7 +136,7 @@ impl Indexed {
             stamps.push(file.stamp);
             texts.push(tokens);
         }
-        let index = Arc::new(TextIndex::new(&texts));
+        let index = Arc::new(SuffixArray::new(&texts));
         Self { index, numbers, stamps, found: fingerprint, took: began.elapsed(), skipped }
     }
 
@@ -202,7 +202,7 @@ fn read(file: &Found, model: &ModelInfo, skipped: &mut Skipped) -> Option<Vec<To
         return None;
     }
     let text = without_secret_lines(&text, file.path.to_str());
-    Some(text_tokens(&text, model.end, model.tokenizer.as_ref()))
+    Some(tokenize_lines(&text, model.end, model.tokenizer.as_ref()))
 }
 
 /// What each folder of the workspace leaves out; where its rules can't be read, everything.

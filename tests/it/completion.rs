@@ -247,7 +247,7 @@ async fn a_key_that_agrees_with_what_is_being_generated_goes_on_with_it() {
     assert_eq!(ghost.text, "abcdefghijklmnop;");
     assert_eq!(Ghost::of(&first.await.unwrap()), None);
     let last = client.stats().await["last"].clone();
-    assert!(last["drafted_tokens"].as_u64().unwrap() >= 4, "{last}");
+    assert!(last["speculative_tokens"].as_u64().unwrap() >= 4, "{last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,7 +312,7 @@ async fn a_caret_inside_an_identifier_completes_it() {
 
 /// With settings by which the model is asked wherever nothing else was said, with its whole prompt.
 async fn initialize_asking_the_model(client: &Client) {
-    let completion = json!({"min_counts_confidence": 1.0, "ahead": false});
+    let completion = json!({"min_lookup_confidence": 1.0, "prefetch": false});
     let encodings = json!({"positionEncodings": ["utf-8"]});
     let params = json!({
         "capabilities": {"general": encodings},

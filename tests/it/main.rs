@@ -6,7 +6,6 @@
     reason = "a failing unwrap is a failing test, and nothing outside reads this crate"
 )]
 
-mod adapt;
 mod bad_input;
 mod broker;
 mod broker_faults;
@@ -51,6 +50,7 @@ mod peer;
 mod peers;
 mod provider;
 mod redact;
+mod retrieval;
 mod sandbox;
 mod secrets_elsewhere;
 mod settings;

@@ -122,7 +122,7 @@ fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
     let text = TOTALS.repeat(20);
     let nvim = Neovim::open("totals.rs", &text);
     // Whatever else this machine does, and whatever counts know.
-    let completion = "{ ahead_on_battery = true, min_counts_confidence = 1 }";
+    let completion = "{ prefetch_on_battery = true, min_lookup_confidence = 1 }";
     let settings = format!("{{ keyside = {{ completion = {completion} }} }}");
     let change = "vim.lsp.get_clients({ name = 'keyside' })[1]:notify";
     nvim.lua(&format!("{change}('workspace/didChangeConfiguration', {{ settings = {settings} }})"));
@@ -131,8 +131,9 @@ fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
     let mut last = 0;
     loop {
         let stats = nvim.lua(STATS);
-        let ahead =
-            stats["engine"]["ahead_evaluated_tokens"].as_u64().unwrap_or_else(|| panic!("{stats}"));
+        let ahead = stats["engine"]["prefetch_evaluated_tokens"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{stats}"));
         if ahead > 300 && ahead == last {
             break;
         }

@@ -104,7 +104,7 @@ impl Client {
         let home = TempFolder::new();
         let session = Session::with_engine(config, home.folders(), fake_engine(script));
         // Whatever counts know, and whatever else the machine does.
-        let values = json!({"min_counts_confidence": 1.0, "ahead_on_battery": true});
+        let values = json!({"min_lookup_confidence": 1.0, "prefetch_on_battery": true});
         Self::in_process(session, home, json!({"completion": values}))
     }
 

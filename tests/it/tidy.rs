@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["stdx", "files"]),
     // Judgement.
     ("prompt", &["text", "fim", "generation", "stdx"]),
-    ("adapt", &["text", "generation"]),
+    ("retrieval", &["text", "generation"]),
     ("syntax", &[]),
     ("actions", &[]),
     ("edits", &["syntax"]),
@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("privacy", &["files", "config", "wire"]),
     // Powers.
     ("engine", &["files", "fim", "generation", "stdx"]),
-    ("workspace", &["files", "generation", "adapt", "privacy"]),
+    ("workspace", &["files", "generation", "retrieval", "privacy"]),
     ("machine", &[]),
     ("sandbox", &[]),
     ("cloud", &["stdx", "files", "config", "wire", "privacy", "sandbox"]),
@@ -39,7 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "files",
             "config",
             "prompt",
-            "adapt",
+            "retrieval",
             "syntax",
             "actions",
             "edits",
@@ -53,8 +53,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("evaluate", &["stdx", "generation", "prompt", "adapt", "engine", "assist"]),
-    ("lsp", &["stdx", "text", "generation", "config", "adapt", "engine", "sandbox", "assist"]),
+    ("evaluate", &["stdx", "generation", "prompt", "retrieval", "engine", "assist"]),
+    ("lsp", &["stdx", "text", "generation", "config", "retrieval", "engine", "sandbox", "assist"]),
     (
         "cli",
         &[
@@ -63,7 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "generation",
             "files",
             "config",
-            "adapt",
+            "retrieval",
             "wire",
             "privacy",
             "engine",

@@ -40,7 +40,7 @@ async fn rested(client: &Client) -> Value {
     let mut last = u64::MAX;
     for _ in 0..200 {
         let stats = client.stats().await;
-        let now = of_engine(&stats, "ahead_evaluated_tokens");
+        let now = of_engine(&stats, "prefetch_evaluated_tokens");
         if now > 0 && now == last {
             return stats;
         }
@@ -63,7 +63,7 @@ async fn a_slow_model_answers_the_first_key_from_a_short_prompt_and_a_later_one_
     let evaluated = stats["last"]["evaluated_tokens"].as_u64().unwrap();
     assert!((20..=96).contains(&evaluated), "{evaluated} tokens of the short prompt");
     let stats = rested(&client).await;
-    assert!(of_engine(&stats, "ahead_evaluated_tokens") > 1_000, "{stats}");
+    assert!(of_engine(&stats, "prefetch_evaluated_tokens") > 1_000, "{stats}");
     client.ghost(URI, 301, 12).await;
     let stats = client.stats().await;
     assert_eq!(of_engine(&stats, "short_prompts"), 1);
@@ -74,7 +74,7 @@ async fn a_slow_model_answers_the_first_key_from_a_short_prompt_and_a_later_one_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
-    let client = opened("[completion]\nahead_on_battery = true\n").await;
+    let client = opened("[completion]\nprefetch_on_battery = true\n").await;
     let place = json!({"textDocument": {"uri": URI}, "position": {"line": 401, "character": 8}});
     client.notify("keyside/didMoveCaret", place);
     rested(&client).await;
@@ -87,7 +87,7 @@ async fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
-    let client = opened("[completion]\nahead_on_battery = true\n").await;
+    let client = opened("[completion]\nprefetch_on_battery = true\n").await;
     for (uri, line) in [(URI, 3), ("file:///not/open.rs", 0), (URI, 4_000_000_000_u32)] {
         let place =
             json!({"textDocument": {"uri": uri}, "position": {"line": line, "character": 0}});
@@ -105,7 +105,7 @@ async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
     let place = json!({"textDocument": {"uri": URI}, "position": {"line": 401, "character": 8}});
     client.notify("keyside/didMoveCaret", place);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(of_engine(&client.stats().await, "ahead_evaluated_tokens"), 0);
+    assert_eq!(of_engine(&client.stats().await, "prefetch_evaluated_tokens"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +141,7 @@ async fn what_is_likely_to_come_next_is_ready_before_it_is_asked_for() {
     let whole_prompt = client.stats().await["last"]["evaluated_tokens"].as_u64().unwrap();
     assert!(whole_prompt > 150);
     // The place after the ghost text, and the line after that.
-    let ahead = async || client.stats().await["engine"]["ahead_generated_tokens"].as_u64();
+    let ahead = async || client.stats().await["engine"]["prefetch_generated_tokens"].as_u64();
     until(async || ahead().await.filter(|it| *it >= 6)).await;
     client.type_at(URI, 2, 1, 13, ";;");
     client.ghost(URI, 1, 15).await;
@@ -159,7 +159,7 @@ async fn the_next_line_is_ready_before_it_is_asked_for() {
     let after = "    let more = 1;\n".repeat(20);
     client.open(URI, &format!("fn f() {{\n    let x = 1\n{after}}}\n"));
     assert!(client.ghost(URI, 1, 13).await.is_none());
-    let ahead = async || client.stats().await["engine"]["ahead_generated_tokens"].as_u64();
+    let ahead = async || client.stats().await["engine"]["prefetch_generated_tokens"].as_u64();
     until(async || ahead().await.filter(|it| *it >= 4)).await;
     client.type_at(URI, 2, 1, 13, ";\n    ");
     client.ghost(URI, 2, 4).await;

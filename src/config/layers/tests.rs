@@ -137,6 +137,33 @@ fn what_is_no_setting_is_said_in_one_sentence() {
 }
 
 #[test]
+fn an_old_name_is_not_followed_and_the_new_one_is_told() {
+    let old = json!({"adapt": false, "draft_tokens": 0, "max_tokens": 9});
+    let resolved = resolve(&[
+        layer("file", json!({ "completion": old })),
+        layer("editor", json!({"completion": {"ahead": false}})),
+    ]);
+    assert_eq!(
+        resolved.notes,
+        [
+            "in file, `completion.adapt` is now `completion.retrieval` and `completion.draft_tokens` is now \
+             `completion.speculative_tokens`; rename them there, until then they are not used",
+            "in editor, `completion.ahead` is now `completion.prefetch`; rename it there, until then it is not used",
+        ]
+    );
+    let completion = &resolved.config.completion;
+    assert!(completion.retrieval && completion.prefetch);
+    assert_eq!((completion.speculative_tokens, completion.max_tokens), (3, 9));
+    // Every new name is that of a setting, and no old one is.
+    let settings: Vec<String> = flat(&Config::default()).into_iter().map(|it| it.0).collect();
+    for old in ["adapt", "ahead", "ahead_on_battery", "draft_tokens", "min_counts_confidence"] {
+        let old = format!("completion.{old}");
+        let new = renamed(&old).expect("an old name");
+        assert!(settings.iter().any(|it| it == new) && !settings.contains(&old), "{old} {new}");
+    }
+}
+
+#[test]
 fn what_a_value_must_be_is_said_in_a_persons_words() {
     for (key, bad, must_be) in [
         ("completion.max_lines", json!("x"), "a whole number from 1 to 64"),

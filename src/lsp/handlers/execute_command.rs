@@ -114,7 +114,7 @@ fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument)
         encoding: world.encoding,
         diagnostics: argument.diagnostics.into_iter().map(|it| (it.line, it.message)).collect(),
         question: argument.question,
-        others: world.others(&document, crate::adapt::others::MAX_DOCUMENTS),
+        others: world.others(&document, crate::retrieval::datastore::MAX_OPEN_DOCUMENTS),
     };
     let (client, newest) = (server.client().clone(), server.newest.clone());
     let front = ClientFront::new(client, server.profile(), newest, asked.title());

@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use keyside::adapt::corpus::{CorpusCounts, LanguageGroup};
 use keyside::assist::session::load_model;
 use keyside::config::ModelConfig;
 use keyside::engine::fake::{FakeModel, FakeScript};
 use keyside::engine::model::Model;
+use keyside::retrieval::ngram_table::{LanguageGroup, NgramTable};
 
 use crate::support::{Client, Ghost, TempFolder, inline_params, repository, until};
 
@@ -68,7 +68,7 @@ fn the_corpus_knows_what_a_language_says_again_and_again() {
     let home = TempFolder::new();
     let model = load_model(&ModelConfig::default(), &home.0).unwrap();
     let info = model.info();
-    let counts = CorpusCounts::embedded_for(info).expect("counts of the built-in model's tokens");
+    let counts = NgramTable::embedded_for(info).expect("counts of the built-in model's tokens");
     let likeliest = |path: &str, text: &str| {
         let mut history = Vec::new();
         info.tokenizer.tokenize(text, &mut history);
@@ -85,7 +85,7 @@ fn the_corpus_knows_what_a_language_says_again_and_again() {
     assert!(LanguageGroup::of("", "a.txt").is_none());
     assert_eq!(LanguageGroup::of("typescriptreact", "untitled"), Some(LanguageGroup::Script));
     let other = FakeModel::new(FakeScript::saying(""));
-    assert!(CorpusCounts::embedded_for(other.info()).is_none(), "another model has other tokens");
+    assert!(NgramTable::embedded_for(other.info()).is_none(), "another model has other tokens");
 }
 
 /// `keyside eval` on a few files of keyside's own, in `home`.
@@ -144,7 +144,7 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     let first = without_engine(first);
     assert_eq!(first, without_engine(evaluate(&home, &[])));
     let alone = without_engine(evaluate(&home, &["--alone"]));
-    let no_corpus = without_engine(evaluate(&home, &["--no-corpus"]));
+    let no_corpus = without_engine(evaluate(&home, &["--no-ngrams"]));
     let bits = |figures: &Value| figures["languages"][0]["bits_per_byte"].as_f64().unwrap();
     assert!(bits(&first) < bits(&no_corpus) && bits(&no_corpus) < bits(&alone), "{first} {alone}");
     assert!(bits(&first) > 0.01, "{first}");
@@ -157,12 +157,12 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     let mut n_places = 0;
     for line in positions.lines() {
         let position: Value = serde_json::from_str(line).unwrap();
-        let opinions = position["opinions"].as_array().unwrap();
+        let opinions = position["distributions"].as_array().unwrap();
         assert_eq!(opinions.len(), 3);
         let target = position["target"].as_u64().unwrap() as usize;
         assert!(opinions[0][target].as_f64().unwrap() > 0.0, "{line}");
-        assert_eq!(position["corpus"].as_array().unwrap().len(), 2);
-        let places = position["places"].as_str().unwrap();
+        assert_eq!(position["ngrams"].as_array().unwrap().len(), 2);
+        let places = position["contexts"].as_str().unwrap();
         n_places += places.len() / 44;
         assert_eq!(places.len() % 44, 0, "two bytes and twenty: {places}");
         let n_candidates = opinions[0].as_array().unwrap().len();
@@ -210,7 +210,7 @@ fn eval_and_tokenize_say_what_is_wrong_with_what_they_are_given() {
 
 /// What is suggested at places of a file of this repository, with the rest of it as the workspace; and how
 /// many tokens were generated, and of these expected.
-async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
+async fn suggested(speculative_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
     let client = Client::with_embedded_model();
     let root = format!("file://{}", repository("").display());
     let params = json!({
@@ -219,10 +219,10 @@ async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
         "capabilities": {"textDocument": {"inlineCompletion": {}}, "general": {"positionEncodings": ["utf-8"]}},
         // Unsure as well, so that generations are long.
         "initializationOptions": {"completion": {
-            "draft_tokens": draft_tokens,
+            "speculative_tokens": speculative_tokens,
             "min_confidence": 0.01,
             // What is ready when a key comes would depend on the time.
-            "ahead": false,
+            "prefetch": false,
         }},
     });
     client.initialize_with(params).await;
@@ -246,7 +246,7 @@ async fn suggested(draft_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
     }
     let after = client.stats().await["engine"].clone();
     let grown = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
-    (texts, grown("generated_tokens"), grown("drafted_tokens"))
+    (texts, grown("generated_tokens"), grown("speculative_tokens"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,18 +284,18 @@ async fn what_the_text_leaves_no_doubt_of_is_answered_without_the_model() {
     let ghost = client.ghost(uri, 20, 16).await.expect("a ghost");
     assert_eq!(ghost.text, "register(handler, Priority::from_level(level));");
     let stats = client.stats().await;
-    assert_eq!(stats["last"]["source"], "counts", "{stats}");
-    assert_eq!(stats["engine"]["by_counts"], 1);
+    assert_eq!(stats["last"]["source"], "lookup", "{stats}");
+    assert_eq!(stats["engine"]["by_lookup"], 1);
     assert_eq!(stats["engine"]["evaluated_tokens"], 0, "the model was not asked");
 
     // Somebody who asks gets the model's opinion too.
     let mut params = inline_params(uri, 20, 16);
     params["context"]["triggerKind"] = json!(1);
     client.ask("textDocument/inlineCompletion", params).await;
-    assert_ne!(client.stats().await["last"]["source"], "counts");
+    assert_ne!(client.stats().await["last"]["source"], "lookup");
     // Nothing of the kind stands in the text.
     client.type_at(uri, 2, 20, 16, "\n    while 2.5 > ");
     client.ghost(uri, 21, 16).await;
-    assert_ne!(client.stats().await["last"]["source"], "counts");
+    assert_ne!(client.stats().await["last"]["source"], "lookup");
     client.assert_no_faults();
 }

@@ -1,17 +1,18 @@
-//! Counts of the corpus that the built-in model is made from, packed: what a language's text says again
-//! and again, in one table that is read as it lies in the program.
+//! The n-gram table: counts of token n-grams in the corpus that the built-in model is made from, pruned
+//! by gain and packed, read as it lies in the program.
 //!
-//! Made by model/pipeline/counts.py, whose head tells the format. A context is known by a hash, so that
-//! in a few of 10,000 lookups one is taken for another.
+//! Made by model/pipeline/counts.py, whose head describes the format. A context is known by a hash, so
+//! that in a few of 10,000 lookups one is taken for another.
 
-use crate::adapt::gate::Opinion;
-use crate::generation::{HalfTyped, ModelInfo, Token};
+use crate::generation::{ModelInfo, PrefixConstraint, Token};
+use crate::retrieval::attention::Component;
+use crate::retrieval::features::NgramFeatures;
 
-static EMBEDDED: &[u8] = include_bytes!("../../model/keyside-counts.bin");
+static EMBEDDED: &[u8] = include_bytes!("../../model/keyside-ngrams.bin");
 
 const MAGIC: &[u8] = b"KSCOUNT1";
 const HEADER_BYTES: usize = 24;
-/// The longest context that the table has.
+/// The longest context in the table, in tokens.
 const MAX_ORDER: usize = 6;
 /// Marks the entry of a context's total.
 const TOTAL: u32 = 1;
@@ -22,7 +23,7 @@ const MAX_NEXT: usize = 32;
 
 /// What followed one context.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Match {
+pub struct NgramMatch {
     /// How many tokens the context has.
     pub order: usize,
     /// Each next token once, with how often it followed; most frequent first.
@@ -31,22 +32,22 @@ pub struct Match {
     pub total: u32,
 }
 
-impl From<Match> for Opinion {
-    fn from(it: Match) -> Self {
+impl From<NgramMatch> for Component {
+    fn from(it: NgramMatch) -> Self {
         let share = |n: u32| n as f32 / it.total.max(1) as f32;
-        let features = [
-            1.0,
-            it.order as f32 / 8.0,
-            (it.total as f32).ln_1p() / 5.0,
-            (it.next.len() as f32).ln_1p() / 3.0,
-            it.next.first().map_or(0.0, |(_, n)| share(*n)),
-        ];
+        let features = NgramFeatures {
+            is_present: 1.0,
+            order: it.order as f32,
+            n_occurrences: it.total as f32,
+            n_next: it.next.len() as f32,
+            top_probability: it.next.first().map_or(0.0, |(_, n)| share(*n)),
+        };
         let next = it.next.iter().take(MAX_NEXT).map(|(token, n)| (*token, share(*n))).collect();
-        Self { next, features }
+        Self { next, features: features.scaled() }
     }
 }
 
-/// Languages that share their counts.
+/// Languages that share their n-grams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LanguageGroup {
     Rust = 1,
@@ -69,18 +70,18 @@ impl LanguageGroup {
     }
 }
 
-/// A table of counts.
+/// A table of n-gram counts of one vocabulary.
 #[derive(Debug, Clone, Copy)]
-pub struct CorpusCounts {
-    /// Of the vocabulary whose tokens are counted.
+pub struct NgramTable {
+    /// Of the vocabulary that the tokens are of.
     pub vocabulary_hash: u64,
     n_buckets_log2: u32,
     starts: &'static [u8],
     entries: &'static [u8],
 }
 
-impl CorpusCounts {
-    /// The table that ships with the model, if it is one and counts the tokens of `model`.
+impl NgramTable {
+    /// The table that ships with the model, if it is valid and has the tokens of `model`.
     pub fn embedded_for(model: &ModelInfo) -> Option<Self> {
         Self::parse(EMBEDDED).filter(|it| it.vocabulary_hash == model.vocabulary_hash)
     }
@@ -100,21 +101,21 @@ impl CorpusCounts {
         Some(Self { vocabulary_hash, n_buckets_log2, starts, entries })
     }
 
-    /// What followed the end of `history`: the longest context that the table has, and the longest
-    /// shorter one with at least twice its evidence; of tokens alone that spell all that is half typed.
+    /// What followed the end of `history`: the longest context in the table, and as its back-off the longest
+    /// shorter one that occurs at least twice as often. Only next tokens that satisfy the constraint count.
     pub fn longest_matches(
         &self,
         group: LanguageGroup,
         history: &[Token],
-        half_typed: Option<&dyn HalfTyped>,
-    ) -> [Option<Match>; 2] {
+        constraint: Option<&dyn PrefixConstraint>,
+    ) -> [Option<NgramMatch>; 2] {
         let mut hash = group as u64;
-        let mut found: Vec<Match> = Vec::new();
+        let mut found: Vec<NgramMatch> = Vec::new();
         for (index, token) in history.iter().rev().take(MAX_ORDER).enumerate() {
             hash = mix(hash.wrapping_add(*token as u64).wrapping_add(1));
             let Some(mut followers) = self.followers(hash, index + 1) else { continue };
-            if let Some(half_typed) = half_typed {
-                followers.next.retain(|it| half_typed.is_spelled_by(&[it.0]));
+            if let Some(constraint) = constraint {
+                followers.next.retain(|it| constraint.is_spelled_by(&[it.0]));
                 followers.total = followers.next.iter().map(|it| it.1).sum();
             }
             if !followers.next.is_empty() {
@@ -122,11 +123,11 @@ impl CorpusCounts {
             }
         }
         let Some(longest) = found.pop() else { return [None, None] };
-        let shorter = found.into_iter().rfind(|it| it.total >= 2 * longest.total);
-        [Some(longest), shorter]
+        let back_off = found.into_iter().rfind(|it| it.total >= 2 * longest.total);
+        [Some(longest), back_off]
     }
 
-    fn followers(&self, hash: u64, order: usize) -> Option<Match> {
+    fn followers(&self, hash: u64, order: usize) -> Option<NgramMatch> {
         let bucket = (hash >> (64 - self.n_buckets_log2)) as usize;
         let wanted = hash as u32 & 0x3FFF;
         let entries = word(self.starts, bucket)? as usize..word(self.starts, bucket + 1)? as usize;
@@ -142,7 +143,7 @@ impl CorpusCounts {
             let n = (total * (-code / 4.0).exp2()).round().max(1.0);
             (token as Token, n as u32)
         });
-        Some(Match { order, next: next.collect(), total: total.round() as u32 })
+        Some(NgramMatch { order, next: next.collect(), total: total.round() as u32 })
     }
 }
 
@@ -164,20 +165,20 @@ mod tests {
 
     #[test]
     fn what_is_no_table_is_none() {
-        assert!(CorpusCounts::parse(EMBEDDED).is_some());
-        assert!(CorpusCounts::parse(&EMBEDDED[..EMBEDDED.len() - 4]).is_none());
-        assert!(CorpusCounts::parse(&EMBEDDED[1..]).is_none());
+        assert!(NgramTable::parse(EMBEDDED).is_some());
+        assert!(NgramTable::parse(&EMBEDDED[..EMBEDDED.len() - 4]).is_none());
+        assert!(NgramTable::parse(&EMBEDDED[1..]).is_none());
         for length in 0..40 {
-            assert!(CorpusCounts::parse(&EMBEDDED[..length]).is_none());
+            assert!(NgramTable::parse(&EMBEDDED[..length]).is_none());
         }
         let mut huge = EMBEDDED.to_vec();
         huge[16..20].fill(255);
-        assert!(CorpusCounts::parse(huge.leak()).is_none());
+        assert!(NgramTable::parse(huge.leak()).is_none());
     }
 
     #[test]
     fn every_entry_can_be_read() {
-        let table = CorpusCounts::parse(EMBEDDED).expect("it is a table");
+        let table = NgramTable::parse(EMBEDDED).expect("it is a table");
         let mut last = 0;
         for bucket in 0..=1_usize << table.n_buckets_log2 {
             let start = word(table.starts, bucket).expect("the table is whole");

@@ -1,34 +1,55 @@
-//! A document as the lines that a model would generate: each line's own tokens and an end token.
+//! The datastore: the user's texts as tokens, the document that is typed in, recent ones, and the others
+//! that are open.
 //!
-//! Counts have to speak of the tokens that the model generates. In running text the tokenizer merges a
-//! line's end into what stands before it, and a generated line ends in the end token instead; counts of
-//! the running text's tokens made suggestions worse, although they told the next token better.
+//! A text is kept as the lines that a model would generate: each line's own tokens and an end token. In
+//! running text the tokenizer merges a line's end into what stands before it, and a generated line ends in
+//! the end token instead; retrieving from running text made suggestions worse, although it predicted the
+//! next token better.
 
 use std::sync::Arc;
 
 use ropey::Rope;
 
 use crate::generation::{Token, Tokenizer};
+use crate::retrieval::suffix_array::{IndexView, SEPARATOR};
+use crate::text::Document;
 use crate::text::lines::lines_of;
 
-/// How much of a document is counted: characters before the caret's line and after it.
-const MAX_CHARS: [usize; 2] = [32_768, 16_384];
-/// Where the beginning is cut, it is cut at multiples of this many lines.
+/// How much of the document is kept: characters before the caret's line and after it.
+const MAX_DOCUMENT_CHARS: [usize; 2] = [32_768, 16_384];
+/// Where the start is cut, it is cut at multiples of this many lines.
 const LINE_STEP: usize = 64;
 /// Longer lines are data.
 const MAX_LINE_BYTES: usize = 400;
+/// How many documents stay tokenized: some 100 KB of tokens each.
+const MAX_RECENT_DOCUMENTS: usize = 16;
+/// How many other open documents are looked at.
+pub const MAX_OPEN_DOCUMENTS: usize = 16;
+/// How much of another document is kept, in characters from its start: some 7 ms to tokenize, once.
+pub const MAX_OPEN_DOCUMENT_CHARS: usize = 20_000;
+/// How many tokens of all other documents: a scan of them takes some 30 microseconds at each token.
+pub const MAX_OPEN_TOKENS: usize = 100_000;
+
+/// The texts beside the document.
+#[derive(Debug, Clone, Default)]
+pub struct RelatedTexts {
+    /// Of the other documents that are open.
+    pub open_documents: Arc<Vec<Token>>,
+    /// Of the workspace's files, without those that are open.
+    pub workspace_files: IndexView,
+}
 
 /// The tokens of a document around a caret's line, without that line.
 #[derive(Debug, Clone, Default)]
-pub struct DocumentText {
+pub struct DocumentTokens {
     pub tokens: Arc<Vec<Token>>,
     /// How many of `tokens` stand before the caret's line.
     pub n_before: usize,
 }
 
-/// Keeps a document's tokens while it is typed in: only lines that have changed are tokenised again.
+/// Keeps a document's tokens while it is typed in: only lines that have changed are tokenized again.
 #[derive(Debug, Default)]
-pub struct DocumentLines {
+pub struct IncrementalTokens {
     /// The lines that were looked at last, the caret's as a blank one.
     text: String,
     /// Where each of them ends.
@@ -44,7 +65,7 @@ struct LineEnd {
     token: usize,
 }
 
-impl DocumentLines {
+impl IncrementalTokens {
     /// The tokens of the lines around `caret` as they are now.
     pub fn around(
         &mut self,
@@ -52,17 +73,17 @@ impl DocumentLines {
         caret: usize,
         end: Token,
         tokenizer: &dyn Tokenizer,
-    ) -> DocumentText {
+    ) -> DocumentTokens {
         let caret_line = rope.char_to_line(caret.min(rope.len_chars()));
         let caret_line_start = rope.line_to_char(caret_line);
-        let from = caret_line_start.saturating_sub(MAX_CHARS[0]);
+        let from = caret_line_start.saturating_sub(MAX_DOCUMENT_CHARS[0]);
         let first = match from {
             0 => 0,
             // In steps, so that the beginning does not move on with each line that is typed.
             _ => (rope.char_to_line(from) + 1).next_multiple_of(LINE_STEP).min(caret_line),
         };
         let after = rope.line_to_char((caret_line + 1).min(rope.len_lines()));
-        let until = (after + MAX_CHARS[1]).min(rope.len_chars());
+        let until = (after + MAX_DOCUMENT_CHARS[1]).min(rope.len_chars());
         let last = if until == rope.len_chars() {
             until
         } else {
@@ -79,10 +100,10 @@ impl DocumentLines {
         }
         let n_lines_before = self.ends.partition_point(|it| it.byte <= n_bytes_before);
         let n_before = n_lines_before.checked_sub(1).map_or(0, |it| self.ends[it].token);
-        DocumentText { tokens: Arc::clone(&self.tokens), n_before }
+        DocumentTokens { tokens: Arc::clone(&self.tokens), n_before }
     }
 
-    /// Takes another text, and tokenises those of its lines that are not the old one's first or last ones.
+    /// Takes another text, and tokenizes those of its lines that are not the old one's first or last ones.
     fn replace(&mut self, text: String, end: Token, tokenizer: &dyn Tokenizer) {
         let (old, new) = (self.text.as_bytes(), text.as_bytes());
         let is_break = |it: Option<&u8>| it.is_none_or(|it| matches!(it, b'\n' | b'\r'));
@@ -144,8 +165,8 @@ fn common_suffix(a: &[u8], b: &[u8]) -> usize {
     n + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 
-/// A whole text as [`DocumentText`] has it, for text that does not change.
-pub fn text_tokens(text: &str, end: Token, tokenizer: &dyn Tokenizer) -> Vec<Token> {
+/// The tokens of a whole text, in the form of [`DocumentTokens`], for text that does not change.
+pub fn tokenize_lines(text: &str, end: Token, tokenizer: &dyn Tokenizer) -> Vec<Token> {
     let mut tokens = Vec::new();
     for line in lines_of(text) {
         line_tokens(line, end, tokenizer, &mut tokens);
@@ -161,12 +182,100 @@ fn line_tokens(line: &str, end: Token, tokenizer: &dyn Tokenizer, into: &mut Vec
     }
 }
 
+/// The tokens of documents that were completed in recently, kept while they are typed in.
+#[derive(Debug, Default)]
+pub struct RecentDocuments {
+    /// The latest last.
+    documents: Vec<(Arc<str>, IncrementalTokens)>,
+}
+
+impl RecentDocuments {
+    /// The document's tokens around the caret's line as they are now.
+    pub fn around(
+        &mut self,
+        uri: &Arc<str>,
+        rope: &Rope,
+        caret: usize,
+        end: Token,
+        tokenizer: &dyn Tokenizer,
+    ) -> DocumentTokens {
+        let kept = self.documents.iter().position(|(it, _)| it == uri);
+        let mut document = match kept {
+            Some(at) => self.documents.remove(at),
+            None => (Arc::clone(uri), IncrementalTokens::default()),
+        };
+        let text = document.1.around(rope, caret, end, tokenizer);
+        if self.documents.len() >= MAX_RECENT_DOCUMENTS {
+            self.documents.remove(0);
+        }
+        self.documents.push(document);
+        text
+    }
+}
+
+/// The tokens of the other documents that are open, kept until they change.
+#[derive(Debug, Default)]
+pub struct OpenDocuments {
+    kept: Vec<(Arc<Document>, Vec<Token>)>,
+    joined: Arc<Vec<Token>>,
+}
+
+impl OpenDocuments {
+    /// The tokens of these documents, line by line as [`tokenize_lines`] makes them, the first ones first.
+    /// Of those that are new or have changed, one is tokenized at each call, so that no key waits for
+    /// all of them. `without_secrets` takes out of a text what must not be suggested elsewhere.
+    pub fn tokens(
+        &mut self,
+        documents: &[Arc<Document>],
+        end: Token,
+        tokenizer: &dyn Tokenizer,
+        without_secrets: impl Fn(&Document, &str) -> String,
+    ) -> Arc<Vec<Token>> {
+        let n_kept = self.kept.len();
+        self.kept.retain(|(kept, _)| documents.iter().any(|it| Arc::ptr_eq(it, kept)));
+        let mut changed = self.kept.len() != n_kept;
+        let place = |kept: &[(Arc<Document>, Vec<Token>)], document: &Arc<Document>| {
+            kept.iter().position(|(it, _)| Arc::ptr_eq(it, document))
+        };
+        // What stands behind as many tokens as are looked at is not needed.
+        let mut room = MAX_OPEN_TOKENS;
+        for document in documents {
+            if room == 0 {
+                break;
+            }
+            match place(&self.kept, document) {
+                Some(at) => room = room.saturating_sub(self.kept[at].1.len()),
+                None => {
+                    let n_chars = document.rope.len_chars().min(MAX_OPEN_DOCUMENT_CHARS);
+                    let text =
+                        without_secrets(document, &document.rope.slice(..n_chars).to_string());
+                    let tokens = tokenize_lines(&text, end, tokenizer);
+                    self.kept.push((Arc::clone(document), tokens));
+                    changed = true;
+                    break;
+                }
+            }
+        }
+        if changed {
+            let mut joined: Vec<Token> = Vec::new();
+            for tokens in documents.iter().filter_map(|it| place(&self.kept, it)) {
+                let tokens = &self.kept[tokens].1;
+                let room = MAX_OPEN_TOKENS.saturating_sub(joined.len());
+                joined.extend(&tokens[..tokens.len().min(room)]);
+                joined.push(SEPARATOR);
+            }
+            self.joined = Arc::new(joined);
+        }
+        Arc::clone(&self.joined)
+    }
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     /// A token a byte.
-    pub(in crate::adapt) struct Bytes;
+    struct Bytes;
 
     impl Tokenizer for Bytes {
         fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
@@ -177,7 +286,7 @@ pub(super) mod tests {
         }
     }
 
-    fn shown(text: &DocumentText) -> String {
+    fn shown(text: &DocumentTokens) -> String {
         let all = text.tokens.iter().map(|it| if *it == 0 { '|' } else { *it as u8 as char });
         let mut all: Vec<char> = all.collect();
         all.insert(text.n_before, '$');
@@ -187,8 +296,8 @@ pub(super) mod tests {
     #[test]
     fn lines_around_the_carets_line_each_with_its_end() {
         let rope = Rope::from_str("one\r\n\n  two\ncaret\nthree");
-        let mut lines = DocumentLines::default();
-        let around = |lines: &mut DocumentLines, at| shown(&lines.around(&rope, at, 0, &Bytes));
+        let mut lines = IncrementalTokens::default();
+        let around = |lines: &mut IncrementalTokens, at| shown(&lines.around(&rope, at, 0, &Bytes));
         assert_eq!(around(&mut lines, 13), "one|  two|$three|");
         assert_eq!(around(&mut lines, 0), "$  two|caret|three|");
         assert_eq!(around(&mut lines, usize::MAX), "one|  two|caret|$");
@@ -205,7 +314,7 @@ pub(super) mod tests {
             (state % n as u64) as usize
         };
         let mut rope = Rope::from_str(&"fn a() {}\n".repeat(40));
-        let mut kept = DocumentLines::default();
+        let mut kept = IncrementalTokens::default();
         for _ in 0..2_000 {
             let at = random(rope.len_chars() + 1);
             if random(3) == 0 {
@@ -215,8 +324,34 @@ pub(super) mod tests {
                 rope.insert(at, pieces[random(pieces.len())]);
             }
             let caret = random(rope.len_chars() + 1);
-            let fresh = DocumentLines::default().around(&rope, caret, 0, &Bytes);
+            let fresh = IncrementalTokens::default().around(&rope, caret, 0, &Bytes);
             assert_eq!(shown(&kept.around(&rope, caret, 0, &Bytes)), shown(&fresh));
         }
+    }
+
+    fn document(text: &str) -> Arc<Document> {
+        Arc::new(Document::new("file:///a", "rust", Some(1), text))
+    }
+
+    #[test]
+    fn one_document_a_call_and_changed_ones_anew() {
+        let mut open = OpenDocuments::default();
+        let mut shown = |documents: &[Arc<Document>]| {
+            let tokens = open.tokens(documents, 0, &Bytes, |_, text| text.replace('!', ""));
+            let chars = tokens.iter().map(|it| match *it {
+                SEPARATOR => '#',
+                0 => '|',
+                other => other as u8 as char,
+            });
+            chars.collect::<String>()
+        };
+        let (a, b) = (document("a\n\n"), document("b!\n!c"));
+        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|#");
+        assert_eq!(shown(&[Arc::clone(&a), Arc::clone(&b)]), "a|#b|c|#");
+        // Changed: the document is another one.
+        let a = document("new");
+        assert_eq!(shown(&[a, Arc::clone(&b)]), "new|#b|c|#");
+        assert_eq!(shown(&[b]), "b|c|#");
+        assert_eq!(shown(&[]), "");
     }
 }
