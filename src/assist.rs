@@ -23,7 +23,7 @@ pub mod session;
 mod shown;
 pub mod stats;
 mod stream;
-mod suggested;
+pub(crate) mod suggested;
 pub mod typist;
 pub mod warm;
 

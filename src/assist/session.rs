@@ -15,7 +15,7 @@ use crate::assist::loading::start_engine;
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::assist::stats::Stats;
-use crate::assist::suggested::Shown;
+use crate::assist::suggested::SuggestionLog;
 use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::engine::{Engine, EngineState};
@@ -45,7 +45,7 @@ pub struct Session {
     answers: Arc<Mutex<Answers>>,
     pub stats: Stats,
     /// Suggestions that may be accepted yet.
-    shown: Shown,
+    pub(crate) suggestions: SuggestionLog,
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
     /// What there is for work that nobody has asked for.
@@ -84,7 +84,7 @@ impl Session {
             networks: MixtureNetworks::embedded().map(Arc::new),
             answers: Arc::default(),
             stats: Stats::default(),
-            shown: Shown::default(),
+            suggestions: SuggestionLog::default(),
             workspace: Workspace::default(),
             spare: Arc::default(),
             cloud: None,
@@ -136,24 +136,10 @@ impl Session {
         });
     }
 
-    /// Notes that a suggestion is shown, which counts once, however long somebody types along it.
-    pub(crate) fn note_shown(&self, uri: &Arc<str>, caret: usize, completion: &Completion) {
-        if let Some(suggested) = self.shown.note(uri, caret, completion, || self.model_name()) {
-            self.record_suggested(suggested);
-        }
-    }
-
-    /// Notes that a suggestion was accepted, told by its number and by which of several it was.
-    pub(crate) fn note_accepted(&self, id: u64, index: usize) {
-        Stats::count(&self.stats.accepted);
-        if let Some(suggested) = self.shown.accepted(id, index, || self.model_name()) {
-            self.record_suggested(suggested);
-        }
-    }
-
-    fn record_suggested(&self, suggested: Suggested) {
+    /// Counts what became of a suggestion of the model that is loaded. Waits for nothing.
+    pub(crate) fn record_suggested(&self, of_model: impl FnOnce(Name) -> Suggested) {
         if let Some(ledger) = &self.ledger {
-            ledger.record_suggested(suggested);
+            ledger.record_suggested(of_model(self.model_name()));
         }
     }
 

@@ -15,6 +15,9 @@ pub struct Stats {
     /// Of all, those that needed no model.
     pub reused: AtomicU64,
     pub accepted: AtomicU64,
+    /// Words and lines of suggestions, each taken by itself.
+    pub accepted_parts: AtomicU64,
+    pub rejected: AtomicU64,
     last: Mutex<Option<LastCompletion>>,
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::lsp::ext::{ANSWERS_CAPABILITY, EVENTS_CAPABILITY};
 use crate::text::uri::{canonical, percent_decoded};
 use crate::text::{PositionEncoding, file_path};
 
@@ -20,6 +21,8 @@ pub struct ClientProfile {
     pub has_show_document: bool,
     /// It shows a text that grows (`keyside/answer`).
     pub takes_answers: bool,
+    /// It reports what it shows (`keyside/didShow`).
+    pub sends_events: bool,
     /// What it shows takes the place of what the person looks at, wherever the focus was to be; a question takes every key, and a
     /// message has one line (Helix).
     pub has_one_view: bool,
@@ -67,7 +70,8 @@ impl ClientProfile {
                 .is_some_and(|it| !it.is_null()),
             has_progress: is_true("/capabilities/window/workDoneProgress"),
             has_show_document: is_true("/capabilities/window/showDocument/support"),
-            takes_answers: is_true("/capabilities/experimental/keyside/answers"),
+            takes_answers: is_true(ANSWERS_CAPABILITY),
+            sends_events: is_true(EVENTS_CAPABILITY),
             has_one_view: params.pointer("/clientInfo/name").is_some_and(|it| it == "helix"),
             watches_files: (
                 is_true("/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration"),

@@ -4,16 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Mutex;
-use tower_lsp::gen_lsp_types::{
-    self as lsp, LspNotificationMethod, MessageDirection, Notification,
-};
+use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::{Client, OngoingProgress, jsonrpc};
 
 use crate::assist::front::{Answered, Front, Tone};
 use crate::lsp::client::ClientProfile;
+use crate::lsp::ext::{Answer, AnswerNotification};
 use crate::text::{LineRange, Newest, file_uri};
 
 /// How long a question stands; then the answer is no.
@@ -39,26 +37,6 @@ pub(crate) struct ClientFront {
     has_one_view: bool,
     newest: Newest,
     progress: Mutex<Option<Progress>>,
-}
-
-/// `keyside/answer`, server to client, where the client has said (`capabilities.experimental.keyside.answers`) that it shows a
-/// text that grows.
-#[derive(Debug)]
-enum AnswerNotification {}
-
-impl Notification for AnswerNotification {
-    type Params = Answer;
-    const METHOD: LspNotificationMethod<'static> = LspNotificationMethod::Custom("keyside/answer");
-    const MESSAGE_DIRECTION: MessageDirection = MessageDirection::ServerToClient;
-}
-
-/// The parameters of `keyside/answer`: the whole text so far, in Markdown.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Answer {
-    token: lsp::ProgressToken,
-    title: String,
-    text: String,
-    done: bool,
 }
 
 impl ClientFront {

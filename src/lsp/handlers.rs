@@ -8,6 +8,7 @@ pub mod files;
 pub mod inline_completion;
 pub mod move_caret;
 pub mod stats;
+pub mod suggestion;
 
 use std::sync::Arc;
 
@@ -65,7 +66,8 @@ async fn complete(
     match assist::complete(&server.session, ask).await {
         Ok(completion) if completion.text.is_empty() => Ok(None),
         Ok(completion) => {
-            server.session.note_shown(&document.key, caret, &completion);
+            let is_shown = !server.profile().sends_events;
+            server.session.note_answered(&document.key, caret, &completion, is_shown);
             Ok(Some(completion))
         }
         // A superseded request gets a proper empty answer: its client has asked again already, and an

@@ -17,8 +17,8 @@ use tower_lsp::{Client, ExitedError, LspService};
 
 use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
-use crate::lsp::ext::{Status, StatusNotification};
-use crate::lsp::handlers::files;
+use crate::lsp::ext::{self, Status, StatusNotification};
+use crate::lsp::handlers::{files, suggestion};
 use crate::lsp::notes::NoteKind;
 use crate::lsp::proto::from_change;
 use crate::lsp::server::Server;
@@ -34,7 +34,7 @@ pub fn world() -> World {
 }
 
 /// Requests that take no parameters, and any that come with them.
-const TAKE_NOTHING: &[&str] = &["shutdown", "keyside/stats"];
+const TAKE_NOTHING: &[&str] = &["shutdown", ext::STATS];
 
 /// The owner of the documents, in front of the library's router.
 pub struct Ingress {
@@ -95,6 +95,12 @@ impl Ingress {
                 files::changed(self.service.inner(), request.params().unwrap_or(&Value::Null));
                 self.forward(request)
             }
+            // A suggestion is rejected after it was shown.
+            ext::DID_SHOW | ext::DID_ACCEPT | ext::DID_PARTIALLY_ACCEPT | ext::DID_REJECT => {
+                let params = request.params().unwrap_or(&Value::Null);
+                suggestion::notice(&self.service.inner().session, request.method(), params);
+                self.forward(request)
+            }
             method if TAKE_NOTHING.contains(&method) => {
                 let (method, id, _) = request.into_parts();
                 let plain = Request::build(method);
@@ -104,7 +110,7 @@ impl Ingress {
                 })
             }
             // The library wants parameters where a handler takes some.
-            "keyside/status" if request.params().is_none() => {
+            ext::STATUS if request.params().is_none() => {
                 let (method, id, _) = request.into_parts();
                 let plain = Request::build(method).params(Value::Null);
                 self.forward(match id {

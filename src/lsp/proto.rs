@@ -7,6 +7,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc;
 
 use crate::assist::Completion;
+use crate::lsp::ext::ACCEPTED_COMMAND;
 use crate::text::position::{place, position_of};
 use crate::text::{Change, Document, LinePosition, LineRange, PositionEncoding, World};
 
@@ -65,7 +66,7 @@ pub fn accepted_command(completion: &Completion, index: usize) -> lsp::Command {
     lsp::Command {
         title: "Tell keyside that the suggestion was accepted".to_owned(),
         tooltip: None,
-        command: "keyside.accepted".to_owned(),
+        command: ACCEPTED_COMMAND.to_owned(),
         arguments: Some(arguments),
     }
 }

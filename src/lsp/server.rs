@@ -13,7 +13,9 @@ use crate::config::layers::Layer;
 use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
 use crate::lsp::escalations::Escalations;
-use crate::lsp::ext::{DocumentAnswer, DocumentParams, MoveCaretParams, Status, StatusParams};
+use crate::lsp::ext::{
+    self, DocumentAnswer, DocumentParams, MoveCaretParams, Status, StatusParams,
+};
 use crate::lsp::handlers::{self, code_action};
 use crate::lsp::ingress::world;
 use crate::lsp::notes::Notes;
@@ -55,16 +57,20 @@ impl Server {
         // On every keystroke.
         .custom_method("textDocument/inlineCompletion", Self::inline_completion)
         .custom_method("textDocument/completion", Self::completion)
-        .custom_method("keyside/didMoveCaret", Self::caret_moved)
+        .custom_method(ext::DID_MOVE_CARET, Self::caret_moved)
         // When a person does something.
         .custom_method("textDocument/codeAction", Self::code_action)
         .custom_method("workspace/executeCommand", Self::execute_command)
         .custom_method("window/workDoneProgress/cancel", Self::progress_cancelled)
         // For tests, bug reports and status lines.
-        .custom_method("keyside/stats", Self::stats)
-        .custom_method("keyside/document", Self::document)
-        .custom_method("keyside/status", Self::status_now)
+        .custom_method(ext::STATS, Self::stats)
+        .custom_method(ext::DOCUMENT, Self::document)
+        .custom_method(ext::STATUS, Self::status_now)
         // Nothing to do here: the ingress has.
+        .custom_method(ext::DID_SHOW, Self::ignore)
+        .custom_method(ext::DID_ACCEPT, Self::ignore)
+        .custom_method(ext::DID_PARTIALLY_ACCEPT, Self::ignore)
+        .custom_method(ext::DID_REJECT, Self::ignore)
         .custom_method("workspace/didChangeConfiguration", Self::ignore)
         .custom_method("workspace/didChangeWorkspaceFolders", Self::ignore)
         .custom_method("workspace/didChangeWatchedFiles", Self::files_changed)

@@ -160,6 +160,10 @@ pub struct Suggested {
     pub model: Name,
     pub n_shown: u32,
     pub n_accepted: u32,
+    /// Words and lines that were taken by themselves.
+    pub n_accepted_words: u32,
+    pub n_accepted_lines: u32,
+    pub n_rejected: u32,
     /// Characters that were put in, less the keys that accepted them.
     pub n_spared_characters: u32,
 }

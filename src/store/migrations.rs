@@ -110,6 +110,13 @@ const STEPS: &[M<'_>] = &[M::up(
         PRIMARY KEY (quarter_unix_ms, model)
     ) STRICT, WITHOUT ROWID;
     ",
+), M::up(
+    "
+    -- Parts that were taken by themselves, and suggestions of which nothing was taken.
+    ALTER TABLE suggestions ADD COLUMN n_accepted_words INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE suggestions ADD COLUMN n_accepted_lines INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE suggestions ADD COLUMN n_rejected INTEGER NOT NULL DEFAULT 0;
+    ",
 )];
 
 /// Whether the file's tables are of a version that is not known here.
@@ -144,6 +151,7 @@ mod tests {
         let hashes = [
             "a43c5eb041c54fe53bde36d4457e2fd2f5963064d6b29ed4b33ed40ede49057d",
             "6d209b9e7d692529d444e8cce94bc91c4427e0e52611fba03a85ab44bfd803ac",
+            "6c2b17f1c0cd004158895d2e12cf96e937c10b2cdcaa3d48dc54ee1b35ebdb1a",
         ];
         for (step, hash) in hashes.iter().enumerate() {
             let migrations = Migrations::from_slice(STEPS);

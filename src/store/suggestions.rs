@@ -21,23 +21,39 @@ impl Suggested {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        self.n_shown = self.n_shown.saturating_add(other.n_shown);
-        self.n_accepted = self.n_accepted.saturating_add(other.n_accepted);
-        self.n_spared_characters =
-            self.n_spared_characters.saturating_add(other.n_spared_characters);
+        let add = |sum: &mut u32, n: u32| *sum = sum.saturating_add(n);
+        add(&mut self.n_shown, other.n_shown);
+        add(&mut self.n_accepted, other.n_accepted);
+        add(&mut self.n_accepted_words, other.n_accepted_words);
+        add(&mut self.n_accepted_lines, other.n_accepted_lines);
+        add(&mut self.n_rejected, other.n_rejected);
+        add(&mut self.n_spared_characters, other.n_spared_characters);
     }
 }
 
 pub(super) fn insert(connection: &Connection, suggested: &[Suggested]) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO suggestions VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO suggestions (quarter_unix_ms, model, n_shown, n_accepted,
+            n_accepted_words, n_accepted_lines, n_rejected, n_spared_characters)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT DO UPDATE SET
             n_shown = n_shown + excluded.n_shown,
             n_accepted = n_accepted + excluded.n_accepted,
+            n_accepted_words = n_accepted_words + excluded.n_accepted_words,
+            n_accepted_lines = n_accepted_lines + excluded.n_accepted_lines,
+            n_rejected = n_rejected + excluded.n_rejected,
             n_spared_characters = n_spared_characters + excluded.n_spared_characters";
     let mut statement = connection.prepare_cached(sql)?;
     for it in suggested {
-        let (quarter, model) = (it.quarter_unix_ms(), it.model.text());
-        statement.execute((quarter, model, it.n_shown, it.n_accepted, it.n_spared_characters))?;
+        statement.execute((
+            it.quarter_unix_ms(),
+            it.model.text(),
+            it.n_shown,
+            it.n_accepted,
+            it.n_accepted_words,
+            it.n_accepted_lines,
+            it.n_rejected,
+            it.n_spared_characters,
+        ))?;
     }
     Ok(())
 }
@@ -45,7 +61,8 @@ pub(super) fn insert(connection: &Connection, suggested: &[Suggested]) -> rusqli
 /// Adds what became of suggestions in the days of `sums`.
 pub(super) fn add_suggestions(connection: &Connection, sums: &mut Sums) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT quarter_unix_ms, model, n_shown, n_accepted, n_spared_characters FROM suggestions
+        "SELECT quarter_unix_ms, model, n_shown, n_accepted, n_accepted_words,
+            n_accepted_lines, n_rejected, n_spared_characters FROM suggestions
         WHERE quarter_unix_ms >= ?1 AND quarter_unix_ms < ?2",
     )?;
     let mut rows = statement.query(sums.period())?;
@@ -53,7 +70,10 @@ pub(super) fn add_suggestions(connection: &Connection, sums: &mut Sums) -> rusql
         let amounts = Amounts {
             shown_suggestions: row.get(2)?,
             accepted_suggestions: row.get(3)?,
-            spared_characters: row.get(4)?,
+            accepted_words: row.get(4)?,
+            accepted_lines: row.get(5)?,
+            rejected_suggestions: row.get(6)?,
+            spared_characters: row.get(7)?,
             ..Amounts::default()
         };
         let model: String = row.get(1)?;

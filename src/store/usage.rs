@@ -16,7 +16,12 @@ pub struct Amounts {
     /// Suggestions that were shown, however long they stayed while somebody typed along them.
     pub shown_suggestions: i64,
     pub accepted_suggestions: i64,
-    /// Characters that accepted suggestions put in, less the keys that accepted them.
+    /// Words and lines of suggestions that were taken by themselves.
+    pub accepted_words: i64,
+    pub accepted_lines: i64,
+    /// Shown, and dismissed with nothing of them taken.
+    pub rejected_suggestions: i64,
+    /// Characters that suggestions put in, less the keys that accepted them.
     pub spared_characters: i64,
     /// Calls to a model in this process, whatever came of them.
     pub local_calls: i64,
@@ -243,6 +248,9 @@ impl Amounts {
         let Self {
             shown_suggestions,
             accepted_suggestions,
+            accepted_words,
+            accepted_lines,
+            rejected_suggestions,
             spared_characters,
             local_calls,
             local_input_tokens,
@@ -256,6 +264,9 @@ impl Amounts {
         } = other;
         self.shown_suggestions += shown_suggestions;
         self.accepted_suggestions += accepted_suggestions;
+        self.accepted_words += accepted_words;
+        self.accepted_lines += accepted_lines;
+        self.rejected_suggestions += rejected_suggestions;
         self.spared_characters += spared_characters;
         self.local_calls += local_calls;
         self.local_input_tokens += local_input_tokens;

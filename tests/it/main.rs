@@ -42,6 +42,8 @@ mod nvim;
 #[cfg(unix)]
 mod nvim_cloud;
 #[cfg(unix)]
+mod nvim_events;
+#[cfg(unix)]
 mod nvim_status;
 mod offline;
 #[cfg(unix)]

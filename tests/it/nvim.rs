@@ -16,7 +16,7 @@ const GAP: Duration = Duration::from_millis(60);
 /// For what takes milliseconds, on a machine that is busy with everything else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const TOTALS: &str = r#"use std::collections::HashMap;
+pub const TOTALS: &str = r#"use std::collections::HashMap;
 
 fn totals(map: &HashMap<String, u64>) -> u64 {
     let alpha = map.get("alpha").copied().unwrap_or(0);
@@ -73,7 +73,7 @@ const COPIES: &str = "
     return { ours, theirs, failure, vim.v.errmsg }";
 
 /// The server's counts.
-const STATS: &str = "
+pub const STATS: &str = "
     local client = vim.lsp.get_clients({ name = 'keyside' })[1]
     return client:request_sync('keyside/stats', nil, 10000, 0).result";
 
@@ -179,7 +179,7 @@ pub struct Neovim {
 
 /// What a person sees, and whether an answer is still to come.
 #[derive(Debug)]
-struct Screen {
+pub struct Screen {
     lines: Vec<String>,
     /// Row and byte column, from 0.
     caret: (usize, usize),
@@ -195,11 +195,11 @@ struct Ghost {
 }
 
 impl Screen {
-    fn line(&self) -> &str {
+    pub fn line(&self) -> &str {
         &self.lines[self.caret.0]
     }
 
-    fn is_settled_with_ghost(&self) -> bool {
+    pub fn is_settled_with_ghost(&self) -> bool {
         self.ghost.is_some() && !self.pending
     }
 }
@@ -283,7 +283,7 @@ impl Neovim {
     }
 
     /// Types until there is ghost text, without a stop between keys; waits after the last one.
-    fn type_until_ghost(&self, text: &str) -> Screen {
+    pub fn type_until_ghost(&self, text: &str) -> Screen {
         for c in text.chars() {
             self.type_text(c.encode_utf8(&mut [0; 4]));
             let screen = self.screen();
@@ -320,7 +320,7 @@ impl Neovim {
     }
 
     /// The server's copy of the file is Neovim's buffer, byte for byte.
-    fn assert_server_agrees(&self) {
+    pub fn assert_server_agrees(&self) {
         let answer = self.lua(COPIES);
         let [ours, theirs, failure, errors] = answer.as_array().unwrap().as_slice() else {
             panic!("{answer}")
@@ -331,7 +331,7 @@ impl Neovim {
     }
 
     /// Neovim has been told to end, one way or another: its server does not outlive it.
-    fn assert_server_ends(&mut self) {
+    pub fn assert_server_ends(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while self.child.try_wait().expect("wait for Neovim").is_none() {
             assert!(Instant::now() < deadline, "Neovim did not end");
@@ -345,7 +345,7 @@ impl Neovim {
     }
 
     #[track_caller]
-    fn wait(&self, what: &str, done: impl Fn(&Screen) -> bool) -> Screen {
+    pub fn wait(&self, what: &str, done: impl Fn(&Screen) -> bool) -> Screen {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let screen = self.screen();

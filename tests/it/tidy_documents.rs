@@ -1,6 +1,9 @@
 //! Documents held to the code: what they name is there.
 
-use crate::support::repository;
+use keyside::assist::escalation::Action;
+use keyside::stdx::hex_sha256;
+
+use crate::support::{Client, repository};
 use crate::tidy::rust_files;
 
 fn document(name: &str) -> String {
@@ -44,4 +47,59 @@ fn the_glossary_names_what_is_in_the_code() {
         }
     }
     assert!(n_terms > 50, "{n_terms} terms");
+}
+
+#[test]
+fn the_protocol_is_described_as_it_is() {
+    let ext = document("src/lsp/ext.rs");
+    let protocol = document("docs/protocol.md");
+    let hash = &hex_sha256(ext.as_bytes())[..16];
+    let first = protocol.lines().next().unwrap();
+    assert_eq!(
+        first,
+        format!("<!-- ext.rs: {hash} -->"),
+        "src/lsp/ext.rs has changed: bring docs/protocol.md up to date, and put the hash there"
+    );
+    // Every name, as a text of its own or as a part of one.
+    let names = ext.split('"').skip(1).step_by(2);
+    let names: Vec<&str> = names.filter(|it| it.starts_with("keyside")).collect();
+    assert!(names.len() >= 10, "{names:?}");
+    let commands = Action::ALL.map(Action::command);
+    for name in names.into_iter().chain(commands.iter().map(String::as_str)) {
+        assert!(protocol.contains(&format!("`{name}`")), "docs/protocol.md: there is no `{name}`");
+    }
+    for field in ext.lines().filter_map(|it| it.trim().strip_prefix("pub ")) {
+        let Some((field, _)) = field.split_once(": ").filter(|(it, _)| !it.contains(' ')) else {
+            continue;
+        };
+        let words: Vec<&str> = field.split('_').collect();
+        let camel = words.iter().enumerate().map(|(index, word)| match index {
+            0 => (*word).to_owned(),
+            _ => word[..1].to_uppercase() + &word[1..],
+        });
+        let camel = camel.collect::<String>();
+        let is_there = has_word(&protocol, field) || has_word(&protocol, &camel);
+        // The part of another shape.
+        assert!(is_there || field == "suggestion", "docs/protocol.md: there is no `{field}`");
+    }
+}
+
+#[tokio::test]
+async fn the_protocol_describes_each_statistic() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    client.open("file:///a.rs", "fn main() {\n    let x = 1;\n    \n}\n");
+    client.model_ready().await;
+    client.ghost("file:///a.rs", 2, 4).await;
+    let stats = client.stats().await;
+    let protocol = document("docs/protocol.md");
+    let mut n_names = 0;
+    for (name, value) in stats.as_object().unwrap() {
+        let inner = value.as_object().into_iter().flatten().map(|(name, _)| name);
+        for name in std::iter::once(name).chain(inner) {
+            n_names += 1;
+            assert!(protocol.contains(&format!("`{name}`")), "docs/protocol.md: no `{name}`");
+        }
+    }
+    assert!(n_names > 40, "{stats}");
 }

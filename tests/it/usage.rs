@@ -27,6 +27,20 @@ async fn accept(client: &Client, arguments: Value) {
     assert_eq!(answer["result"], Value::Null, "{answer}");
 }
 
+/// The counts of suggestions in the whole ledger: shown, accepted, words, lines, rejected, spared.
+fn counts(home: &TempFolder) -> [i64; 6] {
+    let report: Value = serde_json::from_str(&usage(home, &["--json"])).unwrap();
+    [
+        "shown_suggestions",
+        "accepted_suggestions",
+        "accepted_words",
+        "accepted_lines",
+        "rejected_suggestions",
+        "spared_characters",
+    ]
+    .map(|it| report["total"][it].as_i64().unwrap())
+}
+
 /// Says good-bye, and hands back the folder.
 async fn end(mut client: Client) -> TempFolder {
     client.ask("shutdown", Value::Null).await;
@@ -82,4 +96,70 @@ async fn suggestions_are_counted_as_a_person_sees_them() {
     let text = usage(&home, &[]);
     let line = format!("suggestions: 2 shown, 1 accepted (50.0%); {spared} characters spared\n");
     assert!(text.contains(&line) && !text.contains("would have cost"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reports_events_is_believed_within_reason() {
+    let client = Client::real_process();
+    let capabilities = json!({
+        "general": {"positionEncodings": ["utf-8"]},
+        "textDocument": {"inlineCompletion": {}},
+        "experimental": {"keyside": {"events": true}},
+    });
+    client.initialize_with(json!({"processId": null, "capabilities": capabilities})).await;
+    client.open(URI, TEXT);
+    client.model_ready().await;
+    // Answered, and never on the screen: the person was quicker.
+    client.ghost(URI, 1, 17).await.expect("a suggestion");
+    let first = client.ghost(URI, 1, 17).await.expect("the same");
+    let id = first.command["arguments"][0].clone();
+    let n_characters = first.text.chars().count();
+    assert!(n_characters >= 4, "{first:?}");
+    client.notify("keyside/didShow", json!({"id": id}));
+    client.notify("keyside/didShow", json!({"id": id}));
+    let word = json!({"id": id, "unit": "word", "length": 2});
+    client.notify("keyside/didPartiallyAccept", word);
+    // More than there is; of what is left one character is the key.
+    let line = json!({"id": id, "unit": "line", "length": 4_000_000_000_u32});
+    client.notify("keyside/didPartiallyAccept", line.clone());
+    client.notify("keyside/didPartiallyAccept", line);
+    client.notify("keyside/didReject", json!({"id": id}));
+
+    client.change(URI, 2, json!([{"text": format!("{TEXT}let third = map.\n")}]));
+    let second = client.ghost(URI, 2, 16).await.expect("a suggestion");
+    let id = second.command["arguments"][0].clone();
+    client.notify("keyside/didReject", json!({"id": id}));
+    client.notify("keyside/didShow", json!({"id": id, "index": 0}));
+    client.notify("keyside/didReject", json!({"id": id}));
+    client.notify("keyside/didReject", json!({"id": id}));
+
+    client.change(URI, 3, json!([{"text": format!("{TEXT}// a comment\nlet third = map.\n")}]));
+    let third = client.ghost(URI, 3, 16).await.expect("a suggestion");
+    let id = third.command["arguments"][0].clone();
+    // Accepted by notification and by command: it is once. And what makes no sense is passed over.
+    client.notify("keyside/didAccept", json!({"id": id}));
+    accept(&client, third.command["arguments"].clone()).await;
+    for odd in [
+        json!(null),
+        json!({}),
+        json!({"id": -1}),
+        json!({"id": 77_777}),
+        json!({"id": id, "unit": "page", "length": -3}),
+    ] {
+        for event in ["didShow", "didAccept", "didPartiallyAccept", "didReject"] {
+            client.notify(&format!("keyside/{event}"), odd.clone());
+        }
+    }
+    // Notifications have been taken in the order in which they were sent.
+    let completions = client.stats().await["completions"].clone();
+    assert_eq!([&completions["accepted_parts"], &completions["rejected"]], [2, 1], "{completions}");
+    client.assert_no_faults();
+    let home = end(client).await;
+
+    let spared = (n_characters - 2) + (third.text.chars().count() - 1);
+    assert_eq!(counts(&home), [3, 1, 1, 1, 1, i64::try_from(spared).unwrap()]);
+    let text = usage(&home, &[]);
+    let said =
+        "3 shown, 1 accepted (33.3%), 1 word taken by itself, 1 line taken by itself, 1 rejected;";
+    assert!(text.contains(said), "{text}");
 }

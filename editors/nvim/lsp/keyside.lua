@@ -20,8 +20,17 @@ return {
     'typescriptreact', 'typst', 'v', 'vb', 'verilog', 'vhdl', 'vim', 'vue', 'wgsl', 'xml',
     'yaml', 'zig', 'zsh',
   },
-  -- A cloud model's answer is shown while it is being written.
-  capabilities = { experimental = { keyside = { answers = true } } },
+  capabilities = {
+    experimental = {
+      keyside = {
+        -- A cloud model's answer is shown while it is being written.
+        answers = true,
+        -- The server is told which suggestions are on the screen and what becomes of them, for
+        -- `keyside usage`; not where this Neovim is another one than ghost.lua knows.
+        events = require('keyside.ghost').at_once(),
+      },
+    },
+  },
   -- What is asked before anything is sent.
   handlers = {
     ['window/showDocument'] = function(...)

@@ -152,7 +152,12 @@ fn summary(report: &UsageReport, caps: &Caps) -> String {
 /// What local work has saved: keys.
 fn suggestions(total: &Amounts) -> String {
     let Amounts { shown_suggestions: shown, accepted_suggestions: accepted, .. } = *total;
-    if shown == 0 && accepted == 0 {
+    let parts = [
+        (total.accepted_words, "word taken by itself", "words taken by themselves"),
+        (total.accepted_lines, "line taken by itself", "lines taken by themselves"),
+        (total.rejected_suggestions, "rejected", "rejected"),
+    ];
+    if shown == 0 && accepted == 0 && parts.iter().all(|(n, ..)| *n == 0) {
         return String::new();
     }
     let share = match (accepted * 1_000).checked_div(shown) {
@@ -160,10 +165,15 @@ fn suggestions(total: &Amounts) -> String {
         Some(permille @ 1..=1_000) => format!(" ({}.{}%)", permille / 10, permille % 10),
         _ => String::new(),
     };
+    let parts = parts.into_iter().filter(|(n, ..)| *n > 0).map(|(n, one, more)| {
+        let what = if n == 1 { one } else { more };
+        format!(", {} {what}", grouped(n))
+    });
     format!(
-        "suggestions: {} shown, {} accepted{share}; {} characters spared\n",
+        "suggestions: {} shown, {} accepted{share}{}; {} characters spared\n",
         grouped(shown),
         grouped(accepted),
+        parts.collect::<String>(),
         grouped(total.spared_characters)
     )
 }

@@ -5,13 +5,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::assist::escalation::{Action, Escalation};
 use crate::assist::{Cloud, escalate};
+use crate::lsp::ext::{ACCEPTED_COMMAND, CANCEL_COMMAND, CloudArgument};
 use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{caret, document};
@@ -20,19 +20,19 @@ use crate::text::file_path;
 
 /// All commands; those that ask a cloud model are there where one may be asked.
 pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
-    let own = ["keyside.accepted", "keyside.cancel"].map(ToOwned::to_owned);
+    let own = [ACCEPTED_COMMAND, CANCEL_COMMAND].map(ToOwned::to_owned);
     let cloud = Action::ALL.iter().filter(|_| with_cloud).map(|it| it.command());
     own.into_iter().chain(cloud).collect()
 }
 
 pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Result<Value> {
     match params.command.as_str() {
-        "keyside.accepted" => {
+        ACCEPTED_COMMAND => {
             let number = |at: usize| params.arguments.as_ref()?.get(at)?.as_u64();
             let index = number(1).and_then(|it| usize::try_from(it).ok());
             server.session.note_accepted(number(0).unwrap_or_default(), index.unwrap_or_default());
         }
-        "keyside.cancel" => server.escalations.cancel_all(),
+        CANCEL_COMMAND => server.escalations.cancel_all(),
         command => {
             let Some(action) = Action::of_command(command) else {
                 return Err(Error::invalid_params(format!("keyside has no command {command}")));
@@ -59,7 +59,7 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
                 });
                 return Ok(Value::Null);
             }
-            let argument = serde_json::from_value::<Argument>(json!(argument))
+            let argument = serde_json::from_value::<CloudArgument>(json!(argument))
                 .map_err(|error| Error::invalid_params(format!("{command}: {error}")))?;
             start(server, cloud, action, argument)?;
         }
@@ -67,26 +67,12 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
     Ok(Value::Null)
 }
 
-/// What the command is about.
-#[derive(Debug, Deserialize)]
-struct Argument {
-    uri: String,
-    range: lsp::Range,
-    #[serde(default)]
-    diagnostics: Vec<Diagnostic>,
-    #[serde(default)]
-    question: String,
-}
-
-/// A diagnostic of another server.
-#[derive(Debug, Deserialize)]
-struct Diagnostic {
-    /// From 1.
-    line: usize,
-    message: String,
-}
-
-fn start(server: &Server, cloud: Arc<Cloud>, action: Action, argument: Argument) -> Result<()> {
+fn start(
+    server: &Server,
+    cloud: Arc<Cloud>,
+    action: Action,
+    argument: CloudArgument,
+) -> Result<()> {
     if action == Action::Ask && argument.question.trim().is_empty() {
         return Err(Error::invalid_params(
             "there is no question; say what you want to know behind the command, as in `:Keyside ask why is this slow`",

@@ -53,6 +53,8 @@ pub fn answer(session: &Session) -> Value {
             "empty": n(&stats.empty),
             "reused": n(&stats.reused),
             "accepted": n(&stats.accepted),
+            "accepted_parts": n(&stats.accepted_parts),
+            "rejected": n(&stats.rejected),
         },
         "engine": {
             "busy": counts.busy.load(Ordering::Relaxed),

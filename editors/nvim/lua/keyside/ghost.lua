@@ -69,6 +69,18 @@ local function rest(self)
   end
 end
 
+--- Tells the server what became of an item: `didShow`, `didPartiallyAccept` or `didReject`.
+---@param event string
+---@param more? table
+local function report(item, event, more)
+  local client = vim.lsp.get_client_by_id(item.client_id)
+  local numbers = item.command and item.command.arguments or {}
+  if client and type(numbers[1]) == 'number' then
+    local params = { id = numbers[1], index = numbers[2] or 0 }
+    client:notify('keyside/' .. event, vim.tbl_extend('force', params, more or {}))
+  end
+end
+
 --- Draws where the text would go. Neovim's own `show` skips what the ghost has in common with the
 --- code right of the caret, and lays the ghost over that code.
 local function draw(self, hint)
@@ -99,10 +111,25 @@ local function draw(self, hint)
     virt_text_pos = pos,
     hl_mode = 'combine',
   })
+  if not self.current.keyside_shown then
+    self.current.keyside_shown = true
+    report(self.current, 'didShow')
+  end
+end
+
+--- Whether all of the current item was typed by hand, so that it was right.
+local function is_typed_out(self)
+  local row, col = self.current.range:to_extmark()
+  local caret = api.nvim_win_get_cursor(0)
+  local typed = api.nvim_get_current_line():sub(col + 1, caret[2])
+  return caret[1] == row + 1 and vim.startswith(typed, self.current.insert_text)
 end
 
 local function ask_at_once(self)
   if self.current and not rest(self) then
+    if is_typed_out(self) then
+      self.current.keyside_settled = true
+    end
     self:abort()
   else
     self:show()
@@ -117,7 +144,8 @@ local function patch()
     return
   end
   Completor.keyside = true
-  local automatic_request, show = Completor.automatic_request, Completor.show
+  local automatic_request, show, abort =
+    Completor.automatic_request, Completor.show, Completor.abort
 
   Completor.automatic_request = function(self)
     -- Another server in this buffer may be a paid one, which counts on the debounce.
@@ -132,6 +160,15 @@ local function patch()
     local here = api.nvim_get_current_buf() == self.bufnr
     if not ours or not here or not pcall(draw, self, hint) then
       show(self, hint)
+    end
+  end
+
+  -- Neovim aborts when insert mode ends, and this file where other text was typed.
+  Completor.abort = function(self)
+    local item = self.current
+    abort(self)
+    if item and item.keyside_shown and not item.keyside_settled then
+      report(item, 'didReject')
     end
   end
 end
@@ -261,6 +298,7 @@ function M.accept(unit)
   local item = self.current
   local part = piece(text, unit)
   local whole = part == text
+  item.keyside_settled = true
   -- A part of one line leaves the remainder on show.
   if whole or part:find('\n') then
     self:abort()
@@ -274,6 +312,8 @@ function M.accept(unit)
   local client = vim.lsp.get_client_by_id(item.client_id)
   if whole and item.command and client then
     client:exec_cmd(item.command, { bufnr = bufnr })
+  elseif not whole then
+    report(item, 'didPartiallyAccept', { unit = unit, length = vim.fn.strchars(part) })
   end
   return true
 end

@@ -1,0 +1,69 @@
+//! What the Neovim plugin reports of suggestions, and what `keyside usage` makes of it.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::nvim::{Neovim, STATS, Screen, TOTALS};
+
+/// The count of one thing that became of suggestions, once it is at least `least`.
+#[track_caller]
+fn count(nvim: &Neovim, name: &str, least: i64) -> i64 {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let stats = nvim.lua(STATS);
+        let n = stats["completions"][name].as_i64().unwrap_or_else(|| panic!("{stats}"));
+        if n >= least {
+            return n;
+        }
+        assert!(Instant::now() < deadline, "{name} is {n}, and should be {least}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+#[test]
+fn a_word_all_of_it_and_nothing_are_told_apart() {
+    let mut nvim = Neovim::open_with("totals.rs", TOTALS, "");
+    nvim.lua("vim.keymap.set('i', '<F2>', '<Plug>(keyside-accept-word)')");
+    nvim.keys(&["7G", "o"]);
+    let before = nvim.type_until_ghost("let epsilon = map.get(\"epsilon\").copied().un");
+    nvim.keys(&["<F2>"]);
+    nvim.wait("a word of the ghost", |screen| screen.line() != before.line());
+    assert_eq!(count(&nvim, "accepted_parts", 1), 1);
+    assert_eq!(count(&nvim, "accepted", 0), 0);
+
+    // Insert mode is left while a ghost stands there.
+    nvim.keys(&["<Esc>", "o"]);
+    nvim.type_until_ghost("let zeta = map.get(\"zeta\").copied().un");
+    let n_rejected = count(&nvim, "rejected", 0);
+    nvim.keys(&["<Esc>"]);
+    assert_eq!(count(&nvim, "rejected", n_rejected + 1), n_rejected + 1);
+
+    nvim.keys(&["o"]);
+    let before = nvim.type_until_ghost("let eta = map.get(\"eta\").copied().un");
+    let n_rejected = count(&nvim, "rejected", 0);
+    nvim.keys(&["<Tab>"]);
+    nvim.wait("the ghost as text", |screen: &Screen| screen.line() != before.line());
+    assert_eq!(count(&nvim, "accepted", 1), 1);
+    assert_eq!(count(&nvim, "rejected", 0), n_rejected, "what is taken is not rejected");
+    nvim.assert_server_agrees();
+
+    nvim.keys(&["<Esc>"]);
+    // What was suggested after it may have been on the screen by then.
+    let n_rejected = n_rejected..=n_rejected + 1;
+    nvim.keys(&[":qa!<CR>"]);
+    nvim.assert_server_ends();
+    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
+        .args(["usage", "--json"])
+        .env("KEYSIDE_HOME", nvim.home.join("keyside"))
+        .output()
+        .expect("the program that this test belongs to");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let total = |name: &str| report["total"][name].as_i64().unwrap();
+    assert_eq!(total("accepted_words"), 1, "{report}");
+    assert_eq!(total("accepted_suggestions"), 1, "{report}");
+    assert!(n_rejected.contains(&total("rejected_suggestions")), "{report}");
+    assert!(total("shown_suggestions") >= 3 && total("spared_characters") > 0, "{report}");
+}
