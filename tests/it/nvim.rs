@@ -199,6 +199,11 @@ impl Screen {
         &self.lines[self.caret.0]
     }
 
+    /// What is suggested; nothing, where it is not settled yet.
+    pub fn settled_ghost(&self) -> &str {
+        self.ghost.as_ref().filter(|_| !self.pending).map_or("", |it| &it.text)
+    }
+
     pub fn is_settled_with_ghost(&self) -> bool {
         self.ghost.is_some() && !self.pending
     }
@@ -275,7 +280,7 @@ impl Neovim {
         }
     }
 
-    fn type_text(&self, text: &str) {
+    pub fn type_text(&self, text: &str) {
         for c in text.chars() {
             let key = if c == '<' { "<lt>".to_owned() } else { c.to_string() };
             self.keys(&[&key]);

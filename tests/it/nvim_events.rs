@@ -28,7 +28,8 @@ fn a_word_all_of_it_and_nothing_are_told_apart() {
     let mut nvim = Neovim::open_with("totals.rs", TOTALS, "");
     nvim.lua("vim.keymap.set('i', '<F2>', '<Plug>(keyside-accept-word)')");
     nvim.keys(&["7G", "o"]);
-    let before = nvim.type_until_ghost("let epsilon = map.get(\"epsilon\").copied().un");
+    nvim.type_text("let epsilon = map.get(\"epsilon\").copied().un");
+    let before = nvim.wait("two words", |screen| screen.settled_ghost().contains('('));
     nvim.keys(&["<F2>"]);
     nvim.wait("a word of the ghost", |screen| screen.line() != before.line());
     assert_eq!(count(&nvim, "accepted_parts", 1), 1);
