@@ -1,9 +1,10 @@
-//! What the program has to know of its build: for which instructions llama.cpp was built. And it goes without its symbols, a tenth of its
-//! size, where the linker knows how to leave them out. In the profile this would hold for llama.cpp's build as well; `KEYSIDE_SYMBOLS=1`
-//! keeps them, for a profiler.
+//! What the program has to know of its build: for which instructions llama.cpp was built. And it
+//! goes without its symbols, a tenth of its size, where the linker knows how to leave them out. In
+//! the profile this would hold for llama.cpp's build as well; `KEYSIDE_SYMBOLS=1` keeps them, for a
+//! profiler.
 
-/// llama.cpp's names of instruction sets beyond the portable build's, each with Rust's. AMX is not among them: llama.cpp asks the
-/// system for it and does without.
+/// llama.cpp's names of instruction sets beyond the portable build's, each with Rust's. AMX is not
+/// among them: llama.cpp asks the system for it and does without.
 const BEYOND: &[(&str, &str)] = &[
     ("AVX_VNNI", "avxvnni"),
     ("AVX512", "avx512f"),
@@ -27,7 +28,8 @@ fn main() {
     };
     let features = variable("CARGO_CFG_TARGET_FEATURE");
     for (name, feature) in BEYOND {
-        // The variable is what llama.cpp's build script hands on, the feature what it takes from `-C target-cpu`.
+        // The variable is what llama.cpp's build script hands on, the feature what it takes from
+        // `-C target-cpu`.
         let flag = format!("GGML_{name}");
         println!("cargo::rerun-if-env-changed={flag}");
         let is_on =

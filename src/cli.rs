@@ -70,7 +70,8 @@ enum Command {
         /// Print the findings, with rule, line and column, and never a secret.
         #[arg(long)]
         json: bool,
-        /// Read many texts, a line of JSON each with `path` and `text`, and print the findings of each, a line.
+        /// Read many texts, a line of JSON each with `path` and `text`, and print the findings of
+        /// each, a line.
         #[arg(long, conflicts_with_all = ["path", "json"])]
         each: bool,
     },
@@ -152,7 +153,8 @@ pub fn whole_number(text: &str) -> Result<usize, String> {
 fn enter_sandbox(command: Option<&Command>) {
     let nothing = Needs { network: false, writable: Some(&[]), protected: &[] };
     match command {
-        // They do so themselves: the server after it has started its broker, and the broker and the keyring need a network.
+        // They do so themselves: the server after it has started its broker, and the broker and the
+        // keyring need a network.
         None
         | Some(
             Command::Serve { .. } | Command::Broker | Command::KeepConsent | Command::Cloud(_),

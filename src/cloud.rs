@@ -6,10 +6,11 @@
 //!   Call::next(), drop to cancel             <--   pieces of the answer, one JSON object a line
 //! ```
 //!
-//! What the two halves rely on: the server sends a body only after a person agreed to it, and the broker sends exactly those
-//! bytes, once, to the host that the person saw. Host, key and headers come from the user's settings file, which the
-//! broker reads itself: a server that is fooled can choose among the user's providers and nothing else. A request that may have
-//! been billed is never sent again by itself.
+//! What the two halves rely on: the server sends a body only after a person agreed to it, and the
+//! broker sends exactly those bytes, once, to the host that the person saw. Host, key and headers
+//! come from the user's settings file, which the broker reads itself: a server that is fooled can
+//! choose among the user's providers and nothing else. A request that may have been billed is never
+//! sent again by itself.
 
 pub mod agreed;
 pub mod broker;

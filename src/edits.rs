@@ -1,6 +1,7 @@
-//! From a model's answer to edits of a document: `answer` takes the code out of it, `apply` puts it in its place and refuses
-//! what is no replacement, `minimal` says with how few edits that can be had, `moved` finds its place when a person has typed
-//! elsewhere since, `unified` writes it down for later.
+//! From a model's answer to edits of a document: `answer` takes the code out of it, `apply` puts it
+//! in its place and refuses what is no replacement, `minimal` says with how few edits that can be
+//! had, `moved` finds its place when a person has typed elsewhere since, `unified` writes it down
+//! for later.
 
 mod answer;
 mod apply;

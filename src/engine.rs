@@ -3,8 +3,8 @@
 //! The model and its context live on a thread of their own, because a decode must block neither the
 //! reader of the editor's messages nor be blocked by it. Prompts stay resident; a request evaluates only
 //! what differs from them (`resident`). The newest request wins: it replaces the one that waits and
-//! stops the one that runs (`actor`), which costs the loser at most one token, or one node of the
-//! compute graph while it evaluates its prompt.
+//! stops the one that runs (`actor`), before its next token, or after the chunk of its prompt that is
+//! being evaluated, which is kept.
 //!
 //! `llama` is the only file that names llama.cpp; the rest sees the trait [`model::Model`], which a
 //! scripted fake implements too.

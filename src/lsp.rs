@@ -1,9 +1,9 @@
 //! The language server: the only place that knows the protocol. No policy lives here.
 //!
 //! A message goes `frames` (bytes to one JSON body) -> `transport` (body to request, one task a
-//! request) -> `ingress` (documents change here, in wire order, with no await; the world is taken for
-//! the request) -> tower-lsp's router -> one file of `handlers`. What goes out passes `outgoing`, where words for a person are
-//! cleaned.
+//! request) -> `ingress` (documents change here, in wire order, with no await; the world is taken
+//! for the request) -> tower-lsp's router -> one file of `handlers`. What goes out passes
+//! `outgoing`, where words for a person are cleaned.
 
 mod capabilities;
 pub mod client;

@@ -1,10 +1,12 @@
-//! What this process gives up for good, so that "nothing leaves the machine" is more than a promise: networks (`network`), files
-//! that are not its own (`files`), and what it was given beside its three streams (`descriptors`). The kernel sees to it, in all
-//! threads and all children; nothing can take it back, and no privilege is needed.
+//! What this process gives up for good, so that "nothing leaves the machine" is more than a
+//! promise: networks (`network`), files that are not its own (`files`), and what it was given
+//! beside its three streams (`descriptors`). The kernel sees to it, in all threads and all
+//! children; nothing can take it back, and no privilege is needed.
 //!
-//! What is left: it reads what its user may read, starts programs (under the same rules), writes to its own folders and to the
-//! streams that it was started with, and sends signals. Where a system has nothing of the kind (macOS, Windows), it is the absence
-//! of any code that does it (tests/it/tidy.rs), and is called best effort.
+//! What is left: it reads what its user may read, starts programs (under the same rules), writes to
+//! its own folders and to the streams that it was started with, and sends signals. Where a system
+//! has nothing of the kind (macOS, Windows), it is the absence of any code that does it
+//! (tests/it/tidy.rs), and is called best effort.
 
 #[cfg(target_os = "linux")]
 mod files;
@@ -47,8 +49,9 @@ pub struct Sandbox {
 
 static STATE: OnceLock<Sandbox> = OnceLock::new();
 
-/// Gives up what is not needed. To be called before anything is read that is not keyside's own, and while there is no other
-/// thread: the rule for files holds in the thread that makes it and in those that it starts. Calling it again changes nothing.
+/// Gives up what is not needed. To be called before anything is read that is not keyside's own, and
+/// while there is no other thread: the rule for files holds in the thread that makes it and in
+/// those that it starts. Calling it again changes nothing.
 pub fn enter(needs: Needs<'_>) -> &'static Sandbox {
     STATE.get_or_init(|| {
         // What makes the second rule is refused by none of the first.

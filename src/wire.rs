@@ -1,8 +1,10 @@
-//! What is said to a provider and what its answer means: the request's bytes, its address and headers, and the pieces of the
-//! answer. Pure: text in, text out; nothing here opens a connection, reads a clock or knows a key.
+//! What is said to a provider and what its answer means: the request's bytes, its address and
+//! headers, and the pieces of the answer. Pure: text in, text out; nothing here opens a connection,
+//! reads a clock or knows a key.
 //!
-//! The body is built here, and once: what a person is shown before it is sent, what the ledger counts and what goes over the
-//! wire are the same bytes. So nothing between this module and the socket may parse and write the body again.
+//! The body is built here, and once: what a person is shown before it is sent, what the ledger
+//! counts and what goes over the wire are the same bytes. So nothing between this module and the
+//! socket may parse and write the body again.
 
 pub mod address;
 pub mod answer;
@@ -30,7 +32,8 @@ use crate::wire::usage::Usage;
 /// A question to a model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ask {
-    /// What the model is told about its task. The same from question to question, so that a provider can keep it in its cache.
+    /// What the model is told about its task. The same from question to question, so that a
+    /// provider can keep it in its cache.
     pub system: String,
     pub turns: Vec<Turn>,
     /// Thinking included.
@@ -78,7 +81,8 @@ pub enum StopReason {
     End,
     /// It used all the tokens that it was given.
     MaxTokens,
-    /// Question and answer together filled the model's context, or another limit of the model's own.
+    /// Question and answer together filled the model's context, or another limit of the model's
+    /// own.
     ContextFull,
     /// The model or its provider would not answer, with the reason where one is told.
     Refusal(String),
@@ -87,8 +91,8 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// One sentence on what is lacking in such an answer, or `None` for a whole one. An answer that lacks something must not be
-    /// applied to a file.
+    /// One sentence on what is lacking in such an answer, or `None` for a whole one. An answer that
+    /// lacks something must not be applied to a file.
     pub fn shortfall(&self) -> Option<String> {
         match self {
             Self::End => None,
@@ -113,8 +117,8 @@ impl StopReason {
     }
 }
 
-/// The body of a request, the exact bytes that go over the wire. The order of the keys is fixed. Sampling parameters are left
-/// to the provider: newer models refuse them.
+/// The body of a request, the exact bytes that go over the wire. The order of the keys is fixed.
+/// Sampling parameters are left to the provider: newer models refuse them.
 pub fn body(provider: &Provider, ask: &Ask, stream: bool) -> String {
     match provider.protocol {
         Protocol::AnthropicMessages => anthropic::body(&provider.model, ask, stream),
@@ -139,7 +143,8 @@ pub fn host(provider: &Provider) -> Result<String, String> {
     Ok(Address::of(provider)?.host)
 }
 
-/// Headers that the connection makes by itself, or that say where a request ends: from settings they could only break it.
+/// Headers that the connection makes by itself, or that say where a request ends: from settings
+/// they could only break it.
 const NOT_FROM_SETTINGS: [&str; 9] = [
     "host",
     "content-length",
@@ -152,10 +157,12 @@ const NOT_FROM_SETTINGS: [&str; 9] = [
     "expect",
 ];
 
-/// The request's headers without the key, names in lower case; those of the settings come last and replace the protocol's own.
+/// The request's headers without the key, names in lower case; those of the settings come last and
+/// replace the protocol's own.
 ///
 /// # Errors
-/// One sentence, where a header of the settings cannot be sent. It names the header and never its value, which may be a secret.
+/// One sentence, where a header of the settings cannot be sent. It names the header and never its
+/// value, which may be a secret.
 pub fn headers(provider: &Provider) -> Result<Vec<(String, String)>, String> {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
@@ -187,7 +194,8 @@ pub fn headers(provider: &Provider) -> Result<Vec<(String, String)>, String> {
     Ok(headers)
 }
 
-/// The header that carries the key, as its name and what stands before the key; `None`: no key is sent.
+/// The header that carries the key, as its name and what stands before the key; `None`: no key is
+/// sent.
 pub fn key_header(provider: &Provider) -> Option<(&'static str, &'static str)> {
     const API_KEY: (&str, &str) = ("x-api-key", "");
     const BEARER: (&str, &str) = ("authorization", "Bearer ");

@@ -17,7 +17,7 @@ const KEPT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// What a person takes of a suggestion with one key, where it is not all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum AcceptedPart {
     Word,
     Line,
 }
@@ -105,7 +105,7 @@ impl SuggestionLog {
         &self,
         id: u64,
         index: usize,
-        part: Part,
+        part: AcceptedPart,
         n_characters: u32,
     ) -> Option<Counts> {
         let mut state = self.lock();
@@ -122,8 +122,8 @@ impl SuggestionLog {
         state.is_settled = true;
         Some(Counts {
             n_shown,
-            n_words: u32::from(part == Part::Word),
-            n_lines: u32::from(part == Part::Line),
+            n_words: u32::from(part == AcceptedPart::Word),
+            n_lines: u32::from(part == AcceptedPart::Line),
             n_spared_characters: n_taken - 1,
             ..Counts::default()
         })
@@ -186,7 +186,13 @@ impl Session {
     }
 
     /// Notes that a word or a line of a suggestion was accepted.
-    pub(crate) fn note_part_accepted(&self, id: u64, index: usize, part: Part, n_characters: u32) {
+    pub(crate) fn note_part_accepted(
+        &self,
+        id: u64,
+        index: usize,
+        part: AcceptedPart,
+        n_characters: u32,
+    ) {
         let counts = self.suggestions.part_accepted(id, index, part, n_characters);
         if counts.is_some() {
             Stats::count(&self.stats.accepted_parts);
@@ -256,11 +262,11 @@ mod tests {
     fn parts_are_bounded_by_what_is_left() {
         let log = log();
         log.shown(1);
-        assert_eq!(log.part_accepted(1, 0, Part::Word, 4), Some(WORD));
+        assert_eq!(log.part_accepted(1, 0, AcceptedPart::Word, 4), Some(WORD));
         let rest = Counts { n_words: 0, n_lines: 1, n_spared_characters: 5, ..WORD };
-        assert_eq!(log.part_accepted(1, 9, Part::Line, u32::MAX), Some(rest));
-        assert_eq!(log.part_accepted(1, 0, Part::Line, 1), None);
-        assert_eq!(log.part_accepted(9, 0, Part::Line, 1), None);
+        assert_eq!(log.part_accepted(1, 9, AcceptedPart::Line, u32::MAX), Some(rest));
+        assert_eq!(log.part_accepted(1, 0, AcceptedPart::Line, 1), None);
+        assert_eq!(log.part_accepted(9, 0, AcceptedPart::Line, 1), None);
         // What is left of it is nothing, and it was accepted all the same.
         assert_eq!(log.accepted(1, 0).map(|it| it.n_spared_characters), Some(0));
         assert_eq!(log.accepted(1, 0), None);
@@ -276,7 +282,7 @@ mod tests {
         assert_eq!(log.rejected(2).map(|it| it.n_rejected), Some(1));
         assert_eq!(log.rejected(1), None, "it was before");
         log.shown(3);
-        log.part_accepted(3, 0, Part::Word, 4);
+        log.part_accepted(3, 0, AcceptedPart::Word, 4);
         assert_eq!(log.rejected(3), None, "a word of it was taken");
     }
 

@@ -12,7 +12,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// What a repository's top is known by.
 const TOPS: &[&str] = &[".git", ".jj", ".hg", ".svn"];
 
-/// The workspace's files, once they are read. The file itself counts as open, so what stands in it on the disk is not known.
+/// The workspace's files, once they are read. The file itself counts as open, so what stands in it
+/// on the disk is not known.
 pub fn files_beside(session: &Session, model: &Arc<ModelInfo>, path: &str) -> OtherFiles {
     let Some(file) = std::path::absolute(path).ok().filter(|it| it.is_file()) else {
         return OtherFiles::None;
@@ -30,7 +31,8 @@ pub fn files_beside(session: &Session, model: &Arc<ModelInfo>, path: &str) -> Ot
     OtherFiles::Workspace { file, open }
 }
 
-/// The repository that a file is in, or else the present folder where it holds the file, or else the file's own.
+/// The repository that a file is in, or else the present folder where it holds the file, or else
+/// the file's own.
 pub fn workspace_of(file: &Path) -> Option<PathBuf> {
     let is_top = |folder: &&Path| TOPS.iter().any(|it| folder.join(it).exists());
     let repository = file.ancestors().skip(1).find(is_top).map(Path::to_path_buf);

@@ -1,4 +1,5 @@
-//! `keyside broker`: the process that asks cloud models. The server starts it; people have no use for it.
+//! `keyside broker`: the process that asks cloud models. The server starts it; people have no use
+//! for it.
 
 use std::convert::Infallible;
 

@@ -1,5 +1,5 @@
-//! The hidden `keyside check-model`: loads a file and asks it for one token, in a process that may die
-//! of it. `engine/check.rs` starts it.
+//! The hidden `keyside check-model`: loads a file and asks it for one token, in a process that may
+//! die of it. `engine/check.rs` starts it.
 
 use std::io::Read;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `keyside cloud`: the keys of the providers in the settings file, and whether each is there. A key is never an argument: other
-//! users see those in the list of processes, and shells keep them.
+//! `keyside cloud`: the keys of the providers in the settings file, and whether each is there. A
+//! key is never an argument: other users see those in the list of processes, and shells keep them.
 
 use std::io::{BufRead, IsTerminal, Read};
 
@@ -19,7 +19,8 @@ const MAX_INPUT_BYTES: u64 = 64 << 10;
 /// What `keyside cloud` can do about keys.
 #[derive(Debug, Subcommand)]
 pub enum CloudCommand {
-    /// Put a provider's key into the system's keyring. It is asked for, or read from standard input.
+    /// Put a provider's key into the system's keyring. It is asked for, or read from standard
+    /// input.
     Login { provider: String },
     /// Take a provider's key out of the keyring.
     Logout { provider: String },
@@ -27,7 +28,8 @@ pub enum CloudCommand {
     Allow(ConsentArguments),
     /// Send nothing of a workspace to a provider.
     Deny(ConsentArguments),
-    /// Send what could not be sent when it was asked for (`cloud.keep_unsent`), and print the answers.
+    /// Send what could not be sent when it was asked for (`cloud.keep_unsent`), and print the
+    /// answers.
     Retry,
     /// The providers, where text would go, and whether there is a key; never the key itself.
     Status,

@@ -27,7 +27,8 @@ pub struct EvalArguments {
     /// The model's name in the table.
     #[arg(long)]
     pub name: Option<String>,
-    /// Rests of lines a language; for each two of them also a whole line, and a caret inside a name.
+    /// Rests of lines a language; for each two of them also a whole line, and a caret inside a
+    /// name.
     #[arg(long, default_value_t = 2_000)]
     pub cases: usize,
     /// Blocks a language.

@@ -1,5 +1,5 @@
-//! `keyside in-sandbox`: another program in the place of this one, under the server's rules. What the server can't do can be tried
-//! from within so (tests/it/sandbox.rs), with any program.
+//! `keyside in-sandbox`: another program in the place of this one, under the server's rules. What
+//! the server can't do can be tried from within so (tests/it/sandbox.rs), with any program.
 
 use std::convert::Infallible;
 use std::ffi::OsString;

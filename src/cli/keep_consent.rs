@@ -1,5 +1,5 @@
-//! `keyside keep-consent`: the process that writes down what a person said once and for all. The server starts it; people say
-//! `keyside cloud allow` and `keyside cloud deny`.
+//! `keyside keep-consent`: the process that writes down what a person said once and for all. The
+//! server starts it; people say `keyside cloud allow` and `keyside cloud deny`.
 
 use crate::cli::setup;
 use crate::cloud::consent_writer;

@@ -9,13 +9,13 @@ use crate::cli::terminal;
 use crate::privacy::placeholders::Placeholders;
 use crate::privacy::redact::Redactor;
 
-/// Reads a text from standard input and prints it with a placeholder for each secret; as JSON, prints the
-/// rule, line and column of each finding, and never a secret. `path` is the name of the file that the text
-/// is from: some rules are for some files only.
+/// Reads a text from standard input and prints it with a placeholder for each secret; as JSON,
+/// prints the rule, line and column of each finding, and never a secret. `path` is the name of the
+/// file that the text is from: some rules are for some files only.
 ///
 /// # Errors
-/// One sentence. Where the text is not UTF-8 nothing is printed, since half a text without secrets looks
-/// like the whole.
+/// One sentence. Where the text is not UTF-8 nothing is printed, since half a text without secrets
+/// looks like the whole.
 pub fn run(path: Option<&str>, as_json: bool) -> Result<(), String> {
     let mut bytes = Vec::new();
     std::io::stdin()
@@ -49,8 +49,9 @@ struct Text {
     text: String,
 }
 
-/// Reads texts from standard input, a line of JSON each (`{"path": …, "text": …}`), and prints the findings of each, a line of JSON,
-/// as soon as it has been read. For programs that look through thousands of files.
+/// Reads texts from standard input, a line of JSON each (`{"path": …, "text": …}`), and prints the
+/// findings of each, a line of JSON, as soon as it has been read. For programs that look through
+/// thousands of files.
 ///
 /// # Errors
 /// One sentence, where a line is no such JSON.

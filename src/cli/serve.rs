@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const HINT: &str = "this is the language server, and it waits for an editor to speak to it on standard input; Ctrl+C ends it. Editors \
                     start it by themselves: the README says how. `keyside try` shows suggestions here, `keyside doctor` says what \
                     works, `keyside --help` lists all commands";
-/// The model's, the ledger's, two that answer, one for each direction of the client, and what runs beside them for a while.
+/// The model's, the ledger's, two that answer, one for each direction of the client, and what runs
+/// beside them for a while.
 const N_THREADS: usize = 10;
 
 /// Runs the command until the client is gone.
@@ -36,7 +37,8 @@ pub fn run() -> Result<Infallible, String> {
         Ok(layer) => layers::resolve(std::slice::from_ref(layer)).config,
         Err(_) => Config::default(),
     };
-    // The broker keeps the network that this process gives up, so it comes first; its settings are all that was read.
+    // The broker keeps the network that this process gives up, so it comes first; its settings are
+    // all that was read.
     let started = helpers().and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
     let sandbox = setup::enter_sandbox(&folders);
     if let Some(shortfall) = sandbox.shortfall().filter(|_| config.sandbox.required) {
@@ -75,8 +77,9 @@ pub fn run() -> Result<Infallible, String> {
     if let Some(cloud) = cloud {
         cloud.forget_shown();
     }
-    // Neither a read of standard input nor the loading of a model can be interrupted, nor is there a handle on every thread
-    // that works with a model, such as one that was replaced. So none is waited for.
+    // Neither a read of standard input nor the loading of a model can be interrupted, nor is there
+    // a handle on every thread that works with a model, such as one that was replaced. So none is
+    // waited for.
     setup::leave(match ended {
         Ended::Properly => 0,
         Ended::ClientGone => 1,

@@ -14,9 +14,9 @@ use crate::sandbox::{self, Needs, Sandbox};
 /// Sends the log to stderr, at the level in `KEYSIDE_LOG` (`off`, `error`, `warn`, `info`, `debug`,
 /// `trace`), or else at `default`.
 ///
-/// Only keyside's own events are let through, whatever the level: some libraries log whole messages,
-/// and with them source text. A panic is logged with its place but not with its message, which can
-/// quote the text it fell over.
+/// Only keyside's own events are let through, whatever the level: some libraries log whole
+/// messages, and with them source text. A panic is logged with its place but not with its message,
+/// which can quote the text it fell over.
 pub fn start_logging(default: tracing_subscriber::filter::LevelFilter) {
     use tracing_subscriber::filter::Targets;
     use tracing_subscriber::prelude::*;
@@ -36,7 +36,8 @@ pub fn start_logging(default: tracing_subscriber::filter::LevelFilter) {
     }));
 }
 
-/// Makes the limit of a file's size an error of the write that meets it, as a full disk is; otherwise it ends the process.
+/// Makes the limit of a file's size an error of the write that meets it, as a full disk is;
+/// otherwise it ends the process.
 pub fn take_limits_as_errors() {
     #[cfg(unix)]
     // SAFETY: ignoring a signal runs nothing, and no other thread is there yet.
@@ -45,8 +46,8 @@ pub fn take_limits_as_errors() {
     }
 }
 
-/// Sees whether the system gives this process as many threads as it will need. Later, one that it does not get is waited for
-/// without end.
+/// Sees whether the system gives this process as many threads as it will need. Later, one that it
+/// does not get is waited for without end.
 ///
 /// # Errors
 /// One sentence.
@@ -68,8 +69,8 @@ pub fn check_threads(n_threads: usize) -> Result<(), String> {
     })
 }
 
-/// Ends the process at once, without the destructors of llama.cpp: other threads may be in the middle of it, and would be left with
-/// what these have taken away.
+/// Ends the process at once, without the destructors of llama.cpp: other threads may be in the
+/// middle of it, and would be left with what these have taken away.
 pub fn leave(code: u8) -> ! {
     #[cfg(unix)]
     // SAFETY: it ends all threads in the kernel and runs nothing of this program.
@@ -81,8 +82,8 @@ pub fn leave(code: u8) -> ! {
     std::process::exit(code.into())
 }
 
-/// Gives up the network, and all files but keyside's own, for good. Before a model file, a settings file of a workspace or any
-/// text is read, and before there is a second thread.
+/// Gives up the network, and all files but keyside's own, for good. Before a model file, a settings
+/// file of a workspace or any text is read, and before there is a second thread.
 pub fn enter_sandbox(folders: &Folders) -> &'static Sandbox {
     folders.make();
     let (config, consent) = (folders.config_file(), folders.consent_file());
@@ -95,8 +96,9 @@ pub fn enter_sandbox(folders: &Folders) -> &'static Sandbox {
     entered
 }
 
-/// Takes the keys of providers out of this process's environment and out of its memory: the broker has them, and nobody else needs
-/// them. To be called right after the broker was started, while no other thread looks into the environment.
+/// Takes the keys of providers out of this process's environment and out of its memory: the broker
+/// has them, and nobody else needs them. To be called right after the broker was started, while no
+/// other thread looks into the environment.
 pub fn forget_keys(config: &CloudConfig) {
     config.providers.iter().filter_map(|it| it.key_variable()).for_each(environment::forget);
 }
@@ -109,7 +111,8 @@ pub fn folders() -> Result<Folders, String> {
     Folders::find(variable("KEYSIDE_HOME").map(PathBuf::from))
 }
 
-/// The settings of the file, with notes for what in them is not followed; or the defaults, with why.
+/// The settings of the file, with notes for what in them is not followed; or the defaults, with
+/// why.
 pub fn settings(folders: &Folders) -> Resolved {
     match layers::read_file(&folders.config_file()) {
         Ok(layer) => layers::resolve(&[layer]),
@@ -165,11 +168,12 @@ pub fn variable(name: &str) -> Option<String> {
 mod environment {
     use std::ffi::CString;
 
-    /// Overwrites a variable's value where the system put it when the process began, which is also what `/proc` shows, and
-    /// removes it.
+    /// Overwrites a variable's value where the system put it when the process began, which is also
+    /// what `/proc` shows, and removes it.
     pub(super) fn forget(name: &str) {
         let Ok(name) = CString::new(name) else { return };
-        // SAFETY: nobody else changes the environment, and the value ends in a zero byte, as all of them do.
+        // SAFETY: nobody else changes the environment, and the value ends in a zero byte, as all of
+        // them do.
         unsafe {
             let value = libc::getenv(name.as_ptr());
             if value.is_null() {

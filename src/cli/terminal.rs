@@ -1,5 +1,6 @@
-//! The one way to standard output and standard error. What is printed may be foreign text (names of files, code, a provider's
-//! words, a model file's name for itself), and a terminal obeys what it finds in it, so it is cleaned here ([`clean`]).
+//! The one way to standard output and standard error. What is printed may be foreign text (names of
+//! files, code, a provider's words, a model file's name for itself), and a terminal obeys what it
+//! finds in it, so it is cleaned here ([`clean`]).
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -67,8 +68,8 @@ pub fn ask(question: &str) {
     let _ = err.write_all(clean::lines(question).as_bytes()).and_then(|()| err.flush());
 }
 
-/// Says what is wrong with the arguments, which may be names of files that a shell has completed. Help and version are printed
-/// as the library does.
+/// Says what is wrong with the arguments, which may be names of files that a shell has completed.
+/// Help and version are printed as the library does.
 pub fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
@@ -94,12 +95,14 @@ impl Write for Log {
     }
 }
 
-/// Whether colours are wanted: not with `NO_COLOR` (no-color.org) set to anything, nor on a terminal that has none.
+/// Whether colours are wanted: not with `NO_COLOR` (no-color.org) set to anything, nor on a
+/// terminal that has none.
 pub fn has_colours() -> bool {
     setup::variable("NO_COLOR").is_none() && setup::variable("TERM").is_none_or(|it| it != "dumb")
 }
 
-/// A line with colours of keyside's own around foreign text, or with marks where no colours are wanted.
+/// A line with colours of keyside's own around foreign text, or with marks where no colours are
+/// wanted.
 #[derive(Debug)]
 pub struct Styled {
     text: String,

@@ -1,4 +1,5 @@
-//! `keyside tokenize`: the model's tokens of texts, so that they can be compared with the trainer's.
+//! `keyside tokenize`: the model's tokens of texts, so that they can be compared with the
+//! trainer's.
 
 use std::io::{BufRead, BufWriter, Write};
 

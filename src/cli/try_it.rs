@@ -1,9 +1,9 @@
 //! `keyside try`: types a real file as a person would, and shows the ghost text and what it cost.
 //!
-//! A stretch of the file is taken out and typed again, key by key, through the editor's own pipeline.
-//! Whenever the ghost text is right, it is accepted, as a person would. The summary compares the latency
-//! with the same carets asked without the resident prompt, which is what a server that starts from
-//! nothing at each key would need.
+//! A stretch of the file is taken out and typed again, key by key, through the editor's own
+//! pipeline. Whenever the ghost text is right, it is accepted, as a person would. The summary
+//! compares the latency with the same carets asked without the resident prompt, which is what a
+//! server that starts from nothing at each key would need.
 
 use std::time::Duration;
 

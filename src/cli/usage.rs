@@ -1,5 +1,5 @@
-//! `keyside usage`: suggestions that were shown and accepted, what calls to models have cost, by day, by model and by action; what
-//! is left of the caps; what stayed local.
+//! `keyside usage`: suggestions that were shown and accepted, what calls to models have cost, by
+//! day, by model and by action; what is left of the caps; what stayed local.
 
 mod text;
 

@@ -1,6 +1,6 @@
-//! Whether an order is for what a person agreed to. The server says what that was, and is not trusted further than can be seen here:
-//! host and model are those of the user's settings, and the bytes are a text that keyside itself has put together, of a size that
-//! the settings allow.
+//! Whether an order is for what a person agreed to. The server says what that was, and is not
+//! trusted further than can be seen here: host and model are those of the user's settings, and the
+//! bytes are a text that keyside itself has put together, of a size that the settings allow.
 
 use crate::cloud::link::{Failure, MAX_BODY_BYTES};
 use crate::cloud::request::{Order, unsent};

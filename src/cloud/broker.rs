@@ -1,4 +1,5 @@
-//! The broker's process: orders on standard input, events on standard output, a line each. It ends with its input.
+//! The broker's process: orders on standard input, events on standard output, a line each. It ends
+//! with its input.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -23,8 +24,9 @@ const MAX_WAITING_EVENTS: usize = 64;
 const MAX_REQUESTS_AN_HOUR: usize = 240;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Runs until standard input ends, which ends the process at once, whatever it is at: without a server nobody pays attention to
-/// what is being paid for. `settings_file` is the user's own; `variable` reads the environment.
+/// Runs until standard input ends, which ends the process at once, whatever it is at: without a
+/// server nobody pays attention to what is being paid for. `settings_file` is the user's own;
+/// `variable` reads the environment.
 ///
 /// # Errors
 /// One sentence, where the system refuses threads.
@@ -46,8 +48,8 @@ pub fn run(settings_file: PathBuf, variable: Variable) -> Result<Infallible, Str
     runtime.block_on(serve(orders, to_writer, settings.into(), variable))
 }
 
-/// Keeps keys where they are: no core file, no debugger of another process of this user. And a part that fails ends it all, so
-/// that the server learns of it.
+/// Keeps keys where they are: no core file, no debugger of another process of this user. And a part
+/// that fails ends it all, so that the server learns of it.
 fn protect() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
@@ -183,7 +185,8 @@ async fn serve(
     }
 }
 
-/// One line for each request at its end, without a word of what was asked or answered. `carry_out` has one for each that is sent.
+/// One line for each request at its end, without a word of what was asked or answered. `carry_out`
+/// has one for each that is sent.
 fn log(number: u64, last: &Event, took: Duration) {
     let ms = took.as_millis() as u64;
     match last {

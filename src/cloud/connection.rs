@@ -1,4 +1,5 @@
-//! The HTTP client: one for each request, with everything off that would send text anywhere else or a second time.
+//! The HTTP client: one for each request, with everything off that would send text anywhere else or
+//! a second time.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -14,10 +15,12 @@ pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for one request to `address`.
 ///
-/// No redirect is followed, nothing is sent again by itself, and the connection serves one request: a kept one may turn out to
-/// be closed only after the request was written to it. A proxy is asked for encrypted connections alone, where it sees the
-/// host's name and no text: the one in `HTTPS_PROXY` or `ALL_PROXY`, unless `NO_PROXY` has the host, as people behind a
-/// company's firewall expect. Text that goes without encryption goes straight to a private address or not at all.
+/// No redirect is followed, nothing is sent again by itself, and the connection serves one request:
+/// a kept one may turn out to be closed only after the request was written to it. A proxy is asked
+/// for encrypted connections alone, where it sees the host's name and no text: the one in
+/// `HTTPS_PROXY` or `ALL_PROXY`, unless `NO_PROXY` has the host, as people behind a company's
+/// firewall expect. Text that goes without encryption goes straight to a private address or not at
+/// all.
 ///
 /// # Errors
 /// One sentence. It does not repeat the proxy's address, which may hold a password.
@@ -71,8 +74,8 @@ fn first<'a>(
     })
 }
 
-/// Looks names up and leaves out addresses that are not private: `http://nas` must not become a host on the internet because
-/// somebody's name server says so.
+/// Looks names up and leaves out addresses that are not private: `http://nas` must not become a
+/// host on the internet because somebody's name server says so.
 struct PrivateAlone;
 
 impl Resolve for PrivateAlone {

@@ -1,6 +1,7 @@
-//! Writing down what a person said once and for all. The server can't: its sandbox keeps it from the settings' folder. So a process
-//! of its own does, with a pipe to it, no network and nothing else to write. The server's word for what a person said is all that
-//! it has, so it takes an entry in the strictest form alone, and can't take a "never" back.
+//! Writing down what a person said once and for all. The server can't: its sandbox keeps it from
+//! the settings' folder. So a process of its own does, with a pipe to it, no network and nothing
+//! else to write. The server's word for what a person said is all that it has, so it takes an entry
+//! in the strictest form alone, and can't take a "never" back.
 //!
 //! ```text
 //! the server  --> {"workspace": "/w", "provider": "p", "host": "h:1", "answer": "always"}
@@ -53,8 +54,8 @@ impl ConsentWriter {
         }
     }
 
-    /// Has an entry written, in the place of what was said of the same workspace and provider before. It may wait for another
-    /// program that writes.
+    /// Has an entry written, in the place of what was said of the same workspace and provider
+    /// before. It may wait for another program that writes.
     ///
     /// # Errors
     /// One sentence; then the file is as it was.

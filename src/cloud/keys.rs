@@ -1,5 +1,6 @@
-//! Keys: where each provider's is, and fetching, storing and deleting it. A key is a [`SecretString`] from the moment it is read:
-//! it has no `Debug` that shows it, and its memory is wiped when it is dropped.
+//! Keys: where each provider's is, and fetching, storing and deleting it. A key is a
+//! [`SecretString`] from the moment it is read: it has no `Debug` that shows it, and its memory is
+//! wiped when it is dropped.
 
 use std::time::Duration;
 
@@ -48,8 +49,8 @@ impl Place {
     }
 }
 
-/// Fetches a provider's key; `variable` reads the environment. `Ok(None)`: it needs none. It may wait for the person to unlock
-/// the keyring.
+/// Fetches a provider's key; `variable` reads the environment. `Ok(None)`: it needs none. It may
+/// wait for the person to unlock the keyring.
 ///
 /// # Errors
 /// One sentence.
@@ -93,7 +94,8 @@ pub fn delete(provider_name: &str) -> Result<bool, String> {
     Ok(in_keyring(provider_name.to_owned(), Entry::Delete)?.is_some())
 }
 
-/// Makes a key of what was typed, piped in or set: without the blanks around it, and only if a header can carry it.
+/// Makes a key of what was typed, piped in or set: without the blanks around it, and only if a
+/// header can carry it.
 ///
 /// # Errors
 /// One sentence, without the key.
@@ -115,8 +117,8 @@ enum Entry {
     Delete,
 }
 
-/// Asks the keyring on a thread of its own: a keyring that waits for a person, or for nobody, must not hold up anything else.
-/// `Ok(None)`: no such key.
+/// Asks the keyring on a thread of its own: a keyring that waits for a person, or for nobody, must
+/// not hold up anything else. `Ok(None)`: no such key.
 fn in_keyring(name: String, what: Entry) -> Result<Option<SecretString>, String> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {

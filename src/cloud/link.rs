@@ -1,7 +1,8 @@
 //! The way to the broker: the messages of both directions, and the server's end of it.
 //!
-//! The broker is started before there is a runtime, and before the system refuses this process a network, so its pipes have a
-//! thread each. Text that nobody has fetched yet waits in memory, up to a bound a call; a call that is dropped is cancelled.
+//! The broker is started before there is a runtime, and before the system refuses this process a
+//! network, so its pipes have a thread each. Text that nobody has fetched yet waits in memory, up
+//! to a bound a call; a call that is dropped is cancelled.
 
 use std::collections::HashMap;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -93,7 +94,8 @@ pub struct Failure {
     pub kind: FaultKind,
     /// For the user: what happened and what to do next.
     pub sentence: String,
-    /// Whether the provider may charge for it: it had the request, and did not say that it refuses it.
+    /// Whether the provider may charge for it: it had the request, and did not say that it refuses
+    /// it.
     pub may_cost: bool,
 }
 
@@ -136,7 +138,8 @@ pub struct Call {
     is_over: bool,
 }
 
-/// A broker to which nobody talks yet: the threads for that come after the server has entered its sandbox, which it does with one.
+/// A broker to which nobody talks yet: the threads for that come after the server has entered its
+/// sandbox, which it does with one.
 #[derive(Debug)]
 pub struct BrokerProcess {
     child: Child,
@@ -149,8 +152,8 @@ fn refused(what: &str, error: &std::io::Error) -> String {
 }
 
 impl BrokerProcess {
-    /// Starts the broker: `keyside broker`, with its arguments and its environment. Its input and output are taken; its errors
-    /// go where this process's do, unless `command` says otherwise.
+    /// Starts the broker: `keyside broker`, with its arguments and its environment. Its input and
+    /// output are taken; its errors go where this process's do, unless `command` says otherwise.
     ///
     /// # Errors
     /// One sentence, where the system refuses the process.
@@ -209,8 +212,8 @@ impl Broker {
         self.shared.lock().gone.clone()
     }
 
-    /// Sends a request that a person has agreed to. It does not wait for anything. What is wrong, also here, comes as the call's
-    /// one event.
+    /// Sends a request that a person has agreed to. It does not wait for anything. What is wrong,
+    /// also here, comes as the call's one event.
     pub fn send(&self, outbound: &Outbound) -> Call {
         let request = outbound.request();
         self.ask(|id| ToBroker::Ask {
@@ -223,7 +226,8 @@ impl Broker {
         })
     }
 
-    /// Looks whether all is there that sending takes: the provider, its address and its key. Nothing is sent.
+    /// Looks whether all is there that sending takes: the provider, its address and its key.
+    /// Nothing is sent.
     ///
     /// # Errors
     /// What is missing, in a sentence.
@@ -242,7 +246,8 @@ impl Broker {
         Ok(())
     }
 
-    /// What `send` does with an `Outbound`, for tests of the broker itself; nothing in the program calls it (tests/it/tidy.rs).
+    /// What `send` does with an `Outbound`, for tests of the broker itself; nothing in the program
+    /// calls it (tests/it/tidy.rs).
     pub fn ask_without_gate(&self, provider: &str, host: &str, model: &str, body: String) -> Call {
         self.ask(|id| ToBroker::Ask {
             id,
@@ -294,7 +299,8 @@ impl Broker {
         Call { id, events: receiver, unread_bytes, broker: self.clone(), is_over: false }
     }
 
-    /// Cancels a call, whoever holds it; its last event says so. A call that is over already is let be.
+    /// Cancels a call, whoever holds it; its last event says so. A call that is over already is let
+    /// be.
     pub fn cancel(&self, id: u64) {
         if self.shared.lock().waiting.contains_key(&id) {
             let _ = self.shared.to_writer.send(ToBroker::Cancel { id });

@@ -20,7 +20,8 @@ pub(super) fn write_orders(mut input: ChildStdin, orders: &std_mpsc::Receiver<To
     }
 }
 
-/// Hands over the broker's messages until it ends or until nobody wants them; returns how it ended, as `ended` or `failed`.
+/// Hands over the broker's messages until it ends or until nobody wants them; returns how it ended,
+/// as `ended` or `failed`.
 pub(super) fn read_events(
     output: ChildStdout,
     child: &mut Child,
@@ -41,7 +42,8 @@ pub(super) fn read_events(
             break Some("is not needed any more".to_owned());
         }
     };
-    // Nothing but its end is of use now, and a process that is not waited for stays in the system's table.
+    // Nothing but its end is of use now, and a process that is not waited for stays in the system's
+    // table.
     let _ = child.kill();
     let status = child.wait();
     why.unwrap_or_else(|| match status {

@@ -1,5 +1,5 @@
-//! An answer, read to its end: where it is over without a mark of the end, where it stalls though something comes, and where it goes
-//! past what it may be.
+//! An answer, read to its end: where it is over without a mark of the end, where it stalls though
+//! something comes, and where it goes past what it may be.
 
 use std::time::{Duration, Instant};
 
@@ -19,15 +19,16 @@ use crate::wire::{Piece, StopReason};
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 /// Of its text: more than 200,000 tokens can be.
 const MAX_TEXT_BYTES: usize = 8 << 20;
-/// Text for each token that the request allows, and some for the last ones. A token of code or prose has three or four bytes;
-/// whoever sends four times as much does not keep to the limit.
+/// Text for each token that the request allows, and some for the last ones. A token of code or
+/// prose has three or four bytes; whoever sends four times as much does not keep to the limit.
 const MAX_BYTES_PER_TOKEN: usize = 16;
 const TEXT_BYTES_BEYOND: usize = 4 << 10;
 /// Of an error's body.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 /// From the first byte sent, however lively the provider is.
 const MAX_TIME: Duration = Duration::from_secs(60 * 60);
-/// After an answer that is whole, where its end is not marked and the connection stays open: time for the tokens to be told.
+/// After an answer that is whole, where its end is not marked and the connection stays open: time
+/// for the tokens to be told.
 const SETTLING: Duration = Duration::from_millis(1_000);
 /// The same where they are told already.
 const SETTLING_WITH_USAGE: Duration = Duration::from_millis(300);
@@ -41,8 +42,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// What is too much about the answer, if anything; `Some("")` where that goes without saying. One that is over was paid for,
-    /// and its tokens are let pass.
+    /// What is too much about the answer, if anything; `Some("")` where that goes without saying.
+    /// One that is over was paid for, and its tokens are let pass.
     fn excess(&self, may_be_whole: bool) -> Option<String> {
         let limit = self.max_output_tokens.unwrap_or(u64::MAX);
         let max_text_bytes = usize::try_from(limit)
@@ -182,7 +183,8 @@ fn named_right(stop: StopReason, progress: &Progress) -> StopReason {
     match (stop, progress.max_output_tokens) {
         // llama-server (b11549) calls a response complete that its limit has cut off.
         (StopReason::End, Some(limit)) if n >= limit => StopReason::MaxTokens,
-        // Long before the limit that it was given it met another, which most protocols call by the same name.
+        // Long before the limit that it was given it met another, which most protocols call by the
+        // same name.
         (StopReason::MaxTokens, Some(limit)) if n > 0 && n < limit / 10 * 9 => {
             StopReason::ContextFull
         }

@@ -1,4 +1,5 @@
-//! One request from order to last event: settings, key, connection, answer, and what is tried again.
+//! One request from order to last event: settings, key, connection, answer, and what is tried
+//! again.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -191,7 +192,8 @@ async fn send(ready: &Ready, listener: &impl Listener) -> Result<Response, Failu
             .post(&ready.address.url)
             .headers(ready.headers.clone())
             .body(ready.body.clone());
-        // Connecting has a limit of its own, and then nothing has been sent; a silence beyond both is one after sending.
+        // Connecting has a limit of its own, and then nothing has been sent; a silence beyond both
+        // is one after sending.
         let response = match timeout(CONNECT_PATIENCE + ready.stall, request.send()).await {
             Err(_) => return Err(stalled(ready, "has not begun to answer")),
             Ok(Err(error)) => {
@@ -248,7 +250,8 @@ async fn refusal(ready: &Ready, mut response: Response, n_tries: u32) -> (Failur
         retry_after_ms: header("retry-after-ms"),
         retry_after: header("retry-after"),
     };
-    // Only where many clients meet does the spread matter, so the clock's lowest digits are chance enough.
+    // Only where many clients meet does the spread matter, so the clock's lowest digits are chance
+    // enough.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let chance = f64::from(now.subsec_nanos() % 1_000) / 1e3;
     let request_id = request_id(&headers);

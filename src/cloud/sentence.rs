@@ -1,4 +1,5 @@
-//! What a person is told where a request came to nothing: one sentence a kind of trouble, with what to do next.
+//! What a person is told where a request came to nothing: one sentence a kind of trouble, with what
+//! to do next.
 
 use std::error::Error;
 use std::io;
@@ -7,8 +8,8 @@ use crate::cloud::link::Failure;
 use crate::config::cloud::Provider;
 use crate::wire::fault::{FaultKind, Refused, shortened};
 
-/// Of an answer with an error status, or an error within an answer. `more` is put with what the provider says; `may_cost` says
-/// that the provider may charge for it.
+/// Of an answer with an error status, or an error within an answer. `more` is put with what the
+/// provider says; `may_cost` says that the provider may charge for it.
 pub(crate) fn refused(
     provider: &Provider,
     host: &str,
@@ -163,8 +164,8 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     kind
 }
 
-/// Goes from the outer to the inner cause. An [`io::Error`] that wraps another names the other's cause as its own and leaves
-/// out the other itself.
+/// Goes from the outer to the inner cause. An [`io::Error`] that wraps another names the other's
+/// cause as its own and leaves out the other itself.
 fn each_cause(error: &reqwest::Error, look: &mut dyn FnMut(&(dyn Error + 'static))) {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(it) = next {

@@ -1,13 +1,15 @@
-//! The code of an answer: the one fenced block that it was asked for, and nothing where there is a doubt which that is.
+//! The code of an answer: the one fenced block that it was asked for, and nothing where there is a
+//! doubt which that is.
 //!
-//! Fences are those of CommonMark (0.31, section 4.5), with one exception: within a block that began with a language, a line
-//! of the same fence with a language begins a block inside it, which is how models write documentation that has blocks of
-//! its own. Where such a reading does not come out even, the answer is refused.
+//! Fences are those of CommonMark (0.31, section 4.5), with one exception: within a block that
+//! began with a language, a line of the same fence with a language begins a block inside it, which
+//! is how models write documentation that has blocks of its own. Where such a reading does not come
+//! out even, the answer is refused.
 
 use crate::syntax::Language;
 
-/// The code of an answer, its lines ended by `\n`. Text before and behind the block is left out. Errors: a sentence that
-/// says why no block can be taken.
+/// The code of an answer, its lines ended by `\n`. Text before and behind the block is left out.
+/// Errors: a sentence that says why no block can be taken.
 pub fn code_of(answer: &str, language_id: &str) -> Result<String, String> {
     let answer = answer.replace("\r\n", "\n");
     let answer = without_thoughts(&answer)?;
@@ -150,7 +152,8 @@ fn without_indent(line: &str, indent: usize) -> &str {
     &line[n_blanks.min(indent)..]
 }
 
-/// A block without a language counts as one in the language. For a language that is not known here the only block does as well.
+/// A block without a language counts as one in the language. For a language that is not known here
+/// the only block does as well.
 fn is_in_language(tag: &str, language_id: &str, is_only_block: bool) -> bool {
     if tag.is_empty() || tag.eq_ignore_ascii_case(language_id) || tag.eq_ignore_ascii_case("code") {
         return true;
@@ -158,7 +161,8 @@ fn is_in_language(tag: &str, language_id: &str, is_only_block: bool) -> bool {
     Language::of_id(language_id).map_or(is_only_block, |language| language.is_tagged(tag))
 }
 
-/// Whether text without fences is code and nothing else: a line that reads as a sentence is reason enough to say no.
+/// Whether text without fences is code and nothing else: a line that reads as a sentence is reason
+/// enough to say no.
 fn is_plainly_code(text: &str) -> bool {
     let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
     let mut n_code = 0;
@@ -175,7 +179,8 @@ fn is_plainly_code(text: &str) -> bool {
     n_code > 0
 }
 
-/// Comments may hold sentences. That a heading of Markdown begins as one does is no harm: what follows it tells.
+/// Comments may hold sentences. That a heading of Markdown begins as one does is no harm: what
+/// follows it tells.
 fn is_comment(line: &str) -> bool {
     ["//", "/*", "* ", "*/", "#", "--", "\"\"\""].iter().any(|it| line.starts_with(it))
 }
@@ -208,7 +213,8 @@ fn looks_like_prose(line: &str) -> bool {
         || line.split_whitespace().count() > 2 && line.ends_with(':')
 }
 
-/// `Here is`, `I have`: a capital, and then a word in small letters that no bracket or sign follows.
+/// `Here is`, `I have`: a capital, and then a word in small letters that no bracket or sign
+/// follows.
 fn begins_as_sentence(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let (Some(first), Some(second)) = (words.next(), words.next()) else { return false };

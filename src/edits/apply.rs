@@ -16,17 +16,18 @@ const LEAST_LINES_TO_LOSE: usize = 20;
 pub struct Replaced {
     /// The whole document as it is wanted.
     pub text: String,
-    /// What was replaced, in bytes of the old document: the range asked about without the blanks at its ends.
+    /// What was replaced, in bytes of the old document: the range asked about without the blanks at
+    /// its ends.
     pub old: Range<usize>,
     /// Where the replacement stands in the new one.
     pub new: Range<usize>,
 }
 
-/// Puts a replacement into the place of `range`, which has to hold `original`: with the line ends that are there, the blanks
-/// around it as they were, and indented if it is dedented as a whole.
+/// Puts a replacement into the place of `range`, which has to hold `original`: with the line ends
+/// that are there, the blanks around it as they were, and indented if it is dedented as a whole.
 ///
-/// Errors: the document has changed, or the replacement is none: it is empty, far too long or too short, leaves code out,
-/// or changes nothing.
+/// Errors: the document has changed, or the replacement is none: it is empty, far too long or too
+/// short, leaves code out, or changes nothing.
 pub fn replaced(
     document: &str,
     range: Range<usize>,
@@ -61,7 +62,8 @@ pub fn replaced(
     Ok(Replaced { text, old, new })
 }
 
-/// Whether an edit leaves a document with no more errors than it had, counted by `syntax`. Errors: it does not.
+/// Whether an edit leaves a document with no more errors than it had, counted by `syntax`. Errors:
+/// it does not.
 pub fn has_no_new_errors(n_errors_before: usize, n_errors_after: usize) -> Result<(), String> {
     if n_errors_after <= n_errors_before {
         return Ok(());

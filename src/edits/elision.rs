@@ -49,8 +49,8 @@ const PHRASES: &[&str] = &[
 const OPENERS: &[&str] = &["{/*", "<!--", "/*", "///", "//", "--", "#"];
 const CLOSERS: &[&str] = &["*/}", "*/", "-->"];
 
-/// The first line of a replacement that stands for code that is not there. Lines that the original has as well stand for
-/// themselves.
+/// The first line of a replacement that stands for code that is not there. Lines that the original
+/// has as well stand for themselves.
 pub(super) fn first_elision<'a>(
     original: &str,
     replacement: &'a str,
@@ -69,7 +69,8 @@ pub(super) fn n_lines_of_code(text: &str) -> usize {
     text.lines().filter(|it| !it.trim().is_empty()).count()
 }
 
-/// The text of a line's comment. What only looks like one, within a string, is taken for one as well.
+/// The text of a line's comment. What only looks like one, within a string, is taken for one as
+/// well.
 fn comment_of(line: &str) -> Option<&str> {
     let (at, opener) = OPENERS
         .iter()

@@ -1,11 +1,13 @@
-//! A replacement indented as what it replaces, where a model gave all of it with less indentation, and only then.
+//! A replacement indented as what it replaces, where a model gave all of it with less indentation,
+//! and only then.
 
 /// How the lines of a replacement have to be changed.
 ///
-/// `base` is the indentation of the line that the replaced text begins in; the replaced text itself begins at that line's
-/// first character, so the replacement's first line is to begin without blanks. Its later lines either stand as they are to
-/// be (the model repeated the text as it stands in the file, and left out the blanks before its first line because the
-/// question had) or are dedented with the first.
+/// `base` is the indentation of the line that the replaced text begins in; the replaced text itself
+/// begins at that line's first character, so the replacement's first line is to begin without
+/// blanks. Its later lines either stand as they are to be (the model repeated the text as it stands
+/// in the file, and left out the blanks before its first line because the question had) or are
+/// dedented with the first.
 pub(super) fn indented(replacement: &str, original: &str, base: &str) -> String {
     let first = replacement.lines().next().map_or("", indentation_of);
     let missing = match base.strip_prefix(first) {
@@ -39,7 +41,8 @@ fn is_dedented(replacement: &str, original: &str, base: &str) -> bool {
     let Some(last) = later_lines.last() else { return false };
     let shallowest =
         |lines: &[String]| lines.iter().map(|it| indentation_of(it).len()).min().unwrap_or(0);
-    // What closes the item stands where it begins. Lines of a string may stand anywhere, but hardly ever last.
+    // What closes the item stands where it begins. Lines of a string may stand anywhere, but hardly
+    // ever last.
     if closes(last) {
         return indentation_of(last).len() < base.len();
     }

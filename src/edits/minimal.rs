@@ -1,5 +1,6 @@
-//! The few edits that make one text of another, as a person would have typed them: whole lines where lines are new, and words
-//! within lines that stay recognisable. Differences come from the crate `similar`.
+//! The few edits that make one text of another, as a person would have typed them: whole lines
+//! where lines are new, and words within lines that stay recognisable. Differences come from the
+//! crate `similar`.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -21,7 +22,8 @@ pub struct Edit {
     pub text: String,
 }
 
-/// Edits that make `new` of `old`: in order, with something between any two. None cuts a `\r\n` in two.
+/// Edits that make `new` of `old`: in order, with something between any two. None cuts a `\r\n` in
+/// two.
 pub fn minimal_edits(old: &str, new: &str) -> Vec<Edit> {
     let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
     let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
@@ -87,7 +89,8 @@ fn places(parts: &[&str]) -> Vec<usize> {
     places
 }
 
-/// Edits of words, where at least a third of what is there stays. `None`: whole lines are easier to read.
+/// Edits of words, where at least a third of what is there stays. `None`: whole lines are easier to
+/// read.
 fn edits_of_words(from: &str, to: &str, from_start: usize, timeout: Duration) -> Option<Vec<Edit>> {
     if from.is_empty() || to.is_empty() {
         return None;

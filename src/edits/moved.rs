@@ -7,8 +7,8 @@ use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 const TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Where the lines of `range` of `old` stand in `new`. `None`: they have changed, or it can't be told which of several places
-/// is theirs.
+/// Where the lines of `range` of `old` stand in `new`. `None`: they have changed, or it can't be
+/// told which of several places is theirs.
 pub fn moved(old: &str, range: Range<usize>, new: &str) -> Option<Range<usize>> {
     let range = whole_lines(old, range)?;
     let lines = &old[range.clone()];
@@ -85,7 +85,8 @@ fn by_count(old: &str, range: &Range<usize>, new: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// The lines between the `$0` of the old text are those between the `$0` of the new, or nowhere if it has none.
+    /// The lines between the `$0` of the old text are those between the `$0` of the new, or nowhere
+    /// if it has none.
     #[track_caller]
     fn check(old: &str, new: &str) {
         let parts = |text: &str| -> (String, Option<Range<usize>>) {

@@ -1,4 +1,5 @@
-//! Edits written down, for `patch` and `git apply`, when the document is not any more what they were made for.
+//! Edits written down, for `patch` and `git apply`, when the document is not any more what they
+//! were made for.
 
 use std::time::Duration;
 
@@ -6,8 +7,8 @@ use similar::TextDiff;
 
 const TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What makes `new` of `old`, as a unified difference of the file at `path`, which is relative to where it will be applied.
-/// Empty where nothing has changed.
+/// What makes `new` of `old`, as a unified difference of the file at `path`, which is relative to
+/// where it will be applied. Empty where nothing has changed.
 pub fn unified_diff(path: &str, old: &str, new: &str) -> String {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();

@@ -57,8 +57,8 @@ pub(super) fn of(profile: &ClientProfile, with_cloud: bool) -> lsp::ServerCapabi
     }
 }
 
-/// What the client is to watch: files by these globs of the workspace, and the settings file, which lies elsewhere. `None` where the
-/// client can't be asked.
+/// What the client is to watch: files by these globs of the workspace, and the settings file, which
+/// lies elsewhere. `None` where the client can't be asked.
 pub(super) fn watched_files(
     profile: &ClientProfile,
     globs: Vec<String>,

@@ -1,6 +1,7 @@
 //! What the client said of itself in `initialize`, as far as keyside needs it.
 //!
-//! Read leniently from the JSON: a capability of an odd shape somewhere else must not cost the session.
+//! Read leniently from the JSON: a capability of an odd shape somewhere else must not cost the
+//! session.
 
 use std::path::PathBuf;
 
@@ -23,10 +24,11 @@ pub struct ClientProfile {
     pub takes_answers: bool,
     /// It reports what it shows (`keyside/didShow`).
     pub sends_events: bool,
-    /// What it shows takes the place of what the person looks at, wherever the focus was to be; a question takes every key, and a
-    /// message has one line (Helix).
+    /// What it shows takes the place of what the person looks at, wherever the focus was to be; a
+    /// question takes every key, and a message has one line (Helix).
     pub has_one_view: bool,
-    /// It can be asked to tell of files that change, by globs of the workspace; the second: by globs of other folders as well.
+    /// It can be asked to tell of files that change, by globs of the workspace; the second: by
+    /// globs of other folders as well.
     pub watches_files: (bool, bool),
     /// Folders of the workspace as it was opened, as URIs.
     pub roots: Vec<String>,
@@ -90,8 +92,8 @@ impl ClientProfile {
         self.roots.iter().filter_map(|it| file_path(it)).collect()
     }
 
-    /// The path of a document as a model should see it: relative to the folder of the workspace that holds it. `folders` are those
-    /// of the workspace as it is now.
+    /// The path of a document as a model should see it: relative to the folder of the workspace
+    /// that holds it. `folders` are those of the workspace as it is now.
     pub fn path_of(&self, folders: &[PathBuf], uri: &str) -> String {
         if let Some(path) = file_path(uri) {
             let relative = folders.iter().filter_map(|it| path.strip_prefix(it).ok());

@@ -1,5 +1,5 @@
-//! Escalations that are under way, so that they can be cancelled: by their progress, or all at once by a command, because not every
-//! editor shows a button.
+//! Escalations that are under way, so that they can be cancelled: by their progress, or all at once
+//! by a command, because not every editor shows a button.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

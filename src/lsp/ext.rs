@@ -71,14 +71,14 @@ pub struct StatusParams {
 pub enum AnswerNotification {}
 
 impl Notification for AnswerNotification {
-    type Params = Answer;
+    type Params = AnswerParams;
     const METHOD: LspNotificationMethod<'static> = LspNotificationMethod::Custom(ANSWER);
     const MESSAGE_DIRECTION: MessageDirection = MessageDirection::ServerToClient;
 }
 
 /// The parameters of [`ANSWER`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Answer {
+pub struct AnswerParams {
     /// The token of the request's work-done progress, which cancels it.
     pub token: lsp::ProgressToken,
     pub title: String,

@@ -1,10 +1,11 @@
 //! Bytes to the bodies of messages, and back.
 //!
-//! The library's own codec ends the connection at the first broken frame, and its JSON parser refuses a
-//! whole message for half a UTF-16 pair in one string, which would lose an edit and leave the document
-//! wrong from then on. This reader tells of a broken frame and goes on at the next header, and it makes
-//! bodies valid: a lone half of a pair becomes U+FFFD, which is as wide, and each byte that is no UTF-8
-//! (Neovim sends what is in the file) becomes a `?`, which is one byte too.
+//! The library's own codec ends the connection at the first broken frame, and its JSON parser
+//! refuses a whole message for half a UTF-16 pair in one string, which would lose an edit and leave
+//! the document wrong from then on. This reader tells of a broken frame and goes on at the next
+//! header, and it makes bodies valid: a lone half of a pair becomes U+FFFD, which is as wide, and
+//! each byte that is no UTF-8 (Neovim sends what is in the file) becomes a `?`, which is one byte
+//! too.
 
 use std::borrow::Cow;
 
@@ -12,8 +13,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use crate::stdx::utf16::lone_halves;
 
-/// A body longer than this is taken for a broken header. Editors open files of tens of megabytes, and
-/// JSON can make six bytes of one.
+/// A body longer than this is taken for a broken header. Editors open files of tens of megabytes,
+/// and JSON can make six bytes of one.
 const MAX_BODY_BYTES: usize = 1 << 30;
 /// Headers are short; of a longer line only the end is kept, where a header may begin.
 const MAX_HEADER_BYTES: usize = 4_096;
@@ -133,8 +134,8 @@ pub fn encode(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Makes a body something that a JSON parser takes: valid UTF-8 without lone halves of UTF-16 pairs.
-/// Copies only where there is something to mend.
+/// Makes a body something that a JSON parser takes: valid UTF-8 without lone halves of UTF-16
+/// pairs. Copies only where there is something to mend.
 pub fn mend(body: &[u8]) -> Cow<'_, str> {
     let text = valid_utf8(body);
     match lone_halves(&text) {

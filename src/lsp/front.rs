@@ -1,4 +1,5 @@
-//! The client as an escalation sees it: questions, messages, documents, progress and edits by the protocol.
+//! The client as an escalation sees it: questions, messages, documents, progress and edits by the
+//! protocol.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -11,7 +12,7 @@ use tower_lsp::{Client, OngoingProgress, jsonrpc};
 
 use crate::assist::front::{Answered, Front, Tone};
 use crate::lsp::client::ClientProfile;
-use crate::lsp::ext::{Answer, AnswerNotification};
+use crate::lsp::ext::{AnswerNotification, AnswerParams};
 use crate::text::{LineRange, Newest, file_uri};
 
 /// How long a question stands; then the answer is no.
@@ -106,7 +107,8 @@ impl Front for ClientFront {
         if !self.has_one_view || tone != Tone::Error {
             return self.client.show_message(kind, sentence).await;
         }
-        // What to do is at a sentence's end, where one line does not reach; a question's box has several.
+        // What to do is at a sentence's end, where one line does not reach; a question's box has
+        // several.
         let (client, newest) = (self.client.clone(), self.newest.clone());
         tokio::spawn(async move {
             client.show_message(kind, sentence.clone()).await;
@@ -167,7 +169,7 @@ impl Front for ClientFront {
     async fn answer(&self, title: &str, text: &str, is_done: bool) -> bool {
         if self.takes_answers {
             let (title, text) = (title.to_owned(), text.to_owned());
-            let answer = Answer { token: self.token.clone(), title, text, done: is_done };
+            let answer = AnswerParams { token: self.token.clone(), title, text, done: is_done };
             self.client.send_notification::<AnswerNotification>(answer).await;
         }
         self.takes_answers

@@ -59,7 +59,8 @@ async fn complete(
     ask: CompletionAsk,
 ) -> Result<Option<Completion>> {
     if document.lost {
-        // The client was told when it happened; suggestions about a text that is not there help nobody.
+        // The client was told when it happened; suggestions about a text that is not there help
+        // nobody.
         return Ok(None);
     }
     let caret = ask.caret;
@@ -70,9 +71,9 @@ async fn complete(
             server.session.note_answered(&document.key, caret, &completion, is_shown);
             Ok(Some(completion))
         }
-        // A superseded request gets a proper empty answer: its client has asked again already, and an
-        // error would fill the log of clients that do not cancel (Neovim). The state of the model is told
-        // by `keyside/status`; saying it again on each key helps nobody.
+        // A superseded request gets a proper empty answer: its client has asked again already, and
+        // an error would fill the log of clients that do not cancel (Neovim). The state of the
+        // model is told by `keyside/status`; saying it again on each key helps nobody.
         Err(GenerationError::Superseded | GenerationError::Failed(_)) => Ok(None),
         Err(GenerationError::Cancelled) => Err(Error::request_cancelled()),
     }

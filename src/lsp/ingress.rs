@@ -1,8 +1,10 @@
 //! Where messages enter: documents change here, and here a request is given its world.
 //!
-//! The library runs handlers concurrently, notifications too, so an edit that is applied in a handler can
-//! be overtaken by the request that follows it. Here edits are applied when the message is called, in
-//! wire order, with no await, and the world is taken at the same point (tests/it/sync.rs). A handler reads its world with [`world`] and never sees a later or earlier text.
+//! The library runs handlers concurrently, notifications too, so an edit that is applied in a
+//! handler can be overtaken by the request that follows it. Here edits are applied when the message
+//! is called, in wire order, with no await, and the world is taken at the same point
+//! (tests/it/sync.rs). A handler reads its world with [`world`] and never sees a later or earlier
+//! text.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -65,7 +67,8 @@ impl Ingress {
     /// Takes in one message. Everything that has to happen in wire order has happened when this
     /// returns; the rest is in the future.
     pub fn call(&mut self, request: Request) -> Answer {
-        // Clients send documents only after `initialize`; before it there is no encoding to read them by.
+        // Clients send documents only after `initialize`; before it there is no encoding to read
+        // them by.
         let ready = self.profile.get().is_some();
         match request.method() {
             "initialize" => {
@@ -118,7 +121,8 @@ impl Ingress {
                     None => plain.finish(),
                 })
             }
-            // The library passes over a request of this kind that it does not know, as if it were a notification.
+            // The library passes over a request of this kind that it does not know, as if it were a
+            // notification.
             method if method.starts_with("$/") && request.id().is_some() => {
                 let (_, id, _) = request.into_parts();
                 let unknown = id.map(|id| Response::from_error(id, Error::method_not_found()));
@@ -275,7 +279,8 @@ impl Ingress {
     }
 }
 
-/// `None` where there is none that means anything: clients of older versions of the protocol send `null`.
+/// `None` where there is none that means anything: clients of older versions of the protocol send
+/// `null`.
 fn version(params: &Value) -> Option<i32> {
     i32::try_from(params.pointer("/textDocument/version")?.as_i64()?).ok()
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::lsp::client::ClientProfile;
 
-/// How often to look. A closed pipe is noticed at once; this is for editors whose pipe somebody else
-/// still holds open.
+/// How often to look. A closed pipe is noticed at once; this is for editors whose pipe somebody
+/// else still holds open.
 const LOOK: Duration = Duration::from_millis(400);
 
-/// Ends when the process that the client named in `initialize` is gone. Never where it named none, or
-/// one that can't be seen from here: an editor outside of a container names its process by a number
-/// that means nothing inside.
+/// Ends when the process that the client named in `initialize` is gone. Never where it named none,
+/// or one that can't be seen from here: an editor outside of a container names its process by a
+/// number that means nothing inside.
 pub async fn parent_gone(profile: Arc<OnceLock<ClientProfile>>) {
     let mut was_alive = false;
     loop {

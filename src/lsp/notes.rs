@@ -1,5 +1,6 @@
-//! Unrequested notes: of each kind a person gets five in a session, then one that says where the others are. A
-//! workspace's settings with a thousand misspelt keys must not become a thousand pop-ups.
+//! Unrequested notes: of each kind a person gets five in a session, then one that says where the
+//! others are. A workspace's settings with a thousand misspelt keys must not become a thousand
+//! pop-ups.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -27,7 +28,8 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    /// What to tell of a note: itself, that more follow, or nothing. What is not told is in the log.
+    /// What to tell of a note: itself, that more follow, or nothing. What is not told is in the
+    /// log.
     pub(crate) fn next(&self, kind: NoteKind, note: String) -> Option<String> {
         let is_of_settings = matches!(kind, NoteKind::Settings | NoteKind::ChangedSettings);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

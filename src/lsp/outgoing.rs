@@ -1,6 +1,7 @@
-//! The last thing that happens to a message before it is written: the words in it that a person will see are cleaned
-//! ([`clean`]), whoever wrote them. The writer takes nothing but [`Outgoing`], and words are found by the names that the protocol
-//! gives them, so a message that is added later is covered too.
+//! The last thing that happens to a message before it is written: the words in it that a person
+//! will see are cleaned ([`clean`]), whoever wrote them. The writer takes nothing but [`Outgoing`],
+//! and words are found by the names that the protocol gives them, so a message that is added later
+//! is covered too.
 
 use serde_json::Value;
 

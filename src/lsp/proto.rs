@@ -19,8 +19,8 @@ pub fn from_range(range: lsp::Range) -> LineRange {
     LineRange { start: from_position(range.start), end: from_position(range.end) }
 }
 
-/// A content change. Read by hand: the protocol's type is "one with a range, or else one without", so
-/// a range that can't be read would pass for none, and replace the whole text.
+/// A content change. Read by hand: the protocol's type is "one with a range, or else one without",
+/// so a range that can't be read would pass for none, and replace the whole text.
 pub fn from_change(change: &Value) -> Option<Change> {
     let text = change.get("text")?.as_str()?.to_owned();
     let range = match change.get("range") {

@@ -40,8 +40,8 @@ impl Server {
         notes
     }
 
-    /// Takes the settings of `workspace/didChangeConfiguration` into use, over the earlier ones. Nothing
-    /// in them (`null`, which some clients send to say "ask for them") changes nothing.
+    /// Takes the settings of `workspace/didChangeConfiguration` into use, over the earlier ones.
+    /// Nothing in them (`null`, which some clients send to say "ask for them") changes nothing.
     pub(crate) fn settings_changed(&self, settings: &Value) -> Vec<String> {
         if settings.is_null() {
             return Vec::new();

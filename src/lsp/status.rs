@@ -1,5 +1,5 @@
-//! Whether ghost text can be had, told to the client whenever that changes: of the server, and of each document in which nothing is
-//! suggested.
+//! Whether ghost text can be had, told to the client whenever that changes: of the server, and of
+//! each document in which nothing is suggested.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,7 +49,8 @@ impl Server {
         self.session.config().completion.why_nothing_in(&document.language_id)
     }
 
-    /// What the client has to be told of documents: those in which nothing is suggested, and that no longer so.
+    /// What the client has to be told of documents: those in which nothing is suggested, and that
+    /// no longer so.
     pub(super) fn news_of_documents(&self, world: &World) -> Vec<Status> {
         let is_on = self.session.config().completion.enabled;
         let mut told = self.told_documents();
@@ -84,7 +85,8 @@ impl Server {
         self.told.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the client how the model does, now and whenever that changes; of the newest model only.
+    /// Tells the client how the model does, now and whenever that changes; of the newest model
+    /// only.
     pub(super) fn watch_engine(&self) {
         let mut state = self.session.engine().watch();
         // The session ends when its client does, not when this does.

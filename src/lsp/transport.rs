@@ -1,10 +1,11 @@
-//! The loop between a pair of streams and the service: reads frames, runs one task a message, writes
-//! answers.
+//! The loop between a pair of streams and the service: reads frames, runs one task a message,
+//! writes answers.
 //!
-//! The library brings a loop of its own; this one differs in four ways that a server at a keyboard needs.
-//! A broken frame is answered and does not end the connection. Each message runs in a task of its own,
-//! so a slow one holds up neither edits nor cancellations. A panic is answered as an internal error and
-//! costs nothing else. And the loop ends, with everything that it started, when the client is gone.
+//! The library brings a loop of its own; this one differs in four ways that a server at a keyboard
+//! needs. A broken frame is answered and does not end the connection. Each message runs in a task
+//! of its own, so a slow one holds up neither edits nor cancellations. A panic is answered as an
+//! internal error and costs nothing else. And the loop ends, with everything that it started, when
+//! the client is gone.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -41,8 +42,8 @@ pub enum Ended {
     ClientGone,
 }
 
-/// Serves one client until it leaves. `file_settings` is the layer below the client's own settings, or
-/// why there is none.
+/// Serves one client until it leaves. `file_settings` is the layer below the client's own settings,
+/// or why there is none.
 pub async fn serve<I, O>(
     input: I,
     output: O,
@@ -86,8 +87,8 @@ where
     ended
 }
 
-/// Reads messages and runs a task for each until the client says good-bye or closes its end. Dropping
-/// it, or its end, drops what is in flight, which cancels it down to the decode loop.
+/// Reads messages and runs a task for each until the client says good-bye or closes its end.
+/// Dropping it, or its end, drops what is in flight, which cancels it down to the decode loop.
 async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
     mut reader: FrameReader<I>,
     mut ingress: Ingress,
@@ -120,8 +121,8 @@ async fn converse<I: AsyncRead + Unpin, S: Sink<Response> + Unpin>(
                 }
                 let is_handshake = method == "initialize" || method == "shutdown";
                 let id = request.id().cloned();
-                // The ingress works when it is called, the handler when its future is polled; a panic in
-                // either is fenced.
+                // The ingress works when it is called, the handler when its future is polled; a
+                // panic in either is fenced.
                 let called = std::panic::catch_unwind(AssertUnwindSafe(|| ingress.call(request)));
                 let answers = answers.clone();
                 let task = async move {

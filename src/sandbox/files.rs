@@ -1,7 +1,9 @@
-//! Writing: Landlock (Linux 6.2 and later, without which a file could still be emptied) lets this process write, make, rename and
-//! remove files below its own folders alone. What it has open already it keeps, which is its three streams.
+//! Writing: Landlock (Linux 6.2 and later, without which a file could still be emptied) lets this
+//! process write, make, rename and remove files below its own folders alone. What it has open
+//! already it keeps, which is its three streams.
 //!
-//! Another process's memory is a file as well (`/proc/PID/mem`), and so are the settings and the consent.
+//! Another process's memory is a file as well (`/proc/PID/mem`), and so are the settings and the
+//! consent.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Calls: a seccomp filter (Linux 3.17 and later) answers "not permitted" to those that reach a network or another process.
+//! Calls: a seccomp filter (Linux 3.17 and later) answers "not permitted" to those that reach a
+//! network or another process.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,13 @@ use seccompiler::{
 
 use crate::sandbox::Hold;
 
-/// Calls of the same name for programs with 32-bit pointers have this bit in their number (x86-64's x32).
+/// Calls of the same name for programs with 32-bit pointers have this bit in their number (x86-64's
+/// x32).
 #[cfg(target_arch = "x86_64")]
 const X32: libc::c_long = 0x4000_0000;
 
-/// The way into another process: its memory and its descriptors, and the kernel's own ways to make calls or to start programs.
+/// The way into another process: its memory and its descriptors, and the kernel's own ways to make
+/// calls or to start programs.
 const OTHERS: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -27,8 +30,8 @@ const OTHERS: &[libc::c_long] = &[
     libc::SYS_keyctl,
 ];
 
-/// Making a socket, and making one of the standard streams, should it be one, talk to somebody else. Unix sockets are among them,
-/// because a proxy or a container's daemon may listen on one.
+/// Making a socket, and making one of the standard streams, should it be one, talk to somebody
+/// else. Unix sockets are among them, because a proxy or a container's daemon may listen on one.
 const SOCKETS: &[libc::c_long] = &[
     libc::SYS_socket,
     libc::SYS_connect,
@@ -75,7 +78,8 @@ fn refuse(keeps_network: bool) -> Result<(), &'static str> {
         .map_err(|_| "this system's kernel refuses seccomp filters")
 }
 
-/// Pairs of sockets but connected Unix streams, which reach nobody: one of datagrams can be sent from to any other socket.
+/// Pairs of sockets but connected Unix streams, which reach nobody: one of datagrams can be sent
+/// from to any other socket.
 fn other_pairs() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     let condition =
         |argument, how, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value);

@@ -1,8 +1,9 @@
 //! Days and months as the user's clock on the wall has them, for caps and for sums.
 //!
-//! A day goes from midnight to midnight where the user is, so it has 23 or 25 hours twice a year. The library is
-//! `jiff`: it reads the system's time zone files itself, from any thread, where libc's `localtime_r` may race with a
-//! change of the environment, which is why the `time` crate refuses to ask it in a program with threads.
+//! A day goes from midnight to midnight where the user is, so it has 23 or 25 hours twice a year.
+//! The library is `jiff`: it reads the system's time zone files itself, from any thread, where
+//! libc's `localtime_r` may race with a change of the environment, which is why the `time` crate
+//! refuses to ask it in a program with threads.
 
 use std::time::SystemTime;
 
@@ -97,8 +98,8 @@ impl Calendar {
         self.last_days(unix_ms, u32::from(day_of_month.unsigned_abs()))
     }
 
-    /// The day whose period the instant is in. Where clocks went back over midnight, the calendar on the wall had the
-    /// day before once more; here days are in one piece.
+    /// The day whose period the instant is in. Where clocks went back over midnight, the calendar
+    /// on the wall had the day before once more; here days are in one piece.
     fn date(&self, unix_ms: i64) -> Date {
         let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let date = Zoned::new(at, self.0.clone()).date();

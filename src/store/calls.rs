@@ -20,8 +20,8 @@ const MAX_NAMES: usize = 1_000;
 pub struct WorkspaceHash(u64);
 
 impl WorkspaceHash {
-    /// `root` is the workspace's folder as the editor names it. The hash is not secret: who guesses the folder can
-    /// check the guess.
+    /// `root` is the workspace's folder as the editor names it. The hash is not secret: who guesses
+    /// the folder can check the guess.
     pub fn of(root: &str) -> Self {
         let digest = Sha256::digest(root.as_bytes());
         Self(digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte)))
@@ -106,8 +106,8 @@ pub enum CostSource {
 /// Tokens of a call that was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// Read in full: neither out of the provider's cache nor into it. (OpenAI's protocols count both in their
-    /// `prompt_tokens`, Anthropic's does not.)
+    /// Read in full: neither out of the provider's cache nor into it. (OpenAI's protocols count
+    /// both in their `prompt_tokens`, Anthropic's does not.)
     pub input: u64,
     /// Reasoning included.
     pub output: u64,
@@ -176,7 +176,8 @@ pub enum LocalStatus {
     Failed,
 }
 
-/// A name that is kept as long as the process lives, so that it can be copied: of an action, of a model.
+/// A name that is kept as long as the process lives, so that it can be copied: of an action, of a
+/// model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(&'static str);
 
@@ -186,8 +187,8 @@ impl Name {
         Self(name)
     }
 
-    /// Any name, as of a model that was loaded. Not for what changes with each call: after a thousand different ones
-    /// they are all `other`.
+    /// Any name, as of a model that was loaded. Not for what changes with each call: after a
+    /// thousand different ones they are all `other`.
     pub fn kept(name: &str) -> Self {
         static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,12 +1,14 @@
-//! The ledger's file: opened or begun, its owner's alone, checked, and moved aside where it is damaged.
+//! The ledger's file: opened or begun, its owner's alone, checked, and moved aside where it is
+//! damaged.
 //!
-//! Opening is done by one process at a time, under a lock of its own, so that two that begin at the same moment do not
-//! both make tables, and two that find the same damage do not move the new file aside as well. What is open already
-//! takes no part in that: it looks before each transaction whether another file has taken its place (`is_current`). What
-//! is written in the moment between is in the file that was moved aside, whose sums count no more anyway.
+//! Opening is done by one process at a time, under a lock of its own, so that two that begin at the
+//! same moment do not both make tables, and two that find the same damage do not move the new file
+//! aside as well. What is open already takes no part in that: it looks before each transaction
+//! whether another file has taken its place (`is_current`). What is written in the moment between
+//! is in the file that was moved aside, whose sums count no more anyway.
 //!
-//! The file is never opened but through SQLite: closing any other handle would let go all locks that this process has on
-//! it (sqlite.org/howtocorrupt.html, 2.2).
+//! The file is never opened but through SQLite: closing any other handle would let go all locks
+//! that this process has on it (sqlite.org/howtocorrupt.html, 2.2).
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -43,8 +45,9 @@ pub(super) struct LedgerFile {
 type Identity = (u64, u64);
 
 impl LedgerFile {
-    /// Opens the ledger, or begins one. `lost` is said of a ledger that was there a moment ago, for the note that is
-    /// left in a new one. The second value is what a person should be told, as sentences.
+    /// Opens the ledger, or begins one. `lost` is said of a ledger that was there a moment ago, for
+    /// the note that is left in a new one. The second value is what a person should be told, as
+    /// sentences.
     ///
     /// # Errors
     /// Why there is none now. A damaged file is no error: it is moved aside, and that is told.
@@ -141,8 +144,8 @@ impl LedgerFile {
     }
 }
 
-/// Makes an empty ledger under another name and gives it its own when it is whole, so that a process that dies meanwhile
-/// leaves nothing that looks like a ledger that was cut off.
+/// Makes an empty ledger under another name and gives it its own when it is whole, so that a
+/// process that dies meanwhile leaves nothing that looks like a ledger that was cut off.
 fn begin(path: &Path) -> Result<(), Fault> {
     let new = beside(path, ".new");
     let io = |error| Fault::io(path, &error);
@@ -213,7 +216,8 @@ fn check_kind(connection: &Connection, path: &Path) -> Result<(), Fault> {
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // Before there is a table only: lets the file shrink after days have been folded.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    // Readers do not wait for writers, nor the other way round. Where the file system can't, another mode stays.
+    // Readers do not wait for writers, nor the other way round. Where the file system can't,
+    // another mode stays.
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
     // A reservation has to be on the disk before money is spent.
@@ -236,7 +240,8 @@ fn of_migration(path: &Path, error: rusqlite_migration::Error) -> Fault {
 
 /// Renames the file and what SQLite keeps beside it; the new name of the file, without its folder.
 ///
-/// The file itself goes last: with the old write-ahead log beside it a new file would be damaged from the start.
+/// The file itself goes last: with the old write-ahead log beside it a new file would be damaged
+/// from the start.
 fn move_aside(path: &Path) -> io::Result<OsString> {
     let aside = beside(path, &format!(".damaged-{}", unix_ms()));
     for ending in ["-wal", "-shm", ""] {
@@ -264,8 +269,8 @@ fn private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Takes from others what a copy or an older program may have given them. SQLite gives what it makes beside the file the
-/// file's own mode.
+/// Takes from others what a copy or an older program may have given them. SQLite gives what it
+/// makes beside the file the file's own mode.
 fn make_private(path: &Path) {
     #[cfg(unix)]
     for ending in ["", "-wal", "-shm"] {
@@ -273,7 +278,8 @@ fn make_private(path: &Path) {
         let name = beside(path, ending);
         let Ok(data) = std::fs::metadata(&name) else { continue };
         if data.permissions().mode() & 0o077 != 0 {
-            // By name: see the module about opening it. Where it can't be done, the file is somebody else's.
+            // By name: see the module about opening it. Where it can't be done, the file is
+            // somebody else's.
             let _ = std::fs::set_permissions(&name, PermissionsExt::from_mode(0o600));
         }
     }

@@ -1,4 +1,5 @@
-//! Reserving money before a request is sent, settling it once, and counting what the dead have left.
+//! Reserving money before a request is sent, settling it once, and counting what the dead have
+//! left.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use crate::store::outcome::{
 use crate::store::presence::{self, Found, Presence};
 use crate::store::{Now, Period, unix_ms};
 
-/// An open ledger. All that it does may wait for other processes, five seconds at most: not for threads that answer
-/// somebody.
+/// An open ledger. All that it does may wait for other processes, five seconds at most: not for
+/// threads that answer somebody.
 pub struct Ledger {
     pub(super) file: LedgerFile,
     /// What others know this one by.
@@ -28,7 +29,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger at `path`, or begins one, with its folder. A damaged one is moved aside; see `take_notes`.
+    /// Opens the ledger at `path`, or begins one, with its folder. A damaged one is moved aside;
+    /// see `take_notes`.
     ///
     /// # Errors
     /// Why there is no ledger now. Then nothing may be sent; all else goes on without it.
@@ -38,7 +40,8 @@ impl Ledger {
         Ok(Self { file, process, presence: None, is_suspect: false, notes })
     }
 
-    /// What a person should be told, each thing once: that a ledger was damaged, and so what was spent is unknown.
+    /// What a person should be told, each thing once: that a ledger was damaged, and so what was
+    /// spent is unknown.
     pub fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
@@ -141,7 +144,8 @@ impl Ledger {
         })
     }
 
-    /// Whether a request of these bytes was reserved once, of the same workspace, for the same provider, host and model.
+    /// Whether a request of these bytes was reserved once, of the same workspace, for the same
+    /// provider, host and model.
     ///
     /// # Errors
     /// Why that can't be said.
@@ -184,8 +188,8 @@ impl Ledger {
         })
     }
 
-    /// Finds the calls of processes that are gone, and counts the worst case for each: the money may have been spent.
-    /// Sums do not change by it, so nothing hangs on when it is done.
+    /// Finds the calls of processes that are gone, and counts the worst case for each: the money
+    /// may have been spent. Sums do not change by it, so nothing hangs on when it is done.
     ///
     /// # Errors
     /// Why that can't be done now.
@@ -211,7 +215,8 @@ impl Ledger {
         Ok(swept)
     }
 
-    /// Sees to it that the file that is open is the one that others use, and not known to be damaged.
+    /// Sees to it that the file that is open is the one that others use, and not known to be
+    /// damaged.
     pub(super) fn make_ready(&mut self) -> Result<(), Fault> {
         if !self.is_suspect && self.file.is_current() {
             return Ok(());

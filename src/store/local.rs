@@ -1,9 +1,9 @@
-//! Calls to the local model: written in batches, and folded into sums of days when they are old, so that the file stays
-//! small.
+//! Calls to the local model: written in batches, and folded into sums of days when they are old, so
+//! that the file stays small.
 //!
-//! A call is a row of some twenty bytes for a month; ten thousand a day are six megabytes. What is folded is gone from the
-//! rows in the same transaction, so sums are the same before and after, and two processes that fold at once do not
-//! count anything twice.
+//! A call is a row of some twenty bytes for a month; ten thousand a day are six megabytes. What is
+//! folded is gone from the rows in the same transaction, so sums are the same before and after, and
+//! two processes that fold at once do not count anything twice.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,8 @@ impl Ledger {
             return Ok(());
         }
         self.make_ready()?;
-        // The loss of power may cost the last rows of these, but no money, and a disk that sleeps may sleep on.
+        // The loss of power may cost the last rows of these, but no money, and a disk that sleeps
+        // may sleep on.
         let lazily = self.set_synchronous("NORMAL");
         let process = self.process.clone();
         let written = lazily.and_then(|()| {
@@ -54,7 +55,8 @@ impl Ledger {
         done.map_err(|error| self.file.fault(&error))
     }
 
-    /// Folds the local calls of days that ended more than `keep_days` days before `unix_ms`; how many there were.
+    /// Folds the local calls of days that ended more than `keep_days` days before `unix_ms`; how
+    /// many there were.
     ///
     /// # Errors
     /// Why it could not go on. Days that were folded stay so.
@@ -114,8 +116,8 @@ fn insert(connection: &Connection, process: &str, calls: &[LocalCall]) -> rusqli
     Ok(())
 }
 
-/// The number of what many calls have in common. Looked for in each transaction: another process may have removed it
-/// with the last rows that had it.
+/// The number of what many calls have in common. Looked for in each transaction: another process
+/// may have removed it with the last rows that had it.
 fn kind_of(connection: &Connection, process: &str, call: &LocalCall) -> rusqlite::Result<i64> {
     let values = params![process, call.workspace.to_sql(), call.action.text(), call.model.text()];
     let sql = "INSERT OR IGNORE INTO local_kinds (process, workspace_hash, action, model)

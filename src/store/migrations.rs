@@ -1,4 +1,5 @@
-//! The ledger's tables, as the steps that made them. Steps are only ever appended: each has run on somebody's machine.
+//! The ledger's tables, as the steps that made them. Steps are only ever appended: each has run on
+//! somebody's machine.
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations, SchemaVersion};
@@ -6,7 +7,8 @@ use rusqlite_migration::{M, Migrations, SchemaVersion};
 /// Marks the file as a ledger of keyside's ("keys"); `PRAGMA application_id` is for this.
 pub(super) const APPLICATION_ID: i32 = 0x6B65_7973;
 
-/// Columns whose name ends in `_pico_usd` are trillionths of a US dollar; those in `_unix_ms` milliseconds since 1970.
+/// Columns whose name ends in `_pico_usd` are trillionths of a US dollar; those in `_unix_ms`
+/// milliseconds since 1970.
 const STEPS: &[M<'_>] = &[M::up(
     "
     PRAGMA application_id = 1801812339;

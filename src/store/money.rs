@@ -1,11 +1,11 @@
-//! Money as integers: trillionths of a US dollar, because a token out of a cache costs a few billionths and sums must
-//! be exact.
+//! Money as integers: trillionths of a US dollar, because a token out of a cache costs a few
+//! billionths and sums must be exact.
 
 /// Trillionths in a dollar. An `i64` of them holds nine million dollars.
 pub const PICO_USD_PER_USD: i64 = 1_000_000_000_000;
 
-/// Dollars of the settings as trillionths, to the nearest; what is no number or below zero is 0, what is too much is
-/// the most there is.
+/// Dollars of the settings as trillionths, to the nearest; what is no number or below zero is 0,
+/// what is too much is the most there is.
 pub fn usd_to_pico(usd: f64) -> i64 {
     // A cast from float to integer saturates, and makes 0 of NaN.
     (usd.max(0.0) * PICO_USD_PER_USD as f64).round() as i64

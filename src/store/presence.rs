@@ -1,13 +1,14 @@
 //! Whether the process that holds a reservation still lives.
 //!
-//! Each process that reserves has a file of its own beside the ledger and a lock (`flock` on Unix) on it, which the
-//! system lets go when the process ends, however it ends. A number of a process would be given to another one
-//! sooner or later, and means something else in another container that shares the folder; a lock does neither, and
-//! needs no system call that only one system has.
+//! Each process that reserves has a file of its own beside the ledger and a lock (`flock` on Unix)
+//! on it, which the system lets go when the process ends, however it ends. A number of a process
+//! would be given to another one sooner or later, and means something else in another container
+//! that shares the folder; a lock does neither, and needs no system call that only one system has.
 //!
-//! A lock is never tried on a file that its owner has not locked yet: it is created under another name, locked, and
-//! then renamed. So a file that is there and can be locked belonged to a process that is gone, and a file that is not
-//! there belonged to one that is gone and has been looked after.
+//! A lock is never tried on a file that its owner has not locked yet: it is created under another
+//! name, locked, and then renamed. So a file that is there and can be locked belonged to a process
+//! that is gone, and a file that is not there belonged to one that is gone and has been looked
+//! after.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -44,7 +45,8 @@ impl Presence {
     pub fn announce(folder: &Path, name: &str) -> io::Result<Self> {
         let (new, path) = (file_of(folder, name, NEW), file_of(folder, name, LOCKED));
         let mut result = Ok(());
-        // Somebody who clears the folder up may take the new file for a dead one, once in a blue moon.
+        // Somebody who clears the folder up may take the new file for a dead one, once in a blue
+        // moon.
         for _ in 0..10 {
             let file = create(&new)?;
             result = file.try_lock().map_err(io::Error::from);
@@ -102,7 +104,8 @@ fn look(path: PathBuf) -> Found {
     }
 }
 
-/// The names of all that there are files of, and files that never came to be locked, which are removed.
+/// The names of all that there are files of, and files that never came to be locked, which are
+/// removed.
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,5 +1,5 @@
-//! Suggestions: how many were shown and accepted, and characters spared. Sums by quarters of an hour, so that
-//! the file stays small: some thirty rows a day, for ever.
+//! Suggestions: how many were shown and accepted, and characters spared. Sums by quarters of an
+//! hour, so that the file stays small: some thirty rows a day, for ever.
 
 use rusqlite::Connection;
 

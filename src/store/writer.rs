@@ -1,8 +1,9 @@
-//! The thread that writes calls to the local model, so that the path of a key only hands over a small value.
+//! The thread that writes calls to the local model, so that the path of a key only hands over a
+//! small value.
 //!
-//! A channel of bounded length leads to it. What can't be handed over because the channel is full, and what can't be
-//! written because the ledger can't for a long time, is counted and not written; whoever has handed it over never
-//! waits and never hears of it.
+//! A channel of bounded length leads to it. What can't be handed over because the channel is full,
+//! and what can't be written because the ledger can't for a long time, is counted and not written;
+//! whoever has handed it over never waits and never hears of it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::store::{Calendar, Fault, FaultKind, Ledger, LocalCall, Suggested, unix_ms};
 
-/// More than a minute of ten calls a second; the thread is held up for five seconds by others at most.
+/// More than a minute of ten calls a second; the thread is held up for five seconds by others at
+/// most.
 const MAX_IN_CHANNEL: usize = 1_024;
 /// Kept for when the ledger can be written again: half an hour of typing or so.
 const MAX_WAITING: usize = 20_000;
@@ -94,7 +96,8 @@ impl LedgerWriter {
         }
     }
 
-    /// Hands over what became of a suggestion. Never waits; what can't be handed over is not counted.
+    /// Hands over what became of a suggestion. Never waits; what can't be handed over is not
+    /// counted.
     pub fn record_suggested(&self, suggested: Suggested) {
         if let Some(sender) = &self.sender {
             let _ = sender.try_send(Message::Suggested(suggested));

@@ -1,4 +1,5 @@
-//! The languages that can be read, as a table: a new one is a row here, a grammar crate and a query.
+//! The languages that can be read, as a table: a new one is a row here, a grammar crate and a
+//! query.
 
 use std::sync::OnceLock;
 

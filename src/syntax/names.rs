@@ -8,10 +8,11 @@ use super::outline::last_name;
 use super::parse::Parsed;
 
 impl Parsed<'_> {
-    /// Names that are used within the range and not defined in it, in order of appearance, each once.
+    /// Names that are used within the range and not defined in it, in order of appearance, each
+    /// once.
     ///
-    /// Scopes are not looked at: a name that is bound anywhere in the range counts as its own. What a query leaves out, such
-    /// as plain fields, is left out here.
+    /// Scopes are not looked at: a name that is bound anywhere in the range counts as its own. What
+    /// a query leaves out, such as plain fields, is left out here.
     pub fn names_used(&self, range: Range<usize>) -> Vec<String> {
         let mut defined_at = HashSet::new();
         let mut defined = HashSet::new();

@@ -31,7 +31,8 @@ pub struct Item {
 }
 
 impl Parsed<'_> {
-    /// The smallest item that holds the selection. `None`: none does, as for a caret on a blank line between two.
+    /// The smallest item that holds the selection. `None`: none does, as for a caret on a blank
+    /// line between two.
     pub fn enclosing_item(&self, selection: Range<usize>) -> Option<Item> {
         let wanted = without_blanks(self.text, selection)?;
         let items = self.items().into_iter();
@@ -47,8 +48,9 @@ impl Parsed<'_> {
         items
     }
 
-    /// What somebody who uses an item has to know of it: a function's head, and of anything else the whole, if that has no
-    /// more than `max_lines`, or else the head. Without the indentation of its first line.
+    /// What somebody who uses an item has to know of it: a function's head, and of anything else
+    /// the whole, if that has no more than `max_lines`, or else the head. Without the indentation
+    /// of its first line.
     pub fn seen_from_outside(&self, item: &Item, max_lines: usize) -> String {
         let whole = self.text.get(item.range.clone()).unwrap_or_default();
         let head = self.text.get(item.head.clone()).unwrap_or_default();
@@ -97,8 +99,8 @@ impl Parsed<'_> {
         }
     }
 
-    /// Where an item begins if the comments and attributes right before it are counted in. A blank line parts them from it,
-    /// and a comment behind other code belongs to that code.
+    /// Where an item begins if the comments and attributes right before it are counted in. A blank
+    /// line parts them from it, and a comment behind other code belongs to that code.
     fn start_with_leads(&self, start: usize, leads: &[Range<usize>]) -> usize {
         let mut with_leads = start;
         let mut at = start;
@@ -174,8 +176,9 @@ pub(super) fn last_name(path: &str) -> &str {
     path.rsplit([':', '.']).next().unwrap_or(path).trim()
 }
 
-/// The selection without the blanks at its ends. A selection of blanks alone, as a caret is, means its line's first
-/// character or its line's last. `None`: that line is blank, or the selection is not in the text.
+/// The selection without the blanks at its ends. A selection of blanks alone, as a caret is, means
+/// its line's first character or its line's last. `None`: that line is blank, or the selection is
+/// not in the text.
 fn without_blanks(text: &str, selection: Range<usize>) -> Option<Range<usize>> {
     let selected = text.get(selection.clone())?;
     let start = selection.end - selected.trim_start().len();

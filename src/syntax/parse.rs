@@ -1,6 +1,7 @@
 //! A text as a tree, within bounds of bytes and of time.
 //!
-//! The one place among the pure modules that looks at a clock; it only ever says that there is no tree.
+//! The one place among the pure modules that looks at a clock; it only ever says that there is no
+//! tree.
 
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
@@ -12,17 +13,20 @@ use super::languages::{Language, Role};
 /// Longer texts are not parsed.
 pub const MAX_BYTES: usize = 1 << 19;
 
-/// How long the parse of a whole text may take, and a search. Ten thousand lines of real code take a tenth of a second, and
-/// as much again for each size of pieces.
+/// How long the parse of a whole text may take, and a search. Ten thousand lines of real code take
+/// a tenth of a second, and as much again for each size of pieces.
 const MAX_TIME: Duration = Duration::from_millis(500);
-/// The clock alone is not enough. Of text that is no code tree-sitter may keep many readings, and at the text's end it puts
-/// each of them together in steps of which one copies everything: 50,000 bytes of `>void (>void (` take Rust's grammar more
-/// than 4 GB, in less than the hundred steps after which it asks whether to go on. Such a text gives itself away in its
-/// pieces, where it costs little memory yet: of the first size real code takes 1 to 3 ms, and such text mostly 20 to 1,600.
+/// The clock alone is not enough. Of text that is no code tree-sitter may keep many readings, and
+/// at the text's end it puts each of them together in steps of which one copies everything: 50,000
+/// bytes of `>void (>void (` take Rust's grammar more than 4 GB, in less than the hundred steps
+/// after which it asks whether to go on. Such a text gives itself away in its pieces, where it
+/// costs little memory yet: of the first size real code takes 1 to 3 ms, and such text mostly 20 to
+/// 1,600.
 const PIECES: [(usize, Duration); 2] =
     [(4_000, Duration::from_millis(60)), (32_000, Duration::from_millis(200))];
 const TRIES_OF_A_PIECE: usize = 3;
-/// A lexer that looks for a string's end again and again never asks whether to go on, but it asks for text as often as this.
+/// A lexer that looks for a string's end again and again never asks whether to go on, but it asks
+/// for text as often as this.
 const CHUNK_BYTES: usize = 1 << 10;
 const MAX_RUN_OF_TOKENS: usize = 2_000;
 const MAX_DEPTH: i64 = 10_000;
@@ -38,7 +42,8 @@ pub struct Parsed<'text> {
     pub(super) can_be_searched: bool,
 }
 
-/// Parses a text. `None`: there is no grammar for the language, the text is too long, or it would take too long.
+/// Parses a text. `None`: there is no grammar for the language, the text is too long, or it would
+/// take too long.
 pub fn parse<'text>(language_id: &str, text: &'text str) -> Option<Parsed<'text>> {
     parse_while(language_id, text, &mut || true)
 }
@@ -114,10 +119,11 @@ fn tree_of(
     parser.parse_with_options(&mut read, None, Some(options)).filter(|_| !is_late())
 }
 
-/// Whether a query can go through the tree in useful time. It can't where more tokens follow each other than in any
-/// program, as in half a megabyte of brackets, because it looks for the next named sibling at each; and where nodes are
-/// nested deeper than the sixteen bits in which it counts levels, because then it never gives up a match. Nodes of fewer
-/// bytes than that are not looked into.
+/// Whether a query can go through the tree in useful time. It can't where more tokens follow each
+/// other than in any program, as in half a megabyte of brackets, because it looks for the next
+/// named sibling at each; and where nodes are nested deeper than the sixteen bits in which it
+/// counts levels, because then it never gives up a match. Nodes of fewer bytes than that are not
+/// looked into.
 fn can_be_searched(tree: &Tree) -> bool {
     let mut cursor = tree.walk();
     let (mut n_tokens, mut depth) = (0, 0);
@@ -163,8 +169,9 @@ impl Parsed<'_> {
         }
     }
 
-    /// Calls `on_match` with each match of the language's query that touches the range, until there is no more or it has
-    /// taken too long. Not at all where that would take too long from the start.
+    /// Calls `on_match` with each match of the language's query that touches the range, until there
+    /// is no more or it has taken too long. Not at all where that would take too long from the
+    /// start.
     pub(super) fn search(&self, range: Range<usize>, on_match: &mut dyn FnMut(&[Captured])) {
         let Some(compiled) = self.language.compiled().filter(|_| self.can_be_searched) else {
             return;

@@ -1,5 +1,6 @@
-//! What kind of place a piece of text stands in: within which literal, and what that literal is for. Two places of the same kind
-//! do the same with what stands there, as far as code says so by itself.
+//! What kind of place a piece of text stands in: within which literal, and what that literal is
+//! for. Two places of the same kind do the same with what stands there, as far as code says so by
+//! itself.
 
 use std::ops::Range;
 
@@ -13,9 +14,11 @@ const MAX_STEPS: usize = 100;
 /// A kind of place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The whole literal, comment or word, and what it is joined with by operators. Runs of blanks are one blank.
+    /// The whole literal, comment or word, and what it is joined with by operators. Runs of blanks
+    /// are one blank.
     pub literal: String,
-    /// What it is for, from the inside out: `comment`, `value` of a name or a key, `argument of NAME`, or the kind of node.
+    /// What it is for, from the inside out: `comment`, `value` of a name or a key, `argument of
+    /// NAME`, or the kind of node.
     pub uses: Vec<String>,
 }
 

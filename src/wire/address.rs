@@ -1,7 +1,9 @@
-//! Where a provider is: its settings' base URL made into the one address that a request goes to, or refused.
+//! Where a provider is: its settings' base URL made into the one address that a request goes to, or
+//! refused.
 //!
-//! The URL is read by the same parser as the HTTP client's (the `url` crate), so that what is checked here is what is called
-//! there: two parsers that disagree about a host are a known way past such checks.
+//! The URL is read by the same parser as the HTTP client's (the `url` crate), so that what is
+//! checked here is what is called there: two parsers that disagree about a host are a known way
+//! past such checks.
 
 // Addresses alone; what opens a connection is in `std`.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,25 +21,28 @@ pub struct Address {
     pub host: String,
     /// Whether it is this machine.
     pub is_loopback: bool,
-    /// Whether the text goes without encryption. The host is then one of this machine or of a private network, and a name must
-    /// be looked up with [`is_private`] in mind.
+    /// Whether the text goes without encryption. The host is then one of this machine or of a
+    /// private network, and a name must be looked up with [`is_private`] in mind.
     pub is_plain: bool,
 }
 
-/// Endings of names that only a local network answers for: mDNS (RFC 6762), ICANN's `.internal`, RFC 8375, and what
-/// routers hand out.
+/// Endings of names that only a local network answers for: mDNS (RFC 6762), ICANN's `.internal`,
+/// RFC 8375, and what routers hand out.
 const LOCAL_ENDINGS: [&str; 4] = [".local", ".internal", ".home.arpa", ".lan"];
 
 impl Address {
     /// Checks a provider's base URL and adds the protocol's path. An empty one is the vendor's own.
     ///
-    /// With or without a `/v1` at its end: a path without any version segment (`/v1`, `/v4`, `/v1beta`) gets `/v1`, and one that
-    /// ends with the protocol's own path already is taken whole, for gateways that have it elsewhere.
+    /// With or without a `/v1` at its end: a path without any version segment (`/v1`, `/v4`,
+    /// `/v1beta`) gets `/v1`, and one that ends with the protocol's own path already is taken
+    /// whole, for gateways that have it elsewhere.
     ///
-    /// `https` is taken for every host. `http` shows the text to everybody on the way, so it is taken for this machine and for
-    /// hosts of a private network alone: that is where people have an Ollama or a vLLM without a certificate. Those are private,
-    /// link-local and carrier-grade (RFC 6598, as VPNs use it) addresses, names without a dot, and names with an ending that
-    /// only a local network answers for. Whoever connects has to check with [`is_private`] what such a name leads to.
+    /// `https` is taken for every host. `http` shows the text to everybody on the way, so it is
+    /// taken for this machine and for hosts of a private network alone: that is where people have
+    /// an Ollama or a vLLM without a certificate. Those are private, link-local and carrier-grade
+    /// (RFC 6598, as VPNs use it) addresses, names without a dot, and names with an ending that
+    /// only a local network answers for. Whoever connects has to check with [`is_private`] what
+    /// such a name leads to.
     ///
     /// # Errors
     /// One sentence.
@@ -129,7 +134,8 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Whether an address is this machine's or one of a private network, which no router passes on to the internet.
+/// Whether an address is this machine's or one of a private network, which no router passes on to
+/// the internet.
 pub fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(it) => {

@@ -1,5 +1,5 @@
-//! The bytes of an answer made into pieces: as an event stream, or as the one JSON object that some gateways answer with
-//! whatever was asked for.
+//! The bytes of an answer made into pieces: as an event stream, or as the one JSON object that some
+//! gateways answer with whatever was asked for.
 
 use serde_json::Value;
 
@@ -10,14 +10,16 @@ use crate::wire::sse::{Event, MAX_EVENT_BYTES, Parser, TooLong, is_end_mark};
 use crate::wire::usage::{Told, Usage};
 use crate::wire::{Piece, StopReason, anthropic, openai_chat, openai_responses};
 
-/// What is known of an answer between two events. Once a `Stop` or an `Error` was given, nothing more comes.
+/// What is known of an answer between two events. Once a `Stop` or an `Error` was given, nothing
+/// more comes.
 #[derive(Debug, Clone)]
 pub struct State {
     pub(crate) protocol: Protocol,
     pub(crate) told: Told,
     /// Told before the end, as two of the protocols do.
     pub(crate) stop: Option<StopReason>,
-    /// What there is so far is whole, and more may follow; where the stream ends here, it is the answer.
+    /// What there is so far is whole, and more may follow; where the stream ends here, it is the
+    /// answer.
     pub(crate) is_whole_so_far: bool,
     /// What the model says instead of answering.
     pub(crate) refusal: String,
@@ -227,17 +229,20 @@ impl Answer {
         Self { state: State::new(protocol), form: Form::Unknown(Vec::new()) }
     }
 
-    /// Whether the answer has come to its end, good or bad; the rest of the bytes need not be awaited.
+    /// Whether the answer has come to its end, good or bad; the rest of the bytes need not be
+    /// awaited.
     pub fn is_over(&self) -> bool {
         self.state.is_over
     }
 
-    /// How often the answer has come a step further. Comments, pings, empty events and blanks are no steps.
+    /// How often the answer has come a step further. Comments, pings, empty events and blanks are
+    /// no steps.
     pub fn n_signs_of_life(&self) -> u64 {
         self.state.n_signs_of_life
     }
 
-    /// Whether what has come may be all of it, with nothing lacking but the mark of its end. Then [`Answer::settle`] tells.
+    /// Whether what has come may be all of it, with nothing lacking but the mark of its end. Then
+    /// [`Answer::settle`] tells.
     pub fn may_be_whole(&self) -> bool {
         match &self.form {
             Form::Unknown(_) => false,
@@ -246,8 +251,9 @@ impl Answer {
         }
     }
 
-    /// Nothing more has come for a while, or the connection broke: the last pieces, where the answer is whole without the mark of
-    /// its end. Otherwise there are none, and the answer goes on.
+    /// Nothing more has come for a while, or the connection broke: the last pieces, where the
+    /// answer is whole without the mark of its end. Otherwise there are none, and the answer goes
+    /// on.
     pub fn settle(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if self.state.is_over {
@@ -277,7 +283,8 @@ impl Answer {
             let visible = before.trim_ascii_start();
             let visible =
                 visible.strip_prefix(b"\xef\xbb\xbf").unwrap_or(visible).trim_ascii_start();
-            // What begins with a brace or a bracket is no field of an event. The first byte decides, as content types are often wrong.
+            // What begins with a brace or a bracket is no field of an event. The first byte
+            // decides, as content types are often wrong.
             let form = match visible.first() {
                 Some(b'{' | b'[') => Form::Whole(Vec::new()),
                 Some(b'<') => return self.failed(FaultKind::Malformed, "a web page"),

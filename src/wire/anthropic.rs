@@ -1,4 +1,5 @@
-//! Anthropic's Messages protocol, as its own SDK (2.11.0) has it, and as llama-server and LiteLLM speak it.
+//! Anthropic's Messages protocol, as its own SDK (2.11.0) has it, and as llama-server and LiteLLM
+//! speak it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -51,7 +52,8 @@ pub(crate) fn body(model: &str, ask: &Ask, stream: bool) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Whether an event of that name matters; others are to be ignored, whatever is in them. Without a name, the data tell.
+/// Whether an event of that name matters; others are to be ignored, whatever is in them. Without a
+/// name, the data tell.
 pub(crate) fn knows(name: &str) -> bool {
     matches!(
         name,

@@ -1,5 +1,5 @@
-//! Answers that come compressed, which was not asked for: some gateways do it all the same. What has come is given out at once,
-//! so that an answer can still be read while it is written.
+//! Answers that come compressed, which was not asked for: some gateways do it all the same. What
+//! has come is given out at once, so that an answer can still be read while it is written.
 
 use std::io::Write;
 
@@ -22,11 +22,13 @@ pub struct Decoder {
 }
 
 enum Layer {
-    /// By its first two bytes: gzip, or nothing that was compressed. For bodies that do not say what they are.
+    /// By its first two bytes: gzip, or nothing that was compressed. For bodies that do not say
+    /// what they are.
     Unknown(Vec<u8>),
     Plain,
     Gzip(Box<MultiGzDecoder<Room>>),
-    /// `deflate` of which the first two bytes tell whether it has a header, as the standard wants it.
+    /// `deflate` of which the first two bytes tell whether it has a header, as the standard wants
+    /// it.
     Deflate(Vec<u8>),
     Zlib(Box<ZlibDecoder<Room>>),
     Raw(Box<DeflateDecoder<Room>>),
@@ -76,7 +78,8 @@ impl Decoder {
     /// The next bytes.
     ///
     /// # Errors
-    /// [`Unreadable`]: they are not what the encoding says, or far more than a chunk of an answer can be.
+    /// [`Unreadable`]: they are not what the encoding says, or far more than a chunk of an answer
+    /// can be.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
         let mut bytes = bytes.to_vec();
         for layer in &mut self.layers {
@@ -149,8 +152,8 @@ mod tests {
 
     /// A brotli stream with one block, which is not compressed.
     fn brotli_stored(text: &[u8]) -> Vec<u8> {
-        // Window bits 16 (one bit 0); not the last block, 4 nibbles of its length less one, not compressed; then the text at the
-        // next byte, and an empty last block.
+        // Window bits 16 (one bit 0); not the last block, 4 nibbles of its length less one, not
+        // compressed; then the text at the next byte, and an empty last block.
         let length = text.len() - 1;
         let head = (length << 4) | (1 << 20);
         let mut bytes = vec![head as u8, (head >> 8) as u8, (head >> 16) as u8];

@@ -1,11 +1,12 @@
-//! How many tokens a text has, before anybody has counted them: an estimate that errs on the side of too many, as caps are
-//! reckoned with it.
+//! How many tokens a text has, before anybody has counted them: an estimate that errs on the side
+//! of too many, as caps are reckoned with it.
 //!
-//! Every tokenizer cuts differently and those of the newer models are not public, so this counts what they have in common. Over
-//! 244 files of Rust, Python, TypeScript, JavaScript, Markdown and JSON it says 1.24 to 1.95 times (in the middle 1.58 times)
-//! the larger count of OpenAI's `cl100k_base` and Anthropic's published tokenizer; a third of the bytes says 0.75 to 1.54 times.
-//! Newer tokenizers of Anthropic's make up to a third more tokens than that published one. Text without any words, such as
-//! Base64 (0.8 times) or pictograms (0.9 times), is the exception.
+//! Every tokenizer cuts differently and those of the newer models are not public, so this counts
+//! what they have in common. Over 244 files of Rust, Python, TypeScript, JavaScript, Markdown and
+//! JSON it says 1.24 to 1.95 times (in the middle 1.58 times) the larger count of OpenAI's
+//! `cl100k_base` and Anthropic's published tokenizer; a third of the bytes says 0.75 to 1.54 times.
+//! Newer tokenizers of Anthropic's make up to a third more tokens than that published one. Text
+//! without any words, such as Base64 (0.8 times) or pictograms (0.9 times), is the exception.
 
 use serde_json::Value;
 
@@ -60,8 +61,8 @@ pub fn of_body(body: &str) -> Option<BodySize> {
     Some(BodySize { model, n_input_tokens, max_output_tokens })
 }
 
-/// An estimate for a text: three letters of a word (`camelCase` is two) a token, digits and marks one each, a run of blanks one
-/// for each eight, and two for each three bytes of what is not ASCII.
+/// An estimate for a text: three letters of a word (`camelCase` is two) a token, digits and marks
+/// one each, a run of blanks one for each eight, and two for each three bytes of what is not ASCII.
 pub fn text_tokens(text: &str) -> u64 {
     let mut n_tokens = 0;
     let mut bytes = text.as_bytes();

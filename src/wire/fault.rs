@@ -1,4 +1,5 @@
-//! What a provider's refusal means: the kind of trouble, whether another try may help, and its own words, shortened.
+//! What a provider's refusal means: the kind of trouble, whether another try may help, and its own
+//! words, shortened.
 
 use std::collections::HashSet;
 
@@ -133,7 +134,8 @@ pub fn of_status(status: u16, body: &str) -> Refused {
         408 | 409 => FaultKind::Server,
         _ => FaultKind::BadRequest,
     };
-    // Money and size come under several statuses and are the reasons that matter; for the rest the status says it best.
+    // Money and size come under several statuses and are the reasons that matter; for the rest the
+    // status says it best.
     let kind = match told.kind {
         FaultKind::Money | FaultKind::TooLarge => told.kind,
         FaultKind::Overloaded if status >= 500 => told.kind,
@@ -161,8 +163,8 @@ pub(crate) fn is_error(json: &Value) -> bool {
     is_told(&json["error"]) || json["type"] == "error" || json["object"] == "error" || of_choice()
 }
 
-/// Reads an error as it stands in an event or a body: `{"error": {"type", "code", "message"}}`, what is in it alone, and the
-/// shapes of common gateways.
+/// Reads an error as it stands in an event or a body: `{"error": {"type", "code", "message"}}`,
+/// what is in it alone, and the shapes of common gateways.
 pub fn of_json(json: &Value) -> Refused {
     let errors = [&json["error"], &json["choices"][0]["error"]];
     let error = errors.into_iter().find(|it| it.is_object() || it.is_string()).unwrap_or(json);
@@ -231,8 +233,8 @@ pub fn shortened(text: &str) -> String {
 /// How much of a request may come back in an error before it is taken for a copy of it, in bytes.
 const ECHO_BYTES: usize = 16;
 
-/// Empties a message that repeats text of the request: what was sent may not end up in a log or a pop-up. `body` is the
-/// request's; the model's name in it may be repeated.
+/// Empties a message that repeats text of the request: what was sent may not end up in a log or a
+/// pop-up. `body` is the request's; the model's name in it may be repeated.
 pub fn without_echo(message: String, body: &str) -> String {
     let mut sent = Vec::new();
     if let Ok(Value::Object(mut body)) = serde_json::from_str(body) {

@@ -1,11 +1,12 @@
-//! JSON as providers send it, halves of UTF-16 pairs included: a pair that was cut in two between two events is one character
-//! again.
+//! JSON as providers send it, halves of UTF-16 pairs included: a pair that was cut in two between
+//! two events is one character again.
 
 use serde_json::Value;
 
 use crate::stdx::utf16::lone_halves;
 
-/// Halves stand for themselves as the last characters of the last private plane while they are on their way.
+/// Halves stand for themselves as the last characters of the last private plane while they are on
+/// their way.
 const FIRST_STAND_IN: u32 = 0x10_f800;
 const FIRST_HALF: u32 = 0xd800;
 const FIRST_LOW_HALF: u32 = 0xdc00;

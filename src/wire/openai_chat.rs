@@ -1,4 +1,5 @@
-//! OpenAI's Chat Completions protocol, which every server of models speaks, each with its own accent.
+//! OpenAI's Chat Completions protocol, which every server of models speaks, each with its own
+//! accent.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -58,8 +59,9 @@ pub(crate) fn body(provider: &Provider, ask: &Ask, stream: bool) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Whether the limit is called `max_completion_tokens`: OpenAI's own models from o1 and GPT-5 on refuse the older name, which
-/// servers of one's own know alone. OpenAI and Azure take the new name for every model.
+/// Whether the limit is called `max_completion_tokens`: OpenAI's own models from o1 and GPT-5 on
+/// refuse the older name, which servers of one's own know alone. OpenAI and Azure take the new name
+/// for every model.
 fn counts_thinking(provider: &Provider) -> bool {
     let host = Address::of(provider).map(|it| it.host).unwrap_or_default();
     if host == "api.openai.com:443" || host.ends_with(".openai.azure.com:443") {
@@ -80,7 +82,8 @@ pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>)
     let message = if choice["delta"].is_object() || state.has_text { "delta" } else { "message" };
     on_message(state, &choice[message], pieces);
     on_finish(state, choice);
-    // LiteLLM sends it after the chunk with the reason, vLLM with every chunk if so told, others with no choice beside it.
+    // LiteLLM sends it after the chunk with the reason, vLLM with every chunk if so told, others
+    // with no choice beside it.
     state.told.merge_chat(&json["usage"]);
     state.usage(pieces);
 }

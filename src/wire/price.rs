@@ -1,9 +1,10 @@
-//! What a request costs, in whole trillionths of a US dollar: an i64 of them holds nine million dollars, and every price in the
-//! table is a whole number of them a token, so a sum never drifts.
+//! What a request costs, in whole trillionths of a US dollar: an i64 of them holds nine million
+//! dollars, and every price in the table is a whole number of them a token, so a sum never drifts.
 //!
-//! The table is made by `src/wire/prices.py`, which says from what. It is never fetched: prices of the settings override it, what
-//! the provider itself reports overrides the table, and prices of the settings where it is more, and a model that nobody knows costs as much as the dearest that is known, so that
-//! a cap holds.
+//! The table is made by `src/wire/prices.py`, which says from what. It is never fetched: prices of
+//! the settings override it, what the provider itself reports overrides the table, and prices of
+//! the settings where it is more, and a model that nobody knows costs as much as the dearest that
+//! is known, so that a cap holds.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -78,8 +79,9 @@ impl Tariff {
         Self { source: PriceSource::Dearest, rates: vec![dearest()] }
     }
 
-    /// What the tokens cost: by the provider's own word where it gives one, otherwise by these prices. Where a person gave the
-    /// prices, the larger of both: they know what they pay, and a gateway may know half of it.
+    /// What the tokens cost: by the provider's own word where it gives one, otherwise by these
+    /// prices. Where a person gave the prices, the larger of both: they know what they pay, and a
+    /// gateway may know half of it.
     pub fn cost(&self, usage: &Usage) -> (i64, PriceSource) {
         let by_tokens = self.by_tokens(usage);
         match usage.cost_pico_usd {
@@ -105,8 +107,8 @@ impl Tariff {
         ])
     }
 
-    /// The most that a request can cost: all input at the dearer of reading and caching it, all output used, at the dearest of
-    /// the sizes that the estimate may fall into.
+    /// The most that a request can cost: all input at the dearer of reading and caching it, all
+    /// output used, at the dearest of the sizes that the estimate may fall into.
     pub fn worst_case(&self, estimated_input_tokens: u64, max_output_tokens: u64) -> i64 {
         self.rates
             .iter()
@@ -132,7 +134,8 @@ fn sum(parts: &[(u64, i64)]) -> i64 {
     i64::try_from(exact).unwrap_or(i64::MAX)
 }
 
-/// A model of the table by the name that a provider gives it: gateways put the vendor before it (`anthropic/claude-x`).
+/// A model of the table by the name that a provider gives it: gateways put the vendor before it
+/// (`anthropic/claude-x`).
 fn known(model: &str) -> Option<&'static [Rates]> {
     let model = model.trim().to_ascii_lowercase();
     let short = model.rsplit('/').next().unwrap_or_default();
@@ -157,7 +160,8 @@ fn dearest() -> Rates {
 
 /// `None` where an amount is negative or no number.
 fn from_settings(prices: &Prices) -> Option<Rates> {
-    // Dollars for a million tokens are millions of trillionths for one. `{}` writes the digits that were read.
+    // Dollars for a million tokens are millions of trillionths for one. `{}` writes the digits that
+    // were read.
     let rate = |usd_per_million: f64| decimal_up(&format!("{usd_per_million}"), 6);
     let input = rate(prices.input)?;
     let cache_write = prices.cache_write.map_or(Some(input), rate)?;
@@ -171,8 +175,8 @@ fn from_settings(prices: &Prices) -> Option<Rates> {
     })
 }
 
-/// A decimal number times ten to the `shift`, rounded up to a whole one. `None` for what is not a decimal number, is
-/// negative, or does not fit.
+/// A decimal number times ten to the `shift`, rounded up to a whole one. `None` for what is not a
+/// decimal number, is negative, or does not fit.
 pub(crate) fn decimal_up(text: &str, shift: i32) -> Option<i64> {
     let (digits, exponent) = match text.split_once(['e', 'E']) {
         Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),

@@ -1,5 +1,6 @@
-//! Whether a refused request may go out again, and after how long. As the vendors' own SDKs do it, but for money and for doubt: a
-//! request that somebody may be working on, and may charge for, is not repeated behind a person's back.
+//! Whether a refused request may go out again, and after how long. As the vendors' own SDKs do it,
+//! but for money and for doubt: a request that somebody may be working on, and may charge for, is
+//! not repeated behind a person's back.
 
 use std::time::Duration;
 
@@ -32,12 +33,13 @@ pub struct Refusal<'a> {
     pub retry_after: Option<&'a str>,
 }
 
-/// Decides. `n_tries` counts the tries so far; `now` are seconds since 1970; `chance` is from 0 to 1 and spreads the waits of
-/// many clients.
+/// Decides. `n_tries` counts the tries so far; `now` are seconds since 1970; `chance` is from 0 to
+/// 1 and spreads the waits of many clients.
 ///
-/// The provider's own word in `x-should-retry` comes first, but never for money: neither waiting nor asking again brings any.
-/// Then these statuses are tried again: 408 (the request was not read), 409, 429, and those of a server that failed. Not 504
-/// and 524: there a gateway gave up waiting for a model that had the request, and may have gone on to answer and to charge.
+/// The provider's own word in `x-should-retry` comes first, but never for money: neither waiting
+/// nor asking again brings any. Then these statuses are tried again: 408 (the request was not
+/// read), 409, 429, and those of a server that failed. Not 504 and 524: there a gateway gave up
+/// waiting for a model that had the request, and may have gone on to answer and to charge.
 pub fn decide(refusal: &Refusal<'_>, n_tries: u32, now: u64, chance: f64) -> Retry {
     if n_tries > MAX_RETRIES || refusal.kind == FaultKind::Money {
         return Retry::No;
@@ -69,7 +71,8 @@ fn asked_wait(refusal: &Refusal<'_>, now: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds_of_date(refusal.retry_after?.trim())?.saturating_sub(now)))
 }
 
-/// The seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that RFC 9110 lets servers write.
+/// The seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that RFC
+/// 9110 lets servers write.
 fn seconds_of_date(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -86,7 +89,8 @@ fn seconds_of_date(text: &str) -> Option<u64> {
     let day = number(day, 1..=31)?;
     let year = number(year, 1_970..=9_999)?;
     let month = MONTHS.iter().position(|it| *it == month)? as u64;
-    // Years that begin with March have their leap day at the end; 719,468 days lie between the first of them and 1970.
+    // Years that begin with March have their leap day at the end; 719,468 days lie between the
+    // first of them and 1970.
     let (year, month) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     Some((days - 719_468) * 86_400 + clock)

@@ -1,11 +1,13 @@
-//! Server-sent events, cut out of a stream of bytes: the parser of the HTML standard (section 9.2.6), without its reconnecting.
+//! Server-sent events, cut out of a stream of bytes: the parser of the HTML standard (section
+//! 9.2.6), without its reconnecting.
 //!
-//! Written here and not taken from a crate because it has to be pure, to bound the size of an event whoever sends it, and to
-//! give the same events however the bytes are cut; `eventsource-stream`, which others use, works on a runtime's streams and has
-//! no bound. Unlike the standard, an event is handed out as soon as its data are one whole JSON object, or the mark of an answer's
-//! end: some servers leave the blank line behind it out, between events or after the last. A line that begins with a brace is
-//! taken for data without their name, as gateways send errors. And an event that the end of the stream cuts off is handed out as
-//! well: whether it is whole, its JSON tells.
+//! Written here and not taken from a crate because it has to be pure, to bound the size of an event
+//! whoever sends it, and to give the same events however the bytes are cut; `eventsource-stream`,
+//! which others use, works on a runtime's streams and has no bound. Unlike the standard, an event
+//! is handed out as soon as its data are one whole JSON object, or the mark of an answer's end:
+//! some servers leave the blank line behind it out, between events or after the last. A line that
+//! begins with a brace is taken for data without their name, as gateways send errors. And an event
+//! that the end of the stream cuts off is handed out as well: whether it is whole, its JSON tells.
 
 use serde::de::IgnoredAny;
 
@@ -18,12 +20,12 @@ pub struct Event {
     pub data: String,
 }
 
-/// Of an event's name and data together, and of a line. The longest that providers send is the last event of a response, which
-/// repeats the whole answer.
+/// Of an event's name and data together, and of a line. The longest that providers send is the last
+/// event of a response, which repeats the whole answer.
 pub const MAX_EVENT_BYTES: usize = 16 << 20;
 
-/// An object over more lines of data than this ends at the blank line alone: looking for its end at each of many lines would take
-/// the square of their time.
+/// An object over more lines of data than this ends at the blank line alone: looking for its end at
+/// each of many lines would take the square of their time.
 const MAX_LINES_OF_AN_OBJECT: usize = 100;
 
 /// An event or a line was longer than [`MAX_EVENT_BYTES`].
@@ -115,7 +117,8 @@ impl Parser {
                     self.end_event(events);
                 }
             }
-            // A comment has an empty field; `id` and `retry` are for reconnecting, which a paid request never does.
+            // A comment has an empty field; `id` and `retry` are for reconnecting, which a paid
+            // request never does.
             _ => {}
         }
         Ok(())
@@ -137,7 +140,8 @@ fn is_whole(data: &str) -> bool {
         || data.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(data).is_ok()
 }
 
-/// Whether an event's data are the `[DONE]` of OpenAI's protocols, with blanks and quotes as some send it.
+/// Whether an event's data are the `[DONE]` of OpenAI's protocols, with blanks and quotes as some
+/// send it.
 pub(crate) fn is_end_mark(data: &str) -> bool {
     data.trim().trim_matches('"').eq_ignore_ascii_case("[DONE]")
 }

@@ -1,5 +1,5 @@
-//! Why an answer ended, in the words of many servers. The protocols name four or five reasons; servers that speak them have more
-//! names for the same, in small letters and in capitals.
+//! Why an answer ended, in the words of many servers. The protocols name four or five reasons;
+//! servers that speak them have more names for the same, in small letters and in capitals.
 
 use crate::wire::StopReason;
 use crate::wire::fault::shortened;
@@ -69,7 +69,8 @@ const REFUSAL: &[&str] = &[
 /// No reason at all: the answer goes on.
 const NOT_YET: &[&str] = &["", "null", "none", "nil", "in_progress", "not_finished", "unspecified"];
 
-/// Reads a reason, whatever its case. `None`: it says that the answer goes on. `refusal` are the words for a refusal.
+/// Reads a reason, whatever its case. `None`: it says that the answer goes on. `refusal` are the
+/// words for a refusal.
 pub(crate) fn read(reason: &str, refusal: &str) -> Option<StopReason> {
     let name = reason.trim().to_ascii_lowercase().replace(['-', ' '], "_");
     // `FINISH_REASON_STOP`, `FinishReason.STOP`, as enumerations of client libraries are printed.

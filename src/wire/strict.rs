@@ -1,6 +1,6 @@
-//! Reading a request's body again, where it comes from somebody who is not trusted: it has to be, to the byte, what keyside makes
-//! for this provider of a system text and turns. So nothing can be in it that would be read as more than text: no tools, no
-//! files, no other model, no member twice.
+//! Reading a request's body again, where it comes from somebody who is not trusted: it has to be,
+//! to the byte, what keyside makes for this provider of a system text and turns. So nothing can be
+//! in it that would be read as more than text: no tools, no files, no other model, no member twice.
 
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! What a request used, in one form for all protocols.
 //!
-//! Anthropic's `input_tokens` leave out what came from the cache or went into it, OpenAI's `prompt_tokens` count it in. Here the
-//! three are apart. Counts come in several events, whole or in parts: they are merged field by field and the later wins,
-//! except that a later 0 takes nothing away, because some gateways send zeros for what they have told already.
+//! Anthropic's `input_tokens` leave out what came from the cache or went into it, OpenAI's
+//! `prompt_tokens` count it in. Here the three are apart. Counts come in several events, whole or
+//! in parts: they are merged field by field and the later wins, except that a later 0 takes nothing
+//! away, because some gateways send zeros for what they have told already.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,8 +92,8 @@ impl Told {
         merge(&mut self.reasoning, count(&output["reasoning_tokens"]));
     }
 
-    /// LiteLLM and OpenRouter report `cost`. Where OpenRouter uses a customer's own key, its `cost` is its fee alone and the
-    /// supplier's bill comes on top.
+    /// LiteLLM and OpenRouter report `cost`. Where OpenRouter uses a customer's own key, its `cost`
+    /// is its fee alone and the supplier's bill comes on top.
     fn merge_cost(&mut self, usage: &Value) {
         merge(&mut self.cost_pico_usd, pico_usd(&usage["cost"]));
         if usage["is_byok"] == true {
@@ -147,7 +148,8 @@ fn count(value: &Value) -> Option<u64> {
     value.as_u64()
 }
 
-/// An amount of US dollars in trillionths, rounded up. The number's decimal digits are read, so nothing drifts.
+/// An amount of US dollars in trillionths, rounded up. The number's decimal digits are read, so
+/// nothing drifts.
 fn pico_usd(value: &Value) -> Option<i64> {
     let text = match value {
         Value::Number(number) => number.to_string(),

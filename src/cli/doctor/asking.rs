@@ -1,4 +1,5 @@
-//! What `keyside doctor` finds of asking a cloud model: whether the key is there, and how much of the caps is left.
+//! What `keyside doctor` finds of asking a cloud model: whether the key is there, and how much of
+//! the caps is left.
 
 use super::{Finding, State, good};
 use crate::assist::cloud::{caps, ledger_file};

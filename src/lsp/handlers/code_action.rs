@@ -1,5 +1,5 @@
-//! `textDocument/codeAction`: what a person may ask a cloud model here. Answered from the settings alone, at once; nothing is read,
-//! and nothing is asked of anybody until one of them is chosen.
+//! `textDocument/codeAction`: what a person may ask a cloud model here. Answered from the settings
+//! alone, at once; nothing is read, and nothing is asked of anybody until one of them is chosen.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,7 +8,8 @@ use tower_lsp::gen_lsp_types as lsp;
 use crate::assist::escalation::Action;
 use crate::lsp::server::Server;
 
-/// The parameters, as far as they matter; read leniently, because diagnostics of other servers come with them.
+/// The parameters, as far as they matter; read leniently, because diagnostics of other servers come
+/// with them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Params {

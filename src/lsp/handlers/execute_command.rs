@@ -1,5 +1,5 @@
-//! `workspace/executeCommand`: what the editor reports and asks for. What asks a model is answered at once and goes on under a
-//! progress that can be cancelled.
+//! `workspace/executeCommand`: what the editor reports and asks for. What asks a model is answered
+//! at once and goes on under a progress that can be cancelled.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -119,8 +119,8 @@ fn start(
     Ok(())
 }
 
-/// A document as a provider sees it: within its workspace, or else by its last name. Where a file lies beyond that says who its
-/// owner is.
+/// A document as a provider sees it: within its workspace, or else by its last name. Where a file
+/// lies beyond that says who its owner is.
 fn name_of(path: &str) -> String {
     let is_absolute =
         path.starts_with(['/', '\\']) || path.get(1..2) == Some(":") || path.contains("://");

@@ -1,4 +1,5 @@
-//! `textDocument/didSave`, `workspace/didChangeWatchedFiles` and `workspace/didChangeWorkspaceFolders`: what has changed on the disk.
+//! `textDocument/didSave`, `workspace/didChangeWatchedFiles` and
+//! `workspace/didChangeWorkspaceFolders`: what has changed on the disk.
 
 use std::path::{Path, PathBuf};
 

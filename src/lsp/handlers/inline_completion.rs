@@ -9,9 +9,9 @@ use crate::lsp::proto::{self, accepted_command, from_range, to_range};
 use crate::lsp::server::Server;
 use crate::text::position::place;
 
-/// One item, or a few that differ where a person asked: from the start of the word at the caret, with the
-/// word's typed part in their texts.
-/// An empty list, never null: Neovim keeps the old ghost on null.
+/// One item, or a few that differ where a person asked: from the start of the word at the caret,
+/// with the word's typed part in their texts. An empty list, never null: Neovim keeps the old ghost
+/// on null.
 pub async fn answer(
     server: &Server,
     params: lsp::InlineCompletionParams,
@@ -23,8 +23,8 @@ pub async fn answer(
     let explicit = is_explicit(&params.context.trigger_kind);
     let caret = proto::caret(&document, at.position, world.encoding);
 
-    // An item that the suggest widget has selected counts as typed: every inline item has to replace the
-    // same range and begin with its text, or the client does not show it.
+    // An item that the suggest widget has selected counts as typed: every inline item has to
+    // replace the same range and begin with its text, or the client does not show it.
     let selected = params.context.selected_completion_info.map(|info| {
         let range = from_range(info.range);
         let start = place(&document.rope, range.start, world.encoding).char_index;
@@ -43,15 +43,16 @@ pub async fn answer(
     let Some(completion) = complete(server, &document, ask).await? else {
         return Ok(lsp::InlineCompletionList { items: Vec::new() });
     };
-    // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a `\r`.
+    // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a
+    // `\r`.
     let shown = (&completion.text, completion.replaced_after);
     let others = completion.alternatives.iter().map(|it| (&it.text, it.replaced_after));
     let items = std::iter::once(shown).chain(others).enumerate();
     let items = items.filter_map(|(index, (text, replaced_after))| {
         let (range, text) = match &selected {
             Some((_, _, range, selected_text)) => {
-                // The range can't grow, so what stands after the caret can't be replaced: the text ends
-                // before it.
+                // The range can't grow, so what stands after the caret can't be replaced: the text
+                // ends before it.
                 let after: String = document.rope.chars_at(caret).take(replaced_after).collect();
                 let end = match replaced_after {
                     0 => text.len(),

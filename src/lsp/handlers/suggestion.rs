@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::assist::Session;
-use crate::assist::suggested::Part;
+use crate::assist::suggested::AcceptedPart;
 use crate::lsp::ext::{self, AcceptedUnit, PartParams, SuggestionParams};
 
 /// Counts what happened. One that can't be read is passed over, as notifications are.
@@ -15,8 +15,8 @@ pub fn notice(session: &Session, method: &str, params: &Value) {
             return;
         };
         let part = match unit {
-            AcceptedUnit::Word => Part::Word,
-            AcceptedUnit::Line => Part::Line,
+            AcceptedUnit::Word => AcceptedPart::Word,
+            AcceptedUnit::Line => AcceptedPart::Line,
         };
         return session.note_part_accepted(suggestion.id, suggestion.index, part, length);
     }
