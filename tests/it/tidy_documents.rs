@@ -4,7 +4,7 @@ use keyside::assist::escalation::Action;
 use keyside::stdx::hex_sha256;
 
 use crate::support::{Client, repository};
-use crate::tidy::rust_files;
+use crate::tidy::{MAY_IMPORT, rust_files};
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(repository(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -102,4 +102,109 @@ async fn the_protocol_describes_each_statistic() {
         }
     }
     assert!(n_names > 40, "{stats}");
+}
+
+/// One line a setting, made of its doc comment. `UPDATE_EXPECT=1` writes it.
+#[test]
+fn the_readme_lists_where_each_setting_is_as_the_types_have_it() {
+    let schema = serde_json::to_value(schemars::schema_for!(keyside::config::Config)).unwrap();
+    let mut rows = String::new();
+    for (key, value) in keyside::config::layers::flat(&keyside::config::Config::default()) {
+        let (table, name) = key.split_once('.').unwrap();
+        let definition = schema["properties"][table]["$ref"].as_str().unwrap();
+        let definition = definition.rsplit('/').next().unwrap();
+        let text = schema["$defs"][definition]["properties"][name]["description"].as_str().unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        rows.push_str(&format!("| `{key}` | `{value}` | {text} |\n"));
+    }
+    let name = "docs/configuration.md";
+    let text = document(name);
+    let (before, rest) = text.split_once("|---|---|---|\n").expect("a table");
+    let after = rest.trim_start_matches(|it| it != '\n').split_once("\n\n").expect("its end").1;
+    let expected = format!("{before}|---|---|---|\n{rows}\n{after}");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(repository(name), &expected).unwrap();
+    } else {
+        assert_eq!(text, expected, "{name}: UPDATE_EXPECT=1 writes what the types have");
+    }
+    assert!(document("README.md").contains(name), "README.md leads to {name}");
+}
+
+/// What a reader takes in at one sitting.
+const MAX_LINES: &[(&str, usize)] = &[
+    ("README.md", 120),
+    ("ARCHITECTURE.md", 150),
+    ("CONTRIBUTING.md", 150),
+    ("docs/style.md", 100),
+];
+
+#[test]
+fn documents_stay_short() {
+    for (name, most) in MAX_LINES {
+        let n_lines = document(name).lines().count();
+        assert!(n_lines <= *most, "{name}: {n_lines} lines; move something below docs/");
+    }
+}
+
+/// All documents, by their paths in the repository.
+fn documents() -> Vec<String> {
+    let mut all = Vec::new();
+    for folder in ["", "docs", "model", "benches", ".github"] {
+        for entry in std::fs::read_dir(repository(folder)).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                all.push(if folder.is_empty() { name } else { format!("{folder}/{name}") });
+            }
+        }
+    }
+    all
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|it| it.is_alphanumeric() || " -_".contains(*it));
+    kept.map(|it| if it == ' ' { '-' } else { it }).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let all = documents();
+    assert!(all.len() > 12, "{all:?}");
+    for name in all {
+        let text = document(&name);
+        let folder = name.rsplit_once('/').map_or("", |it| it.0);
+        for link in text.split("](").skip(1).filter_map(|it| it.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, place) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { name.clone() } else { format!("{folder}/{path}") };
+            let file = repository(target.trim_start_matches('/'));
+            assert!(file.exists(), "{name}: there is no {link}");
+            if !place.is_empty() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let mut headings = text.lines().filter(|it| it.starts_with('#')).map(anchor);
+                assert!(headings.any(|it| it == place), "{name}: there is no heading {link}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_map_is_of_what_is_there() {
+    let text = document("ARCHITECTURE.md");
+    let files = rust_files(&["src", "tests"]);
+    for name in in_backticks(&text).filter(|it| it.ends_with(".rs") && !it.contains('*')) {
+        let is_there =
+            files.iter().any(|(path, _)| format!("/{path}").ends_with(&format!("/{name}")));
+        assert!(is_there, "ARCHITECTURE.md: there is no `{name}`");
+    }
+    let rows = text.lines().filter(|it| it.starts_with("| `"));
+    let mut listed: Vec<&str> = rows.filter_map(|it| in_backticks(it).next()).collect();
+    let mut modules: Vec<&str> = MAY_IMPORT.iter().map(|(name, _)| *name).collect();
+    modules.retain(|it| !["lib", "main"].contains(it));
+    listed.sort_unstable();
+    modules.sort_unstable();
+    assert_eq!(listed, modules, "ARCHITECTURE.md has a line for each module");
 }
