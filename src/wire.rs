@@ -138,7 +138,7 @@ pub fn url(provider: &Provider) -> Result<String, String> {
 /// Who gets the request, `host:port`, for showing to a person.
 ///
 /// # Errors
-/// As [`url`].
+/// As [`url()`].
 pub fn host(provider: &Provider) -> Result<String, String> {
     Ok(Address::of(provider)?.host)
 }

@@ -22,7 +22,7 @@ pub fn print(text: &str) -> Result<(), String> {
 /// Prints JSON, the same data whatever is in it.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(text: &str) -> Result<(), String> {
     written(io::stdout().write_all(clean::json(text).as_bytes()))
 }
@@ -30,7 +30,7 @@ pub fn print_json(text: &str) -> Result<(), String> {
 /// Prints a text that another program goes on with: as it is, unless a person looks at it.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_exact(text: &str) -> Result<(), String> {
     let mut out = io::stdout();
     if out.is_terminal() {

@@ -4,7 +4,7 @@
 //! bidirectional characters, line breaks), what an editor makes a link of that runs a command, and any length of it. Each
 //! character of that kind is replaced, none is dropped, so that what is left can't join into something new.
 //!
-//! Nobody has to remember to call [`line`]: it is called where words leave, in `lsp/outgoing` and in `cli/terminal`. [`name`] is
+//! Nobody has to remember to call [`line()`]: it is called where words leave, in `lsp/outgoing` and in `cli/terminal`. [`name`] is
 //! for whoever writes a sentence with a foreign name in it, so that the name's end is seen.
 
 use std::borrow::Cow;
@@ -108,7 +108,7 @@ fn is_hidden(c: char) -> bool {
         )
 }
 
-/// All of a text on one line; [`line`] is for messages.
+/// All of a text on one line; [`line()`] is for messages.
 pub fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut after_break = false;
