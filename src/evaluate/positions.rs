@@ -11,6 +11,10 @@
 //!   frequent are kept;
 //! * `contexts`: the retrieved contexts in hexadecimal digits: for each, two bytes for the candidate that
 //!   follows it (big-endian), then its quantized match features.
+//!
+//! What the product made of that, so that the Python side can be held to it: `attention`, the features of
+//! each head's distribution; `weights` and `weights_without_model`, the mixture weights by the two gates;
+//! and `probability`, that of the right token by the mixture.
 
 use std::fmt::Write;
 
@@ -19,8 +23,10 @@ use serde::Serialize;
 use crate::evaluate::cases::Part;
 use crate::evaluate::score::Position;
 use crate::generation::{NextTokenContext, Token};
-use crate::retrieval::features::{ModelFeatures, NgramFeatures};
-use crate::retrieval::mixture::Retrieved;
+use crate::retrieval::features::{
+    AttentionFeatures, ModelFeatures, N_COMPONENTS, N_HEADS, N_NGRAMS, NgramFeatures,
+};
+use crate::retrieval::mixture::{NOT_ASKED, Retrieved};
 
 /// Of each distribution, this many of the likeliest tokens are candidates.
 const TOP_OF_MODEL: usize = 8;
@@ -34,20 +40,26 @@ pub struct PositionRecord<'a> {
     fit: bool,
     kind: &'a str,
     model: [f32; ModelFeatures::N],
-    ngrams: [[f32; NgramFeatures::N]; 2],
+    ngrams: [[f32; NgramFeatures::N]; N_NGRAMS],
     allowed: Vec<f32>,
     target: usize,
     distributions: Vec<Vec<f32>>,
     contexts: String,
+    attention: [[f32; AttentionFeatures::N]; N_HEADS],
+    weights: [f32; 1 + N_COMPONENTS],
+    weights_without_model: [f32; 1 + N_COMPONENTS],
+    probability: f32,
 }
 
 impl<'a> PositionRecord<'a> {
     /// `None` where the right token is not one that may come.
     pub fn new(case: usize, package: &'a str, kind: &'a str, position: &Position) -> Option<Self> {
-        let Position { next, retriever, line, target } = position;
+        let Position { model: next, mixture, retriever, networks, line, target } = position;
         let context =
             NextTokenContext { line, at_line_start: false, constraint: next.constraint() };
-        let Retrieved { contexts, ngrams } = retriever.retrieve(&context);
+        let retrieved = retriever.retrieve(&context);
+        let components = retrieved.clone().components(networks);
+        let Retrieved { contexts, ngrams } = retrieved;
         let mut tokens: Vec<Token> = vec![*target];
         tokens.extend(next.top_by_model(TOP_OF_MODEL));
         tokens.extend(contexts.iter().map(|it| it.next));
@@ -78,10 +90,11 @@ impl<'a> PositionRecord<'a> {
             }
         }
         let confidence = next.confidence();
+        let is_constrained = next.constraint().is_some();
         let model = ModelFeatures {
             entropy: confidence.entropy,
             top_probability: confidence.top_probability,
-            is_constrained: f32::from(u8::from(next.constraint().is_some())),
+            is_constrained: f32::from(u8::from(is_constrained)),
         };
         Some(Self {
             case,
@@ -94,6 +107,16 @@ impl<'a> PositionRecord<'a> {
             target,
             distributions,
             contexts: hexadecimal,
+            attention: std::array::from_fn(|head| {
+                components[head].as_ref().map_or([0.0; AttentionFeatures::N], |it| it.features)
+            }),
+            weights: networks.with_model.weights(confidence, is_constrained, &components),
+            weights_without_model: networks.without_model.weights(
+                NOT_ASKED,
+                is_constrained,
+                &components,
+            ),
+            probability: mixture.probability(position.target),
         })
     }
 }

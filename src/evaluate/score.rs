@@ -54,8 +54,11 @@ pub struct LineScore {
 
 /// One position of a right text, for fitting the mixture.
 pub struct Position<'a> {
-    pub next: &'a NextToken<'a>,
+    /// The distribution of the model alone, and that of the mixture.
+    pub model: &'a NextToken<'a>,
+    pub mixture: &'a NextToken<'a>,
     pub retriever: &'a Retriever,
+    pub networks: &'a MixtureNetworks,
     pub line: &'a [Token],
     pub target: Token,
 }
@@ -89,8 +92,7 @@ impl Scorer {
         self.model.as_ref()
     }
 
-    /// Scores one caret; `on_position` sees each position of the right text, with the model's own
-    /// distribution.
+    /// Scores one caret; `on_position` sees each position of the right text.
     ///
     /// # Errors
     /// The model's sentence.
@@ -137,14 +139,16 @@ impl Scorer {
         for (index, target) in right.iter().enumerate() {
             let vocabulary = self.model.vocabulary();
             let logits = self.model.logits();
+            let mixer = retrieval.then_some(&mut mixture as _);
+            let next = NextToken::new(vocabulary, logits, left, &line, mixer);
             on_position(Position {
-                next: &NextToken::new(vocabulary, logits, left, &line, None),
+                model: &NextToken::new(vocabulary, logits, left, &line, None),
+                mixture: &next,
                 retriever: &mixture.retriever,
+                networks: &self.networks,
                 line: line.tokens(),
                 target: *target,
             });
-            let mixer = retrieval.then_some(&mut mixture as _);
-            let next = NextToken::new(vocabulary, logits, left, &line, mixer);
             let probability = next.probability(*target).max(MIN_PROBABILITY);
             score.bits -= f64::from(probability.log2());
             score.confidence *= probability;

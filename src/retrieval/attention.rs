@@ -8,10 +8,7 @@ use serde::Deserialize;
 
 use crate::generation::Token;
 use crate::retrieval::contexts::RetrievedContext;
-use crate::retrieval::features::{AttentionFeatures, MatchFeatures};
-
-/// Attention heads. Two, because rare exact matches and frequent ones are both of use.
-pub const N_HEADS: usize = 2;
+use crate::retrieval::features::{AttentionFeatures, MatchFeatures, N_HEADS};
 
 /// What one component of the mixture predicts for the next token.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,16 @@
 
 use serde::Serialize;
 
+/// Attention heads. Two, because rare exact matches and frequent ones are both of use.
+pub const N_HEADS: usize = 2;
+/// N-gram matches: the longest one and its back-off.
+pub const N_NGRAMS: usize = 2;
+/// The components of the mixture beside the model: the heads, then the n-gram matches.
+pub const N_COMPONENTS: usize = N_HEADS + N_NGRAMS;
+/// What a gate reads: features of the model, then of each component.
+pub const N_GATE_FEATURES: usize =
+    ModelFeatures::N + AttentionFeatures::N * N_HEADS + NgramFeatures::N * N_NGRAMS;
+
 /// One input of a network: a quantity in its natural unit, transformed, then divided.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Feature {
@@ -57,6 +67,12 @@ macro_rules! features {
             },)*];
             /// How many features there are.
             pub const N: usize = Self::SCHEMA.len();
+
+            /// From the values in the order of the schema.
+            pub fn from_values(values: [f32; Self::N]) -> Self {
+                let [$($field,)*] = values;
+                Self { $($field,)* }
+            }
 
             /// What a network reads.
             pub fn scaled(&self) -> [f32; Self::N] {
@@ -156,6 +172,32 @@ features! {
         /// A prefix constraint is in force.
         is_constrained: Linear / 1.0,
     }
+}
+
+/// All of the above as the Python side reads it.
+#[derive(Debug, Serialize)]
+pub struct FeatureSchema {
+    n_heads: usize,
+    n_ngrams: usize,
+    /// Quantization levels of match features above zero.
+    levels: u32,
+    model_features: &'static [Feature],
+    match_features: &'static [Feature],
+    attention_features: &'static [Feature],
+    ngram_features: &'static [Feature],
+}
+
+impl FeatureSchema {
+    /// The schema of this program.
+    pub const CURRENT: Self = Self {
+        n_heads: N_HEADS,
+        n_ngrams: N_NGRAMS,
+        levels: MatchFeatures::LEVELS as u32,
+        model_features: ModelFeatures::SCHEMA,
+        match_features: MatchFeatures::SCHEMA,
+        attention_features: AttentionFeatures::SCHEMA,
+        ngram_features: NgramFeatures::SCHEMA,
+    };
 }
 
 /// Match features as they are kept, each from 0 (0.0 and less) to 255 (1.0 and more), so that what the

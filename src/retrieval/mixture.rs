@@ -15,19 +15,19 @@ use serde::Deserialize;
 use crate::generation::{
     ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, Token,
 };
-use crate::retrieval::attention::{Attention, Component, Mlp, N_HEADS, add};
+use crate::retrieval::attention::{Attention, Component, Mlp, add};
 use crate::retrieval::contexts::{ContextQuery, RetrievedContext};
 use crate::retrieval::datastore::{DocumentTokens, RelatedTexts};
-use crate::retrieval::features::{AttentionFeatures, ModelFeatures};
+use crate::retrieval::features::{
+    AttentionFeatures, ModelFeatures, N_COMPONENTS, N_GATE_FEATURES, N_NGRAMS, NgramFeatures,
+};
 use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
-
-/// The components beside the model: each attention head; then the longest n-gram and its back-off.
-pub const N_COMPONENTS: usize = N_HEADS + 2;
-/// What the gate reads: features of the model, then of each component.
-pub const N_GATE_FEATURES: usize = ModelFeatures::N + AttentionFeatures::N * N_COMPONENTS;
 
 /// The fitted weights that ship with the model.
 static EMBEDDED: &str = include_str!("../../model/keyside-mixture.json");
+
+// Every component has as many features, whatever its kind.
+const _: () = assert!(AttentionFeatures::N == NgramFeatures::N);
 
 /// Each component's distribution, where it has one.
 pub type Components = [Option<Component>; N_COMPONENTS];
@@ -133,7 +133,7 @@ pub struct Retrieved {
     /// In the user's own texts.
     pub contexts: Vec<RetrievedContext>,
     /// In the n-gram table: the longest match and its back-off.
-    pub ngrams: [Option<Component>; 2],
+    pub ngrams: [Option<Component>; N_NGRAMS],
 }
 
 impl Retriever {
@@ -185,7 +185,7 @@ impl Retrieved {
 const MIN_SPECULATIVE_PROBABILITY: f32 = 0.6;
 
 /// The confidence of a model that was not asked.
-const NOT_ASKED: ModelConfidence = ModelConfidence { entropy: 0.0, top_probability: 0.0 };
+pub const NOT_ASKED: ModelConfidence = ModelConfidence { entropy: 0.0, top_probability: 0.0 };
 
 /// Lookups that are kept: where the components alone are unsure, and after accepted speculative tokens,
 /// the model's turn begins at the same position.

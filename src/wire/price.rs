@@ -1,7 +1,7 @@
 //! What a request costs, in whole trillionths of a US dollar: an i64 of them holds nine million
 //! dollars, and every price in the table is a whole number of them a token, so a sum never drifts.
 //!
-//! The table is made by `src/wire/prices.py`, which says from what. It is never fetched: prices of
+//! The table is made by `tools/prices.py`, which says from what. It is never fetched: prices of
 //! the settings override it, what the provider itself reports overrides the table, and prices of
 //! the settings where it is more, and a model that nobody knows costs as much as the dearest that
 //! is known, so that a cap holds.

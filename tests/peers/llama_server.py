@@ -1,7 +1,7 @@
 """llama-server out of a wheel, on 127.0.0.1:8089, for tests/it/peers.rs; ends when its input does.
 
-    python3 -m venv target/peers && target/peers/bin/pip install xllamacpp==2026.10.11549
-    target/peers/bin/python tests/peers/llama_server.py model/keyside-nano-v1.gguf
+python3 -m venv target/peers && target/peers/bin/pip install xllamacpp==2026.10.11549
+target/peers/bin/python tests/peers/llama_server.py model/keyside-nano-v1.gguf
 """
 
 import sys
