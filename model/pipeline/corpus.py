@@ -1,9 +1,11 @@
-"""Fetches the named packages with their ordinary clients, and filters them into training and held-out files.
+"""Fetches the named packages with their ordinary clients, and filters them into training and
+held-out files.
 
     python3 -m pipeline.corpus --packages corpus --work .work/full --keyside ../target/release/keyside
 
-Writes WORK/text/{rust,python,ts,js}.{train,heldout}.jsonl, one file of source a line as {"lang","pkg","path","text"}, and
-WORK/manifest.tsv: registry, package, version, licence, SHA-256 of what was downloaded, languages, split, files and characters kept.
+Writes WORK/text/{rust,python,ts,js}.{train,heldout}.jsonl, one file of source a line as
+{"lang","pkg","path","text"}, and WORK/manifest.tsv: registry, package, version, licence, SHA-256 of
+what was downloaded, languages, split, files and characters kept.
 """
 
 import argparse
@@ -25,13 +27,27 @@ import zipfile
 from . import filters, near_duplicates
 
 LANGUAGES = ("rust", "python", "ts", "js")
-MOST_CHARACTERS_A_PACKAGE = {"rust": 4_000_000, "python": 8_000_000, "ts": 5_000_000, "js": 5_000_000}
-BUILT_JAVASCRIPT = re.compile(r"\.min\.|\.d\.[mc]?ts$|/dist/|/umd/|/cjs/|/esm\d*/|_cjs|_esm|/locales?/|/i18n/|/node_modules/|bundle")
+MOST_CHARACTERS_A_PACKAGE = {
+    "rust": 4_000_000,
+    "python": 8_000_000,
+    "ts": 5_000_000,
+    "js": 5_000_000,
+}
+BUILT_JAVASCRIPT = re.compile(
+    r"\.min\.|\.d\.[mc]?ts$|/dist/|/umd/|/cjs/|/esm\d*/|_cjs|_esm|/locales?/|/i18n/|/node_modules/|bundle"
+)
 WHEEL_PLATFORMS = ["any", "manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64"]
 
 
+def pinned_npm_packages(packages: str) -> list[list[str]]:
+    """The lines of npm.txt that name a package: its name with its version, then its checksum."""
+    with open(f"{packages}/npm.txt") as file:
+        return [line.split() for line in file if line.strip() and line[0] != "#"]
+
+
 def fetch(packages: str, downloads: str) -> None:
-    """Downloads what is pinned under `packages` and not there yet; every client checks the pinned checksum (npm's we check here)."""
+    """Downloads what is pinned under `packages` and not there yet; every client checks the pinned
+    checksum (npm's we check here)."""
     os.makedirs(downloads, exist_ok=True)
     crates = os.path.join(packages, "crates")
     if os.path.exists(crates) and not os.path.exists(f"{downloads}/crates.done"):
@@ -41,7 +57,17 @@ def fetch(packages: str, downloads: str) -> None:
         for name in ("Cargo.toml", "Cargo.lock"):
             with open(f"{crates}/{name}") as source, open(f"{project}/{name}", "w") as target:
                 target.write(source.read() + ("\n[workspace]\n" if name == "Cargo.toml" else ""))
-        run(["cargo", "vendor", "--quiet", "--locked", "--versioned-dirs", os.path.abspath(f"{downloads}/crates")], cwd=project)
+        run(
+            [
+                "cargo",
+                "vendor",
+                "--quiet",
+                "--locked",
+                "--versioned-dirs",
+                os.path.abspath(f"{downloads}/crates"),
+            ],
+            cwd=project,
+        )
         open(f"{downloads}/crates.done", "w").close()
     if os.path.exists(f"{packages}/pypi.txt") and not os.path.exists(f"{downloads}/wheels.done"):
         platforms = [x for p in WHEEL_PLATFORMS for x in ("--platform", p)]
@@ -50,7 +76,7 @@ def fetch(packages: str, downloads: str) -> None:
         open(f"{downloads}/wheels.done", "w").close()
     if os.path.exists(f"{packages}/npm.txt"):
         os.makedirs(f"{downloads}/npm", exist_ok=True)
-        wanted = [line.split() for line in open(f"{packages}/npm.txt") if line.strip() and line[0] != "#"]
+        wanted = pinned_npm_packages(packages)
         with multiprocessing.pool.ThreadPool(4) as pool:
             for problem in pool.imap(lambda w: fetch_npm(f"{downloads}/npm", *w), wanted):
                 if problem:
@@ -58,13 +84,18 @@ def fetch(packages: str, downloads: str) -> None:
 
 
 def fetch_npm(folder: str, package: str, integrity: str) -> str | None:
-    """Downloads one npm package unless it is there; a sentence if its checksum is not the pinned one."""
+    """Downloads one npm package unless it is there; a sentence if its checksum is not the pinned
+    one."""
     path = f"{folder}/{npm_file(package)}"
     if not os.path.exists(path):
         run(["npm", "pack", "--silent", package], cwd=folder, stdout=subprocess.DEVNULL)
     with open(path, "rb") as file:
         got = "sha512-" + base64.b64encode(hashlib.sha512(file.read()).digest()).decode()
-    return None if got == integrity else f"{package} has the checksum {got}, not the pinned {integrity}; remove {path} and look into it"
+    return (
+        None
+        if got == integrity
+        else f"{package} has the checksum {got}, not the pinned {integrity}; remove {path} and look into it"
+    )
 
 
 def npm_file(package: str) -> str:
@@ -76,7 +107,9 @@ def npm_file(package: str) -> str:
 def run(command, **how) -> None:
     """Runs a client; its failure ends the step with one sentence."""
     if (code := subprocess.run(command, **how).returncode) != 0:
-        raise SystemExit(f"{' '.join(command[:3])} … ended with {code}; run this step again, it goes on where it stopped")
+        raise SystemExit(
+            f"{' '.join(command[:3])} … ended with {code}; run this step again, it goes on where it stopped"
+        )
 
 
 def crate_folders(downloads: str):
@@ -116,12 +149,23 @@ def read_wheel(path):
     with open(path, "rb") as file:
         data = file.read()
     wheel = zipfile.ZipFile(io.BytesIO(data))
-    meta = next((wheel.read(n).decode("utf-8", "replace") for n in wheel.namelist() if n.endswith(".dist-info/METADATA")), "")
+    meta = next(
+        (
+            wheel.read(n).decode("utf-8", "replace")
+            for n in wheel.namelist()
+            if n.endswith(".dist-info/METADATA")
+        ),
+        "",
+    )
     fields = collections.defaultdict(list)
     for line in meta.split("\n\n")[0].split("\n"):
         key, _, value = line.partition(": ")
         fields[key.lower()].append(value.strip())
-    classifiers = [c.split("::")[-1].strip() for c in fields["classifier"] if c.startswith("License ::") and not c.endswith("OSI Approved")]
+    classifiers = [
+        c.split("::")[-1].strip()
+        for c in fields["classifier"]
+        if c.startswith("License ::") and not c.endswith("OSI Approved")
+    ]
     stated = [*fields["license-expression"], " AND ".join(classifiers), *fields["license"]]
     licence = next((s for s in stated if s and s.lower() != "unknown"), "")
     files = [("python", n, wheel.read(n)) for n in sorted(wheel.namelist()) if n.endswith(".py")]
@@ -143,7 +187,13 @@ def read_npm(job):
             kind = re.search(r"\.([mc]?[jt]s)x?$", member.name)
             if kind and not BUILT_JAVASCRIPT.search(member.name) and member.size < 120_000:
                 inner = member.name.split("/", 1)[-1]
-                files.append(("ts" if "t" in kind[1] else "js", f"{name}/{inner}", archive.extractfile(member).read()))
+                files.append(
+                    (
+                        "ts" if "t" in kind[1] else "js",
+                        f"{name}/{inner}",
+                        archive.extractfile(member).read(),
+                    )
+                )
     return "npm", name, version, licence, hashlib.sha256(data).hexdigest(), files
 
 
@@ -157,7 +207,8 @@ def begin_reading(keyside: str) -> None:
 
 
 def read_package(job):
-    """One package read and filtered: its manifest fields, the files kept with their signatures, and why the others were not."""
+    """One package read and filtered: its manifest fields, the files kept with their signatures, and
+    why the others were not."""
     reader, argument = job
     registry, name, version, licence, checksum, files = READERS[reader](argument)
     why, kept = collections.Counter(), []
@@ -194,41 +245,76 @@ def jobs(packages: str, downloads: str):
     """All packages to read, in an order that is always the same."""
     wheels = f"{downloads}/wheels"
     yield from (("crate", c) for c in crate_folders(downloads))
-    yield from (("wheel", f"{wheels}/{w}") for w in sorted(os.listdir(wheels)) if w.endswith(".whl")) if os.path.exists(wheels) else ()
+    yield from (
+        (("wheel", f"{wheels}/{w}") for w in sorted(os.listdir(wheels)) if w.endswith(".whl"))
+        if os.path.exists(wheels)
+        else ()
+    )
     if os.path.exists(f"{packages}/npm.txt"):
-        for line in open(f"{packages}/npm.txt"):
-            if line.strip() and line[0] != "#":
-                yield "npm", (f"{downloads}/npm/{npm_file(line.split()[0])}", line.split()[0])
+        for name, *_ in pinned_npm_packages(packages):
+            yield "npm", (f"{downloads}/npm/{npm_file(name)}", name)
 
 
 def build(packages: str, downloads: str, work: str, keyside: str, processes: int) -> None:
-    """Filters what was fetched. Held-out packages go first: of near-duplicates, the held-out one stays and the others are left out."""
+    """Filters what was fetched. Held-out packages go first: of near-duplicates, the held-out one
+    stays and the others are left out."""
     os.makedirs(f"{work}/text", exist_ok=True)
     listed = list(jobs(packages, downloads))
-    package_of = {"crate": lambda a: a[0], "wheel": lambda a: os.path.basename(a).split("-")[0].lower().replace("_", "-"), "npm": lambda a: a[1].rsplit("@", 1)[0]}
+    package_of = {
+        "crate": lambda a: a[0],
+        "wheel": lambda a: os.path.basename(a).split("-")[0].lower().replace("_", "-"),
+        "npm": lambda a: a[1].rsplit("@", 1)[0],
+    }
     language_of = {"crate": "rust", "wheel": "python", "npm": "ts"}
-    is_held_out = [filters.held_out(language_of[kind], package_of[kind](argument)) for kind, argument in listed]
-    outputs = {(l, s): open(f"{work}/text/{l}.{s}.jsonl", "w") for l in LANGUAGES for s in ("train", "heldout")}
+    is_held_out = [
+        filters.held_out(language_of[kind], package_of[kind](argument)) for kind, argument in listed
+    ]
+    outputs = {
+        (name, split): open(f"{work}/text/{name}.{split}.jsonl", "w")  # noqa: SIM115
+        for name in LANGUAGES
+        for split in ("train", "heldout")
+    }
     seen, why, rows = near_duplicates.NearDuplicates(), collections.Counter(), []
     with multiprocessing.Pool(processes, begin_reading, (keyside,)) as pool:
         for split in ("heldout", "train"):
-            mine = [job for job, h in zip(listed, is_held_out) if h == (split == "heldout")]
-            for (registry, name, version, licence, checksum), kept, reasons in pool.imap(read_package, mine, chunksize=4):
+            mine = [
+                job for job, h in zip(listed, is_held_out, strict=True) if h == (split == "heldout")
+            ]
+            for (registry, name, version, licence, checksum), kept, reasons in pool.imap(
+                read_package, mine, chunksize=4
+            ):
                 why.update(reasons)
                 count, characters = collections.Counter(), 0
                 for language, path, text, sig in kept:
                     if not seen.add(sig):
                         why["near-duplicate"] += 1
                         continue
-                    outputs[language, split].write(json.dumps({"lang": language, "pkg": name, "path": path, "text": text}) + "\n")
+                    outputs[language, split].write(
+                        json.dumps({"lang": language, "pkg": name, "path": path, "text": text})
+                        + "\n"
+                    )
                     count[language] += 1
                     characters += len(text)
                 if count:
-                    rows.append((registry, name, version, licence.replace("\t", " "), checksum, "+".join(sorted(count)), split, sum(count.values()), characters))
+                    rows.append(
+                        (
+                            registry,
+                            name,
+                            version,
+                            licence.replace("\t", " "),
+                            checksum,
+                            "+".join(sorted(count)),
+                            split,
+                            sum(count.values()),
+                            characters,
+                        )
+                    )
     for file in outputs.values():
         file.close()
     with open(f"{work}/manifest.tsv", "w") as file:
-        file.write("registry\tpackage\tversion\tlicence\tsha256\tlanguages\tsplit\tfiles\tcharacters\n")
+        file.write(
+            "registry\tpackage\tversion\tlicence\tsha256\tlanguages\tsplit\tfiles\tcharacters\n"
+        )
         file.writelines("\t".join(map(str, row)) + "\n" for row in sorted(rows))
     for language in LANGUAGES:
         for split in ("train", "heldout"):
@@ -241,9 +327,13 @@ def build(packages: str, downloads: str, work: str, keyside: str, processes: int
 def main() -> None:
     """The command: fetch, then build."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--packages", default="corpus", help="the folder with the pinned packages")
+    arguments.add_argument(
+        "--packages", default="corpus", help="the folder with the pinned packages"
+    )
     arguments.add_argument("--work", required=True, help="where text/ and manifest.tsv go")
-    arguments.add_argument("--keyside", required=True, help="the program, whose rules say what a secret is")
+    arguments.add_argument(
+        "--keyside", required=True, help="the program, whose rules say what a secret is"
+    )
     arguments.add_argument("--downloads", help="where downloads are kept (default: WORK/downloads)")
     arguments.add_argument("--processes", type=int, default=os.cpu_count())
     a = arguments.parse_args()

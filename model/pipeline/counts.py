@@ -1,17 +1,20 @@
-"""Counts n-grams of tokens over the whole corpus and packs those that say most into a table that the product reads as it lies.
+"""Counts n-grams of tokens over the whole corpus and packs those that say most into a table that
+the product reads as it lies.
 
     python3 -m pipeline.counts --text .work/full/text --out keyside-ngrams.bin
 
-The corpus is a few times what two cores can train on, and a table costs memory and no decode time. Text is what src/retrieval/datastore.rs
-makes of it: each line's own tokens and an end token. A file counts once, however often it says the same; what fewer than three files
-or two packages say is left out, so that the table knows habits of a language and not one package's text. A context of k tokens is kept
-if what follows it is told better than by k - 1 tokens (the gain in nats over the corpus, Seymore and Rosenfeld 1996), the best first
-until the table is full.
+The corpus is a few times what two cores can train on, and a table costs memory and no decode time.
+Text is what src/retrieval/datastore.rs makes of it: each line's own tokens and an end token. A file
+counts once, however often it says the same; what fewer than three files or two packages say is left
+out, so that the table knows habits of a language and not one package's text. A context of k tokens
+is kept if what follows it is told better than by k - 1 tokens (the gain in nats over the corpus,
+Seymore and Rosenfeld 1996), the best first until the table is full.
 
-The file (src/retrieval/ngram_table.rs): "KSCOUNT1", a hash of the vocabulary's text tokens (u64), log2 of the number of buckets (u32), entries
-(u32), where each bucket's entries begin and the last one ends (u32 each), entries (u32 each, sorted in their bucket): 14 bits of the
-context's hash, 13 of the token, 5 of a logarithm: of the total for token TOTAL, which is a context's first, and of the probability
-for the others. All little-endian.
+The file (src/retrieval/ngram_table.rs): "KSCOUNT1", a hash of the vocabulary's text tokens (u64),
+log2 of the number of buckets (u32), entries (u32), where each bucket's entries begin and the last
+one ends (u32 each), entries (u32 each, sorted in their bucket): 14 bits of the context's hash, 13
+of the token, 5 of a logarithm: of the total for token TOTAL, which is a context's first, and of the
+probability for the others. All little-endian.
 """
 
 import argparse
@@ -22,12 +25,11 @@ import struct
 import numpy as np
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-from tokenizers import Tokenizer  # noqa: E402
+from tokenizers import Tokenizer
+
+from .languages import NGRAM_GROUPS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Languages that share their counts, and their share of the entries.
-GROUPS = (("rust",), ("python",), ("ts", "js"))
-SHARES = (0.40, 0.34, 0.26)
 MAX_ORDER = 6
 MOST_LINE_BYTES = 400
 LEAST_FILES, LEAST_PACKAGES = 3, 2
@@ -59,17 +61,25 @@ def stream(folder: str, group, tokenizer: Tokenizer):
         if not os.path.exists(path):
             continue
         with open(path) as lines:
-            while batch := [json.loads(line) for _, line in zip(range(2000), lines)]:
+            while batch := [json.loads(line) for _, line in zip(range(2000), lines, strict=False)]:
                 kept = []
                 for number, document in enumerate(batch):
                     text = (line.rstrip("\r") for line in document["text"].split("\n"))
-                    kept += [(line, number) for line in text if line.strip() and len(line.encode()) <= MOST_LINE_BYTES]
+                    kept += [
+                        (line, number)
+                        for line in text
+                        if line.strip() and len(line.encode()) <= MOST_LINE_BYTES
+                    ]
                 encoded = tokenizer.encode_batch_fast([line for line, _ in kept])
                 sizes = np.fromiter((len(e.ids) + 1 for e in encoded), np.int64, len(encoded))
-                tokens.append(np.fromiter((t for e in encoded for t in (*e.ids, END)), np.uint16, sizes.sum()))
+                tokens.append(
+                    np.fromiter((t for e in encoded for t in (*e.ids, END)), np.uint16, sizes.sum())
+                )
                 of_batch = np.fromiter((number for _, number in kept), np.int32, len(kept))
                 files.append(np.repeat(of_batch + n_files, sizes))
-                package = np.array([names.setdefault(d["pkg"], len(names)) for d in batch], np.int32)
+                package = np.array(
+                    [names.setdefault(d["pkg"], len(names)) for d in batch], np.int32
+                )
                 packages.append(np.repeat(package[of_batch], sizes))
                 n_files += len(batch)
     if not tokens:
@@ -87,8 +97,9 @@ def changes(*arrays):
 
 
 def grams(hashes, tokens, files, packages, order: int):
-    """The n-grams that enough files and packages have: a place of each in the text (of its context's last token), its hash, in how many
-    files it is, and how many its context has in all."""
+    """The n-grams that enough files and packages have: a place of each in the text (of its
+    context's last token), its hash, in how many files it is, and how many its context has in all.
+    """
     place = np.arange(order - 1, len(tokens) - 1)
     place = place[(files[place - order + 1] == files[place + 1])]
     key = mix((hashes[place] + tokens[place + 1].astype(np.uint64) + np.uint64(1)) * GOLDEN)
@@ -120,7 +131,8 @@ def grams(hashes, tokens, files, packages, order: int):
 
 
 def entries_of(tokens, files, packages, group: int, most: int):
-    """Contexts' hashes with their entries (hash, token, code), the ones that tell most, at most `most` entries."""
+    """Contexts' hashes with their entries (hash, token, code), the ones that tell most, at most
+    `most` entries."""
     hashes = np.full(len(tokens), np.uint64(group + 1))
     lower = None
     kept = []
@@ -133,23 +145,33 @@ def entries_of(tokens, files, packages, group: int, most: int):
         if lower is None:
             p_lower = np.full(len(p), 1e-3)
         else:
-            key_lower = mix((lower[2][place] + tokens[place + 1].astype(np.uint64) + np.uint64(1)) * GOLDEN) >> np.uint64(POSITION_BITS)
+            key_lower = mix(
+                (lower[2][place] + tokens[place + 1].astype(np.uint64) + np.uint64(1)) * GOLDEN
+            ) >> np.uint64(POSITION_BITS)
             at = np.minimum(np.searchsorted(lower[0], key_lower), len(lower[0]) - 1)
             p_lower = np.where(lower[0][at] == key_lower, lower[1][at], 1e-3)
         lower = (key, p, hashes)
         context, token = hashes[place], tokens[place + 1]
         by_context = np.lexsort((-n, context))
-        context, token, n, total, p, p_lower = (x[by_context] for x in (context, token, n, total, p, p_lower))
+        context, token, n, total, p, p_lower = (
+            x[by_context] for x in (context, token, n, total, p, p_lower)
+        )
         first = np.flatnonzero(changes(context))
         rank = np.arange(len(context)) - np.repeat(first, np.diff(np.append(first, len(context))))
         good = (rank < MOST_FOLLOWERS[order - 1]) & (p >= LEAST_PROBABILITY)
-        context, token, n, total, p, p_lower = (x[good] for x in (context, token, n, total, p, p_lower))
+        context, token, n, total, p, p_lower = (
+            x[good] for x in (context, token, n, total, p, p_lower)
+        )
         first = np.flatnonzero(changes(context))
-        gain = np.add.reduceat((n - 0.75) * np.maximum(0, np.log(p / p_lower)), first) if len(first) else np.zeros(0)
+        gain = (
+            np.add.reduceat((n - 0.75) * np.maximum(0, np.log(p / p_lower)), first)
+            if len(first)
+            else np.zeros(0)
+        )
         size = np.diff(np.append(first, len(context)))
         kept.append((context, token, total, p, np.repeat(gain / (size + 1), size)))
         print(f"  order {order}: {len(first)} contexts, {len(context)} followers", flush=True)
-    context, token, total, p, worth = (np.concatenate(x) for x in zip(*kept))
+    context, token, total, p, worth = (np.concatenate(x) for x in zip(*kept, strict=False))
     first = np.flatnonzero(changes(context))
     size = np.diff(np.append(first, len(context)))
     best = np.argsort(-worth[first], kind="stable")
@@ -159,7 +181,9 @@ def entries_of(tokens, files, packages, group: int, most: int):
     of_context = np.repeat(chosen, size)
     code_total = np.clip(np.rint(np.log(total[first[chosen]] / LEAST_FILES) / np.log(1.5)), 0, 31)
     code_p = np.clip(np.rint(-4 * np.log2(p[of_context])), 0, 31)
-    print(f"  {len(enough)} contexts kept, {of_context.sum()} followers, the least gain {worth[first[best[len(enough) - 1]]]:.1f} nats an entry")
+    print(
+        f"  {len(enough)} contexts kept, {of_context.sum()} followers, the least gain {worth[first[best[len(enough) - 1]]]:.1f} nats an entry"
+    )
     return (
         np.concatenate([context[first[chosen]], context[of_context]]),
         np.concatenate([np.full(len(enough), TOTAL, np.uint16), token[of_context]]),
@@ -168,11 +192,13 @@ def entries_of(tokens, files, packages, group: int, most: int):
 
 
 def vocabulary_hash(path: str) -> int:
-    """FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255 behind it."""
+    """FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255
+    behind it."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [b for b in range(256) if b not in printable]
     to_byte = {chr(b): b for b in printable} | {chr(256 + i): b for i, b in enumerate(others)}
-    whole = json.load(open(path))
+    with open(path) as file:
+        whole = json.load(file)
     special = {t["id"] for t in whole["added_tokens"]}
     value = 0xCBF29CE484222325
     for piece, number in sorted(whole["model"]["vocab"].items(), key=lambda it: it[1]):
@@ -190,13 +216,22 @@ def pack(context, token, code, vocabulary: int) -> bytes:
     # A context's total first, then its followers, the likeliest first.
     order = np.lexsort((code, token != TOTAL, context, low, bucket))
     starts = np.searchsorted(bucket[order], np.arange((1 << n_log2) + 1)).astype("<u4")
-    words = (low[order] << np.uint32(18) | token[order].astype(np.uint32) << np.uint32(5) | code[order]).astype("<u4")
-    return b"KSCOUNT1" + struct.pack("<QII", vocabulary, n_log2, len(words)) + starts.tobytes() + words.tobytes()
+    words = (
+        low[order] << np.uint32(18) | token[order].astype(np.uint32) << np.uint32(5) | code[order]
+    ).astype("<u4")
+    return (
+        b"KSCOUNT1"
+        + struct.pack("<QII", vocabulary, n_log2, len(words))
+        + starts.tobytes()
+        + words.tobytes()
+    )
 
 
 def main() -> None:
     """The command."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("--text", required=True, help="the folder with LANGUAGE.train.jsonl")
     p.add_argument("--tokenizer", default=os.path.join(HERE, "..", "tokenizer.json"))
     p.add_argument("--out", required=True)
@@ -205,12 +240,14 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(a.tokenizer)
     most = int(a.megabytes * 1e6 / (4 + 4 / BUCKET_ENTRIES * 2))
     parts = []
-    for number, (group, share) in enumerate(zip(GROUPS, SHARES)):
-        read = stream(a.text, group, tokenizer)
+    for number, group in enumerate(NGRAM_GROUPS):
+        read = stream(a.text, group.languages, tokenizer)
         if read is not None:
-            print(f"{'+'.join(group)}: {len(read[0]) / 1e6:.1f}M tokens", flush=True)
-            parts.append(entries_of(*read, number, int(most * share)))
-    packed = pack(*(np.concatenate(x) for x in zip(*parts)), vocabulary_hash(a.tokenizer))
+            print(f"{'+'.join(group.languages)}: {len(read[0]) / 1e6:.1f}M tokens", flush=True)
+            parts.append(entries_of(*read, number, int(most * group.share)))
+    packed = pack(
+        *(np.concatenate(x) for x in zip(*parts, strict=False)), vocabulary_hash(a.tokenizer)
+    )
     with open(a.out, "wb") as file:
         file.write(packed)
     print(f"{a.out}: {len(packed) / 1e6:.1f} MB")

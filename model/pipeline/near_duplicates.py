@@ -1,4 +1,5 @@
-"""Finds files that are nearly the same: MinHash over word 5-grams with locality-sensitive hashing, as The Stack was cleaned (arXiv:2211.15533)."""
+"""Finds files that are nearly the same: MinHash over word 5-grams with locality-sensitive hashing,
+as The Stack was cleaned (arXiv:2211.15533)."""
 
 import re
 import zlib
@@ -13,7 +14,8 @@ OFFSETS = _random.integers(0, 2**63, PERMUTATIONS, dtype=np.uint64)
 
 
 def signature(text: str) -> np.ndarray:
-    """The MinHash of a file: PERMUTATIONS values of 32 bits; equal values in two files estimate their Jaccard similarity."""
+    """The MinHash of a file: PERMUTATIONS values of 32 bits; equal values in two files estimate
+    their Jaccard similarity."""
     words = np.fromiter((zlib.crc32(w.encode()) for w in WORD.findall(text)), np.uint64)
     if len(words) < 5:
         words = np.concatenate([words, np.zeros(5 - len(words), np.uint64)])
@@ -37,12 +39,15 @@ class NearDuplicates:
         self.buckets = [{} for _ in range(BANDS)]
 
     def add(self, sig: np.ndarray) -> bool:
-        """True, and remembered, if no file seen before has an estimated Jaccard similarity of `threshold` or more."""
+        """True, and remembered, if no file seen before has an estimated Jaccard similarity of
+        `threshold` or more."""
         keys = [band.tobytes() for band in sig.reshape(BANDS, -1)]
-        candidates = {i for bucket, key in zip(self.buckets, keys) for i in bucket.get(key, ())}
+        candidates = {
+            i for bucket, key in zip(self.buckets, keys, strict=False) for i in bucket.get(key, ())
+        }
         if any((self.signatures[i] == sig).mean() >= self.threshold for i in candidates):
             return False
-        for bucket, key in zip(self.buckets, keys):
+        for bucket, key in zip(self.buckets, keys, strict=False):
             bucket.setdefault(key, []).append(len(self.signatures))
         self.signatures.append(sig)
         return True

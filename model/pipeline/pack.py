@@ -1,10 +1,12 @@
-"""Packs text for a machine that takes files only in small parts, and brings weights back from it the same way (GPU.md).
+"""Packs text for a machine that takes files only in small parts, and brings weights back from it
+the same way (GPU.md).
 
     python3 -m pipeline.pack text --text .work/full/text --out .work/gpu
     python3 -m pipeline.pack weights --checkpoint .work/run/checkpoint.pt --out back
     python3 -m pipeline.pack join back/weights.pt --out .work/gpu/weights.pt
 
-A file NAME becomes NAME.000, NAME.001, … and NAME.sha256, which has the checksum of the whole and of each part; `sha256sum -c` reads it.
+A file NAME becomes NAME.000, NAME.001, … and NAME.sha256, which has the checksum of the whole and
+of each part; `sha256sum -c` reads it.
 """
 
 import argparse
@@ -41,7 +43,8 @@ def parts_of(target: str) -> list[str]:
 
 
 def join(target: str, out: str) -> None:
-    """Puts the parts of `target` together as `out`; a part that is missing or damaged ends it with one sentence."""
+    """Puts the parts of `target` together as `out`; a part that is missing or damaged ends it with
+    one sentence."""
     with open(f"{target}.sha256") as file:
         (expected, _), *listed = (line.split() for line in file)
     whole = hashlib.sha256()
@@ -63,13 +66,16 @@ def join(target: str, out: str) -> None:
 
 
 def pack_text(folder: str, out: str, part_size: int, preset: int) -> None:
-    """The text of both splits as one xz-compressed tar file in parts; the same text gives the same bytes."""
+    """The text of both splits as one xz-compressed tar file in parts; the same text gives the same
+    bytes."""
     files = sorted(glob.glob(f"{folder}/*.jsonl"))
     if not files:
         raise SystemExit(f"{folder} has no text; make the corpus first")
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        with tarfile.open(f"{scratch}/text.tar.xz", "w:xz", preset=preset, format=tarfile.USTAR_FORMAT) as archive:
+        with tarfile.open(
+            f"{scratch}/text.tar.xz", "w:xz", preset=preset, format=tarfile.USTAR_FORMAT
+        ) as archive:
             for path in files:
                 entry = tarfile.TarInfo(f"text/{os.path.basename(path)}")
                 entry.size = os.path.getsize(path)
@@ -79,12 +85,16 @@ def pack_text(folder: str, out: str, part_size: int, preset: int) -> None:
 
 
 def pack_weights(checkpoint: str, out: str, part_size: int) -> None:
-    """A checkpoint without the optimizer's state, its weights as F16, in parts; export.py reads it like a checkpoint."""
+    """A checkpoint without the optimizer's state, its weights as F16, in parts; export.py reads it
+    like a checkpoint."""
     import torch
 
     kept = torch.load(checkpoint, weights_only=True, map_location="cpu")
     buffer = io.BytesIO()
-    torch.save({"weights": kept["weights"].half(), "shape": kept["shape"], "progress": kept["progress"]}, buffer)
+    torch.save(
+        {"weights": kept["weights"].half(), "shape": kept["shape"], "progress": kept["progress"]},
+        buffer,
+    )
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         with open(f"{scratch}/weights.pt", "wb") as file:
@@ -94,10 +104,16 @@ def pack_weights(checkpoint: str, out: str, part_size: int) -> None:
 
 def main() -> None:
     """Runs the step."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ways = p.add_subparsers(dest="way", required=True)
     text = ways.add_parser("text", help="pack the text for the way there")
-    text.add_argument("--text", required=True, help="the folder with LANGUAGE.train.jsonl and LANGUAGE.heldout.jsonl")
+    text.add_argument(
+        "--text",
+        required=True,
+        help="the folder with LANGUAGE.train.jsonl and LANGUAGE.heldout.jsonl",
+    )
     text.add_argument("--out", required=True)
     text.add_argument("--part", type=float, default=48.0, help="MiB a part")
     text.add_argument("--preset", type=int, default=6, help="xz's, 0 to 9")

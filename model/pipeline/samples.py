@@ -1,10 +1,12 @@
-"""Training samples: fill-in-the-middle over source files, in exactly the order in which the product asks (src/prompt/assemble.rs).
+"""Training samples: fill-in-the-middle over source files, in exactly the order in which the product
+asks (src/prompt/assemble.rs).
 
     [<file_sep> PATH of a neighbour \\n a chunk of it]… <file_sep> PATH \\n <fim_prefix> whole lines before the caret's line
     <fim_suffix> what follows the caret <fim_middle> the caret's line from its start, and what was left out <endoftext>
 
-The caret may stand anywhere in its line: the product heals half-typed words (src/prompt/healing.rs), so that the model always reads
-and writes a line in its natural tokens. Each sample is cut to a budget of tokens, so that no middle loses its context by packing.
+The caret may stand anywhere in its line: the product heals half-typed words
+(src/prompt/healing.rs), so that the model always reads and writes a line in its natural tokens.
+Each sample is cut to a budget of tokens, so that no middle loses its context by packing.
 """
 
 import bisect
@@ -17,15 +19,17 @@ import re
 import numpy as np
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-from tokenizers import Tokenizer  # noqa: E402
+from tokenizers import Tokenizer
+
+from .languages import LANGUAGE_SHARE
 
 MARKERS = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>"]
-# How often a language is drawn; within it, a file by its length up to MOST_WEIGHED characters.
-LANGUAGE_SHARE = {"rust": 0.38, "python": 0.32, "ts": 0.16, "js": 0.14}
+# Within a language a file is drawn by its length, up to so many characters.
 MOST_WEIGHED = 30_000
 PATH_CHARACTERS = 60
 MOST_MIDDLE_TOKENS = 200
-# What a token's loss counts for. What is left out is a tenth of all tokens and what the model is there for.
+# What a token's loss counts for. What is left out is a tenth of all tokens and what the model is
+# there for.
 WEIGHT_PATH, WEIGHT_CONTEXT, WEIGHT_MIDDLE, WEIGHT_END = 0.25, 1.0, 2.0, 5.0
 # Shares of the kinds of sample; the rest are spans of any characters.
 SHARE_PLAIN, SHARE_REST_OF_LINE, SHARE_INSIDE_LINE, SHARE_BLOCK = 0.08, 0.60, 0.12, 0.15
@@ -33,7 +37,8 @@ CLOSERS = re.compile(r"[)\]}>,;:\"'`]")
 
 
 class Documents:
-    """The files of one split, by language, with every package's files together. Of `parts` readers each keeps its own share."""
+    """The files of one split, by language, with every package's files together. Of `parts` readers
+    each keeps its own share."""
 
     def __init__(self, folder: str, split: str, part: int = 0, parts: int = 1):
         self.by_language, self.cumulative, self.neighbours = {}, {}, {}
@@ -47,7 +52,9 @@ class Documents:
                         files.append((d["pkg"], d["path"], d["text"]))
             if files:
                 self.by_language[language] = files
-                self.cumulative[language] = list(itertools.accumulate(min(len(f[2]), MOST_WEIGHED) for f in files))
+                self.cumulative[language] = list(
+                    itertools.accumulate(min(len(f[2]), MOST_WEIGHED) for f in files)
+                )
                 for i, file in enumerate(files):
                     self.neighbours.setdefault((language, file[0]), []).append(i)
         if not self.by_language:
@@ -56,7 +63,7 @@ class Documents:
     def draw(self, r: random.Random):
         """A random file: (language, index)."""
         languages = list(self.by_language)
-        language = r.choices(languages, [LANGUAGE_SHARE[l] for l in languages])[0]
+        language = r.choices(languages, [LANGUAGE_SHARE[name] for name in languages])[0]
         sums = self.cumulative[language]
         return language, bisect.bisect_right(sums, r.random() * sums[-1])
 
@@ -64,18 +71,27 @@ class Documents:
 class Sampler:
     """Draws samples as (tokens, weights of the loss)."""
 
-    def __init__(self, documents: Documents, tokenizer_path: str, seed: int, neighbour_share: float = 0.2):
-        self.documents, self.r, self.neighbour_share = documents, random.Random(seed), neighbour_share
+    def __init__(
+        self, documents: Documents, tokenizer_path: str, seed: int, neighbour_share: float = 0.2
+    ):
+        self.documents, self.r, self.neighbour_share = (
+            documents,
+            random.Random(seed),
+            neighbour_share,
+        )
         tokenizer = Tokenizer.from_file(tokenizer_path)
         self.encode = lambda text: tokenizer.encode(text).ids if text else []
-        self.end, self.prefix, self.suffix, self.middle, self.separator = (tokenizer.token_to_id(m) for m in MARKERS)
+        self.end, self.prefix, self.suffix, self.middle, self.separator = (
+            tokenizer.token_to_id(m) for m in MARKERS
+        )
 
     def header(self, path: str) -> list[int]:
         """The file's line at the start of its part of the prompt."""
-        return [self.separator] + self.encode(path[-PATH_CHARACTERS:] + "\n")
+        return [self.separator, *self.encode(path[-PATH_CHARACTERS:] + "\n")]
 
     def neighbour_chunk(self, language: str, index: int, most: int, near: str) -> list[int]:
-        """A chunk of another file of the package, the one of three that shares most names with the text at the caret."""
+        """A chunk of another file of the package, the one of three that shares most names with the
+        text at the caret."""
         files = self.documents.by_language[language]
         others = self.documents.neighbours[language, files[index][0]]
         if len(others) < 2 or most < 40:
@@ -97,7 +113,8 @@ class Sampler:
         return (self.header(best[0]) + self.encode(best[1]))[:most]
 
     def left_out(self, text: str) -> tuple[int, int]:
-        """Which characters are left out: from the start of the caret's line (which the model is given in part) to the end."""
+        """Which characters are left out: from the start of the caret's line (which the model is
+        given in part) to the end."""
         r, u = self.r, self.r.random() * (1 - SHARE_PLAIN)
         at = r.randrange(len(text))
         start = text.rfind("\n", 0, at) + 1
@@ -106,11 +123,15 @@ class Sampler:
         if u < SHARE_REST_OF_LINE:
             return start, end
         u -= SHARE_REST_OF_LINE
-        if u < SHARE_INSIDE_LINE:  # the caret between brackets or quotes, the rest of its line behind it
+        if (
+            u < SHARE_INSIDE_LINE
+        ):  # the caret between brackets or quotes, the rest of its line behind it
             closers = [c.start() for c in CLOSERS.finditer(text, start, end) if c.start() > start]
             return start, r.choice(closers) if closers else end
         u -= SHARE_INSIDE_LINE
-        if u < SHARE_BLOCK:  # lines that are indented as far or further, as the product's block ends
+        if (
+            u < SHARE_BLOCK
+        ):  # lines that are indented as far or further, as the product's block ends
             indentation = (end - start) - len(text[start:end].lstrip())
             for _ in range(r.choice((1, 1, 2, 2, 3, 4, 5, 7, 9))):
                 if end >= len(text):
@@ -136,7 +157,9 @@ class Sampler:
             body = self.encode(text[at : at + budget * 5])
             whole = at + budget * 5 >= len(text) and len(body) < budget - len(header)
             tokens = header + body[: budget - len(header) - whole] + [self.end] * whole
-            return tokens, [WEIGHT_PATH] * len(header) + [WEIGHT_CONTEXT] * (len(tokens) - len(header))
+            return tokens, [WEIGHT_PATH] * len(header) + [WEIGHT_CONTEXT] * (
+                len(tokens) - len(header)
+            )
         start, end = self.left_out(text)
         middle = self.encode(text[start:end])
         complete = len(middle) <= min(MOST_MIDDLE_TOKENS, budget // 3)
@@ -147,7 +170,12 @@ class Sampler:
         left -= len(after)
         neighbours = []
         if budget >= 512 and r.random() < self.neighbour_share:
-            neighbours = self.neighbour_chunk(language, index, int(left * (0.2 + 0.3 * r.random())), text[max(0, start - 600) : end])
+            neighbours = self.neighbour_chunk(
+                language,
+                index,
+                int(left * (0.2 + 0.3 * r.random())),
+                text[max(0, start - 600) : end],
+            )
             left -= len(neighbours)
         n_before = left if r.random() < 0.8 else int(left * r.random())
         from_ = max(0, start - n_before * 5)
@@ -155,7 +183,17 @@ class Sampler:
             from_ = text.find("\n", from_, start) + 1 or start
         before = self.encode(text[from_:start])
         before = before[max(0, len(before) - n_before) :]
-        tokens = neighbours + header + [self.prefix] + before + [self.suffix] + after + [self.middle] + middle + [self.end] * complete
+        tokens = (
+            neighbours
+            + header
+            + [self.prefix]
+            + before
+            + [self.suffix]
+            + after
+            + [self.middle]
+            + middle
+            + [self.end] * complete
+        )
         weights = (
             [WEIGHT_CONTEXT] * len(neighbours) + [WEIGHT_PATH] * len(header) + [0.0] + [WEIGHT_CONTEXT] * len(before) + [0.0]
             + [WEIGHT_CONTEXT] * len(after) + [0.0] + [WEIGHT_MIDDLE] * len(middle) + [WEIGHT_END] * complete
@@ -163,9 +201,12 @@ class Sampler:
         return tokens, weights
 
     def rows(self, n_tokens: int):
-        """Rows of n_tokens + 1 tokens, each one sample or two, filled to the end with another that fits."""
+        """Rows of n_tokens + 1 tokens, each one sample or two, filled to the end with another that
+        fits."""
         while True:
-            tokens, weights = self.sample(n_tokens + 1 if self.r.random() < 0.6 else (n_tokens + 1) // 2)
+            tokens, weights = self.sample(
+                n_tokens + 1 if self.r.random() < 0.6 else (n_tokens + 1) // 2
+            )
             while (rest := n_tokens + 1 - len(tokens)) >= 48:
                 more_tokens, more_weights = self.sample(rest)
                 tokens += more_tokens
@@ -175,9 +216,14 @@ class Sampler:
             yield np.array(tokens, np.int32), np.array(weights, np.float32)
 
 
-def batches(folder, split, tokenizer_path, seed, n_tokens, n_rows, part=0, parts=1, neighbour_share=0.2):
-    """Endless batches: tokens [n_rows, n_tokens + 1] and the weights of the targets [n_rows, n_tokens]."""
-    rows = Sampler(Documents(folder, split, part, parts), tokenizer_path, seed, neighbour_share).rows(n_tokens)
+def batches(
+    folder, split, tokenizer_path, seed, n_tokens, n_rows, part=0, parts=1, neighbour_share=0.2
+):
+    """Endless batches: tokens [n_rows, n_tokens + 1] and the weights of the targets [n_rows,
+    n_tokens]."""
+    rows = Sampler(
+        Documents(folder, split, part, parts), tokenizer_path, seed, neighbour_share
+    ).rows(n_tokens)
     while True:
         drawn = list(itertools.islice(rows, n_rows))
         yield np.stack([t for t, _ in drawn]), np.stack([w for _, w in drawn])[:, 1:]

@@ -1,7 +1,8 @@
-"""Tests of the pipeline that need no network, and most of them only numpy: `python3 -m unittest discover tests`.
+"""Tests of the pipeline that need no network, and most of them only numpy: `python3 -m unittest
+discover tests`.
 
-They ask the built program (`KEYSIDE`, or target/release) what a secret is. Without the package tokenizers those of the samples are skipped,
-without torch those that train."""
+They ask the built program (`KEYSIDE`, or target/release) what a secret is. Without the package
+tokenizers those of the samples are skipped, without torch those that train."""
 
 import contextlib
 import csv
@@ -30,9 +31,32 @@ try:
 except ImportError:  # the tokenizers package; numpy is enough for all other tests
     counts = samples = None
 
-KEYSIDE = os.path.abspath(os.environ.get("KEYSIDE", os.path.join(HERE, "..", "..", "target", "release", "keyside")))
+KEYSIDE = os.path.abspath(
+    os.environ.get("KEYSIDE", os.path.join(HERE, "..", "..", "target", "release", "keyside"))
+)
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-NAMES = "alpha beta gamma delta width height offset cursor buffer reader writer token parser index range count total limit entry state".split()
+NAMES = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "width",
+    "height",
+    "offset",
+    "cursor",
+    "buffer",
+    "reader",
+    "writer",
+    "token",
+    "parser",
+    "index",
+    "range",
+    "count",
+    "total",
+    "limit",
+    "entry",
+    "state",
+]
 
 
 def noise(n: int, alphabet: str = LETTERS, seed: int = 5) -> str:
@@ -50,7 +74,13 @@ def planted_secrets() -> dict[str, str]:
         "github-token": "gh" + "p_" + noise(36),
         "gitlab-token": "gl" + "pat-" + noise(20),
         "slack-token": "xo" + "xb-" + noise(10, "0123456789") + "-" + noise(20),
-        "slack-webhook": "hooks.slack" + ".com/services/T" + noise(9, upper) + "/B" + noise(9, upper) + "/" + noise(24),
+        "slack-webhook": "hooks.slack"
+        + ".com/services/T"
+        + noise(9, upper)
+        + "/B"
+        + noise(9, upper)
+        + "/"
+        + noise(24),
         "google-api-key": "AI" + "za" + noise(35),
         "stripe-key": "sk" + "_live_" + noise(24),
         "model-provider-key": "sk" + "-proj-" + noise(48),
@@ -81,7 +111,9 @@ def made_up_rust(seed: int, n_functions: int = 30) -> str:
 
 def name_that_is(held_out: bool, stem: str) -> str:
     """A package name that the rule holds out, or does not."""
-    return next(n for n in (f"{stem}-{i}x" for i in range(5000)) if filters.held_out("rust", n) == held_out)
+    return next(
+        n for n in (f"{stem}-{i}x" for i in range(5000)) if filters.held_out("rust", n) == held_out
+    )
 
 
 class Licences(unittest.TestCase):
@@ -122,14 +154,19 @@ class Licences(unittest.TestCase):
             self.assertFalse(filters.licence_allowed(expression), expression)
 
     def test_manifest(self):
-        """Every package that was trained on has an allowed licence, and lies in the split that the rule says."""
+        """Every package that was trained on has an allowed licence, and lies in the split that the
+        rule says."""
         with open(os.path.join(HERE, "..", "corpus", "manifest.tsv")) as file:
             rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         self.assertGreater(len(rows), 1000)
         language = {"crates": "rust", "pypi": "python", "npm": "ts"}
         for row in rows:
             self.assertTrue(filters.licence_allowed(row["licence"]), row)
-            self.assertEqual(filters.held_out(language[row["registry"]], row["package"]), row["split"] == "heldout", row)
+            self.assertEqual(
+                filters.held_out(language[row["registry"]], row["package"]),
+                row["split"] == "heldout",
+                row,
+            )
             self.assertRegex(row["sha256"], r"^[0-9a-f]{64}$")
 
 
@@ -148,9 +185,15 @@ class Secrets(unittest.TestCase):
             self.assertIsNotNone(self.secrets.rule_of("a/src/lib.rs", text), name)
 
     def test_ordinary_code_has_none(self):
-        """Neither made-up code, nor this project's pipeline, nor what looks like a secret and is a placeholder."""
+        """Neither made-up code, nor this project's pipeline, nor what looks like a secret and is a
+        placeholder."""
         ordinary = [made_up_rust(seed) for seed in range(20)]
-        ordinary += ['password = "' + "x" * 30 + '"', 'let api_key = std::env::var("API_KEY")?;', "postgres" + "://user:password@localhost/db", 'token = "' + "your-token-here" + '"']
+        ordinary += [
+            'password = "' + "x" * 30 + '"',
+            'let api_key = std::env::var("API_KEY")?;',
+            "postgres" + "://user:password@localhost/db",
+            'token = "' + "your-token-here" + '"',
+        ]
         for name in sorted(os.listdir(os.path.join(HERE, "..", "pipeline"))):
             if name.endswith(".py"):
                 with open(os.path.join(HERE, "..", "pipeline", name)) as file:
@@ -195,29 +238,74 @@ class Corpus(unittest.TestCase):
                 file.write(text)
 
     def test_only_good_files_come_out(self):
-        """A secret, a copy of a held-out file, a generated file and a crate under the GPL stay out; a licence header is cut."""
-        held, good, copied, gpl, odd = (name_that_is(h, s) for h, s in ((True, "held"), (False, "good"), (False, "copy"), (False, "gpl"), (False, "odd")))
+        """A secret, a copy of a held-out file, a generated file and a crate under the GPL stay out;
+        a licence header is cut."""
+        held, good, copied, gpl, odd = (
+            name_that_is(h, s)
+            for h, s in (
+                (True, "held"),
+                (False, "good"),
+                (False, "copy"),
+                (False, "gpl"),
+                (False, "odd"),
+            )
+        )
         original = made_up_rust(10)
         copy = original.replace("\n", "\n\n", 3).replace("Moves", "Takes", 1)
         with tempfile.TemporaryDirectory() as work:
             self.downloads = f"{work}/downloads"
             self.crate(held, "MIT", {"lib.rs": original})
-            self.crate(good, "MIT OR GPL-3.0", {"lib.rs": "// Copyright somebody\n" + made_up_rust(11), "more.rs": made_up_rust(12)})
+            self.crate(
+                good,
+                "MIT OR GPL-3.0",
+                {
+                    "lib.rs": "// Copyright somebody\n" + made_up_rust(11),
+                    "more.rs": made_up_rust(12),
+                },
+            )
             self.crate(copied, "Apache-2.0", {"lib.rs": copy, "own.rs": made_up_rust(13)})
             self.crate(gpl, "GPL-3.0-only", {"lib.rs": made_up_rust(14)})
-            self.crate(odd, "MIT", {"key.rs": made_up_rust(15) + "// " + planted_secrets()["github-token"] + "\n", "made.rs": "// @" + "generated\n" + made_up_rust(16), "table.rs": "0,1,2,3,\n" * 200})
+            self.crate(
+                odd,
+                "MIT",
+                {
+                    "key.rs": made_up_rust(15) + "// " + planted_secrets()["github-token"] + "\n",
+                    "made.rs": "// @" + "generated\n" + made_up_rust(16),
+                    "table.rs": "0,1,2,3,\n" * 200,
+                },
+            )
             with contextlib.redirect_stdout(io.StringIO()):
                 corpus.build(f"{work}/no-packages", self.downloads, work, KEYSIDE, 2)
-            with open(f"{work}/text/rust.train.jsonl") as train, open(f"{work}/text/rust.heldout.jsonl") as heldout:
-                train, heldout = [json.loads(line) for line in train], [json.loads(line) for line in heldout]
+            with (
+                open(f"{work}/text/rust.train.jsonl") as train,
+                open(f"{work}/text/rust.heldout.jsonl") as heldout,
+            ):
+                train, heldout = (
+                    [json.loads(line) for line in train],
+                    [json.loads(line) for line in heldout],
+                )
             self.assertEqual([d["path"] for d in heldout], [f"{held}/src/lib.rs"])
-            self.assertEqual(sorted(d["path"] for d in train), sorted([f"{good}/src/lib.rs", f"{good}/src/more.rs", f"{copied}/src/own.rs"]))
-            self.assertTrue(all(set(d) == {"lang", "pkg", "path", "text"} and "Copyright" not in d["text"] for d in train))
+            self.assertEqual(
+                sorted(d["path"] for d in train),
+                sorted([f"{good}/src/lib.rs", f"{good}/src/more.rs", f"{copied}/src/own.rs"]),
+            )
+            self.assertTrue(
+                all(
+                    set(d) == {"lang", "pkg", "path", "text"} and "Copyright" not in d["text"]
+                    for d in train
+                )
+            )
             self.assertEqual(heldout[0]["text"], original)
             with open(f"{work}/manifest.tsv") as file:
                 rows = list(csv.DictReader(file, delimiter="\t"))
-            self.assertEqual({r["package"]: (r["split"], r["files"]) for r in rows}, {held: ("heldout", "1"), good: ("train", "2"), copied: ("train", "1")})
-            self.assertEqual({r["package"]: r["sha256"] for r in rows}[good], hashlib.sha256(good.encode()).hexdigest())
+            self.assertEqual(
+                {r["package"]: (r["split"], r["files"]) for r in rows},
+                {held: ("heldout", "1"), good: ("train", "2"), copied: ("train", "1")},
+            )
+            self.assertEqual(
+                {r["package"]: r["sha256"] for r in rows}[good],
+                hashlib.sha256(good.encode()).hexdigest(),
+            )
 
     def test_an_npm_package_gives_its_own_sources(self):
         """Sources by language; not what was built from them, not declarations, not other files."""
@@ -236,9 +324,14 @@ class Corpus(unittest.TestCase):
                     member = tarfile.TarInfo(name)
                     member.size = len(text)
                     archive.addfile(member, io.BytesIO(text.encode()))
-            registry, name, version, licence, _, found = corpus.read_npm((path, "@some/thing@1.2.3"))
+            registry, name, version, licence, _, found = corpus.read_npm(
+                (path, "@some/thing@1.2.3")
+            )
         self.assertEqual((registry, name, version, licence), ("npm", "@some/thing", "1.2.3", "MIT"))
-        wanted = [("js", "@some/thing/lib/b.js", b"exports.b = 2;"), ("ts", "@some/thing/src/a.ts", b"export const a = 1;")]
+        wanted = [
+            ("js", "@some/thing/lib/b.js", b"exports.b = 2;"),
+            ("ts", "@some/thing/src/a.ts", b"export const a = 1;"),
+        ]
         self.assertEqual(found, wanted)
 
 
@@ -253,20 +346,25 @@ class Samples(unittest.TestCase):
         self.files = {f"some/src/file{i}.rs": made_up_rust(i, 5 + 10 * i) for i in range(6)}
         with open(f"{folder.name}/rust.train.jsonl", "w") as file:
             for path, text in self.files.items():
-                file.write(json.dumps({"lang": "rust", "pkg": "some", "path": path, "text": text}) + "\n")
+                file.write(
+                    json.dumps({"lang": "rust", "pkg": "some", "path": path, "text": text}) + "\n"
+                )
         self.folder, self.tokenizer = folder.name, os.path.join(HERE, "..", "tokenizer.json")
         self.decoder = samples.Tokenizer.from_file(self.tokenizer)
 
     def sampler(self, neighbour_share: float):
         """A sampler that is always the same."""
-        return samples.Sampler(samples.Documents(self.folder, "train"), self.tokenizer, 3, neighbour_share)
+        return samples.Sampler(
+            samples.Documents(self.folder, "train"), self.tokenizer, 3, neighbour_share
+        )
 
     def text(self, tokens) -> str:
         """What the tokens say."""
         return self.decoder.decode(tokens, skip_special_tokens=False)
 
     def test_budget_order_and_end(self):
-        """A sample fits its budget, its parts come in the product's order, and a middle ends with the end token unless it was cut."""
+        """A sample fits its budget, its parts come in the product's order, and a middle ends with
+        the end token unless it was cut."""
         sampler = self.sampler(0.5)
         whole = cut = 0
         for i in range(600):
@@ -276,10 +374,17 @@ class Samples(unittest.TestCase):
             self.assertEqual(len(tokens), len(weights))
             if sampler.middle not in tokens:
                 continue
-            prefix, suffix, middle = (tokens.index(t) for t in (sampler.prefix, sampler.suffix, sampler.middle))
+            prefix, suffix, middle = (
+                tokens.index(t) for t in (sampler.prefix, sampler.suffix, sampler.middle)
+            )
             self.assertTrue(prefix < suffix < middle)
-            self.assertEqual([tokens.count(t) for t in (sampler.prefix, sampler.suffix, sampler.middle)], [1, 1, 1])
-            self.assertTrue(all(at < prefix for at, t in enumerate(tokens) if t == sampler.separator))
+            self.assertEqual(
+                [tokens.count(t) for t in (sampler.prefix, sampler.suffix, sampler.middle)],
+                [1, 1, 1],
+            )
+            self.assertTrue(
+                all(at < prefix for at, t in enumerate(tokens) if t == sampler.separator)
+            )
             self.assertTrue(prefix == 0 or tokens[0] == sampler.separator)
             n_middle = len(tokens) - middle - 1
             if tokens[-1] == sampler.end:
@@ -295,14 +400,21 @@ class Samples(unittest.TestCase):
         self.assertGreater(whole, 5 * cut)
 
     def test_parts_join_to_the_file(self):
-        """Prefix, middle and suffix are a contiguous stretch of the file that the header names; the prefix has whole lines."""
+        """Prefix, middle and suffix are a contiguous stretch of the file that the header names; the
+        prefix has whole lines."""
         sampler, seen = self.sampler(0.0), 0
         for _ in range(300):
             tokens, _ = sampler.sample(512)
             if sampler.middle not in tokens or tokens[-1] != sampler.end:
                 continue
-            prefix, suffix, middle = (tokens.index(t) for t in (sampler.prefix, sampler.suffix, sampler.middle))
-            before, after, left_out = self.text(tokens[prefix + 1 : suffix]), self.text(tokens[suffix + 1 : middle]), self.text(tokens[middle + 1 : -1])
+            prefix, suffix, middle = (
+                tokens.index(t) for t in (sampler.prefix, sampler.suffix, sampler.middle)
+            )
+            before, after, left_out = (
+                self.text(tokens[prefix + 1 : suffix]),
+                self.text(tokens[suffix + 1 : middle]),
+                self.text(tokens[middle + 1 : -1]),
+            )
             joined = before + left_out + after
             if prefix:
                 path = self.text(tokens[1:prefix])
@@ -328,18 +440,33 @@ class Copies(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             text, zeros = made_up_rust(1), "0, " * 200
             with open(f"{folder}/rust.train.jsonl", "w") as file:
-                file.write(json.dumps({"lang": "rust", "pkg": "some", "path": "some/lib.rs", "text": text + zeros}) + "\n")
+                file.write(
+                    json.dumps(
+                        {"lang": "rust", "pkg": "some", "path": "some/lib.rs", "text": text + zeros}
+                    )
+                    + "\n"
+                )
             words = copies.TOKEN.findall(text)
-            long, short = words[40 : 40 + copies.LEAST_TOKENS], words[40 : 40 + copies.LEAST_TOKENS - 1]
-            suggestions = ["let fresh = " + "  ".join(long) + " end", "let fresh = " + " ".join(short) + " end", made_up_rust(2), "", zeros]
+            long, short = (
+                words[40 : 40 + copies.LEAST_TOKENS],
+                words[40 : 40 + copies.LEAST_TOKENS - 1],
+            )
+            suggestions = [
+                "let fresh = " + "  ".join(long) + " end",
+                "let fresh = " + " ".join(short) + " end",
+                made_up_rust(2),
+                "",
+                zeros,
+            ]
             found = copies.find(suggestions, folder)
             self.assertEqual([(f["suggestion"], f["path"]) for f in found], [(0, "some/lib.rs")])
             self.assertEqual(copies.TOKEN.findall(found[0]["copied"]), long)
 
 
-
 @unittest.skipUnless(counts, "needs the package tokenizers")
 class Counts(unittest.TestCase):
+    """The n-gram table."""
+
     def test_what_one_package_says_alone_is_not_counted(self):
         shared, own = [10, 11, 12, 13, 14], [20, 21, 22, 23, 24]
         tokens, files, packages = [], [], []
@@ -348,7 +475,11 @@ class Counts(unittest.TestCase):
             tokens += text
             files += [number] * len(text)
             packages += [max(0, number - 2)] * len(text)
-        stream = np.array(tokens, np.uint16), np.array(files, np.int32), np.array(packages, np.int32)
+        stream = (
+            np.array(tokens, np.uint16),
+            np.array(files, np.int32),
+            np.array(packages, np.int32),
+        )
         with contextlib.redirect_stdout(io.StringIO()):
             context, token, code = counts.entries_of(*stream, 0, 1000)
         followers = set(token[token != counts.TOTAL].tolist())
@@ -366,8 +497,9 @@ HAS_TORCH = importlib.util.find_spec("torch") and importlib.util.find_spec("gguf
 
 @unittest.skipUnless(HAS_TORCH, "needs the packages torch and gguf")
 class Settings(unittest.TestCase):
-    """Every setting of `run.py`, with its own sizes, for two steps of training on a made-up corpus, through all steps but the download.
-    The largest one leaves out `gate` and `evaluate`, which are the same for all and take it minutes."""
+    """Every setting of `run.py`, with its own sizes, for two steps of training on a made-up corpus,
+    through all steps but the download. The largest one leaves out `mixture` and `evaluate`, which
+    are the same for all and take it minutes."""
 
     def setting_runs(self, setting: str, n_layers: int, left_out: tuple[str, ...] = ()) -> dict:
         """Runs a setting's steps; the first line of its training's log."""
@@ -376,17 +508,41 @@ class Settings(unittest.TestCase):
             for part, seeds in (("train", range(6)), ("heldout", range(6, 9))):
                 with open(f"{work}/text/rust.{part}.jsonl", "w") as file:
                     for seed in seeds:
-                        row = {"lang": "rust", "pkg": f"package{seed}", "path": f"package{seed}/src/lib.rs", "text": made_up_rust(seed, 40)}
+                        row = {
+                            "lang": "rust",
+                            "pkg": f"package{seed}",
+                            "path": f"package{seed}/src/lib.rs",
+                            "text": made_up_rust(seed, 40),
+                        }
                         file.write(json.dumps(row) + "\n")
             with open(f"{work}/manifest.tsv", "w") as file:
                 file.write("made up\n")
             os.symlink(sys.prefix, f"{work}/venv")
             for step in (it for it in run.STEPS[1:] if it not in left_out):
-                command = [sys.executable, run.__file__, "--setting", setting, "--keyside", KEYSIDE, "--work", work, "--only", step]
-                # Compiling takes a minute, and the small setting's training, which comes before these tests, does it.
+                command = [
+                    sys.executable,
+                    run.__file__,
+                    "--setting",
+                    setting,
+                    "--keyside",
+                    KEYSIDE,
+                    "--work",
+                    work,
+                    "--only",
+                    step,
+                ]
+                # Compiling takes a minute, and the small setting's training, which comes before
+                # these tests, does it.
                 env = os.environ | {"TORCHDYNAMO_DISABLE": "1", "KEYSIDE_HOME": f"{work}/home"}
-                done = subprocess.run([*command, "--steps", "2", "--cases", "4"], env=env, capture_output=True, text=True)
-                self.assertEqual(done.returncode, 0, f"{setting}, {step}:\n{done.stdout}\n{done.stderr}")
+                done = subprocess.run(
+                    [*command, "--steps", "2", "--cases", "4"],
+                    env=env,
+                    capture_output=True,
+                    text=True,
+                )
+                self.assertEqual(
+                    done.returncode, 0, f"{setting}, {step}:\n{done.stdout}\n{done.stderr}"
+                )
             import gguf
 
             fields = gguf.GGUFReader(f"{work}/model.gguf").fields
@@ -404,7 +560,7 @@ class Settings(unittest.TestCase):
         self.assertLess(self.setting_runs("cpu", 6)["nats"], 5)
 
     def test_gpu(self):
-        self.setting_runs("gpu", 10, left_out=("gate", "evaluate"))
+        self.setting_runs("gpu", 10, left_out=("mixture", "evaluate"))
 
 
 if __name__ == "__main__":
