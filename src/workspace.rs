@@ -107,7 +107,7 @@ impl Workspace {
 
     /// Whether each of these files that are open may tell how others go on. What is not known yet is waited for, a moment and
     /// once; most requests find everything known.
-    pub async fn may_tell(&self, files: &[PathBuf]) -> Vec<bool> {
+    pub async fn may_tell(&self, files: &[Arc<Path>]) -> Vec<bool> {
         if files.is_empty() {
             return Vec::new();
         }
@@ -150,7 +150,7 @@ impl Workspace {
     pub fn view(
         &self,
         file: &Path,
-        open: &[PathBuf],
+        open: &[Arc<Path>],
         model: &Arc<ModelInfo>,
         max_tokens: usize,
     ) -> IndexView {

@@ -1,7 +1,7 @@
 //! A completion, from a caret in a snapshot to a suggestion that could be shown.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ pub enum OtherFiles {
     #[default]
     None,
     /// Those of the workspace in the language of `file`, without those that are open.
-    Workspace { file: PathBuf, open: Vec<PathBuf> },
+    Workspace { file: Arc<Path>, open: Vec<Arc<Path>> },
     /// These.
     Given(IndexView),
 }

@@ -1,7 +1,7 @@
 //! What one file holds in confidence is not said in another: which texts tell how a document goes on, and which suggestions are
 //! kept back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::assist::complete::CompletionAsk;
@@ -9,8 +9,8 @@ use crate::assist::session::Session;
 use crate::privacy::elsewhere::secrets_within;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::Suggestion;
+use crate::text::Document;
 use crate::text::uri::percent_decoded;
-use crate::text::{Document, file_path};
 
 /// Lines before the caret's that a rule may look at: a name may stand above its value.
 const LINES_ABOVE: usize = 2;
@@ -19,8 +19,8 @@ const LINE_BYTES: usize = 256;
 
 /// Takes the documents off the list whose files hold secrets or are left out by an ignore file.
 pub(crate) async fn leave_out(session: &Session, ask: &mut CompletionAsk) {
-    let places: Vec<Option<PathBuf>> = ask.others.iter().map(place_of).collect();
-    let files: Vec<PathBuf> = places.iter().flatten().cloned().collect();
+    let places: Vec<Option<Arc<Path>>> = ask.others.iter().map(place_of).collect();
+    let files: Vec<Arc<Path>> = places.iter().flatten().cloned().collect();
     let mut may_tell = session.workspace.may_tell(&files).await.into_iter();
     let mut places = places.into_iter();
     ask.others.retain(|_| match places.next() {
@@ -30,12 +30,11 @@ pub(crate) async fn leave_out(session: &Session, ask: &mut CompletionAsk) {
 }
 
 /// Where a document lies, or is going to (`untitled:/home/me/.env`); `None` for one without a place.
-fn place_of(document: &Arc<Document>) -> Option<PathBuf> {
-    let uri = &document.uri;
-    file_path(uri).or_else(|| {
-        let (_, path) = uri.split_once(':')?;
+fn place_of(document: &Arc<Document>) -> Option<Arc<Path>> {
+    document.file.clone().or_else(|| {
+        let (_, path) = document.uri.split_once(':')?;
         let path = percent_decoded(path.split(['?', '#']).next().unwrap_or_default());
-        Some(PathBuf::from(path)).filter(|it| it.is_absolute())
+        Some(PathBuf::from(path)).filter(|it| it.is_absolute()).map(Arc::from)
     })
 }
 

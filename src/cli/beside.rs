@@ -20,7 +20,8 @@ pub fn files_beside(session: &Session, model: &Arc<ModelInfo>, path: &str) -> Ot
     };
     let Some(folder) = workspace_of(&file) else { return OtherFiles::None };
     session.workspace.set_folders(vec![folder]);
-    let open = vec![file.clone()];
+    let file: Arc<Path> = file.into();
+    let open = vec![Arc::clone(&file)];
     let most = session.config().completion.workspace_tokens;
     let began = Instant::now();
     session.workspace.view(&file, &open, model, most);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::lsp::ext::{ANSWERS_CAPABILITY, EVENTS_CAPABILITY};
 use crate::text::uri::{canonical, percent_decoded};
-use crate::text::{PositionEncoding, file_path};
+use crate::text::{Document, PositionEncoding, file_path};
 
 /// The client.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,19 +94,19 @@ impl ClientProfile {
 
     /// The path of a document as a model should see it: relative to the folder of the workspace
     /// that holds it. `folders` are those of the workspace as it is now.
-    pub fn path_of(&self, folders: &[PathBuf], uri: &str) -> String {
-        if let Some(path) = file_path(uri) {
+    pub fn path_of(&self, folders: &[PathBuf], document: &Document) -> String {
+        if let Some(path) = document.file.as_deref() {
             let relative = folders.iter().filter_map(|it| path.strip_prefix(it).ok());
             let shortest = relative.min_by_key(|it| it.as_os_str().len());
-            let path = shortest.unwrap_or(&path).to_string_lossy();
+            let path = shortest.unwrap_or(path).to_string_lossy();
             return if cfg!(windows) { path.replace('\\', "/") } else { path.into_owned() };
         }
-        let uri = canonical(uri);
+        let uri = &*document.key;
         let roots = self.roots.iter().map(|it| canonical(it));
         let relative = roots
             .filter_map(|root| uri.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'))
             .min_by_key(|rest| rest.len());
-        percent_decoded(relative.unwrap_or(&uri))
+        percent_decoded(relative.unwrap_or(uri))
     }
 }
 
@@ -149,7 +149,10 @@ mod tests {
             ("vscode-vfs://github/me/it/src/a.rs", "src/a.rs"),
             ("untitled:Untitled-1", "untitled:Untitled-1"),
         ] {
-            assert_eq!(profile.path_of(&profile.folders(), uri), path);
+            assert_eq!(
+                profile.path_of(&profile.folders(), &Document::new(uri, "", None, "")),
+                path
+            );
         }
         assert_eq!(profile.folders(), [PathBuf::from("/home/me/pro ject/")]);
     }

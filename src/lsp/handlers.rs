@@ -19,8 +19,7 @@ use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
 use crate::generation::GenerationError;
 use crate::lsp::server::Server;
 use crate::retrieval::datastore::MAX_OPEN_DOCUMENTS;
-use crate::text::uri::is_file;
-use crate::text::{Document, World, file_path};
+use crate::text::{Document, World};
 
 /// What is asked at a caret of a document of the request's world.
 fn ask_at(
@@ -34,17 +33,14 @@ fn ask_at(
     CompletionAsk {
         uri: Arc::clone(&document.uri),
         language_id: Arc::clone(&document.language_id),
-        path: server.path_of(&document.uri),
+        path: server.path_of(document),
         rope,
         caret,
         explicit,
         arrival: world.arrival,
         others: world.others(document, MAX_OPEN_DOCUMENTS),
-        files: match file_path(&document.uri) {
-            Some(file) => {
-                let open = world.uris().filter(|it| is_file(it)).filter_map(file_path).collect();
-                OtherFiles::Workspace { file, open }
-            }
+        files: match document.file.clone() {
+            Some(file) => OtherFiles::Workspace { file, open: world.open_files().collect() },
             None => OtherFiles::None,
         },
         cold: false,

@@ -21,7 +21,7 @@ use crate::lsp::ingress::world;
 use crate::lsp::notes::Notes;
 use crate::lsp::settings::Settings;
 use crate::lsp::status::Told;
-use crate::text::Newest;
+use crate::text::{Document, Newest};
 
 /// One client's server.
 pub struct Server {
@@ -89,8 +89,8 @@ impl Server {
     }
 
     /// The path of a document as a model should see it.
-    pub(crate) fn path_of(&self, uri: &str) -> String {
-        self.profile().path_of(&self.session.workspace.folders(), uri)
+    pub(crate) fn path_of(&self, document: &Document) -> String {
+        self.profile().path_of(&self.session.workspace.folders(), document)
     }
 
     async fn inline_completion(

@@ -6,6 +6,7 @@
 //! leave out.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
@@ -31,7 +32,7 @@ pub struct IgnoreFile {
 #[derive(Debug)]
 pub struct Fence {
     /// With who says so. These hold wherever a file lies.
-    everywhere: Vec<(&'static str, Gitignore)>,
+    everywhere: Vec<(&'static str, Arc<Gitignore>)>,
     /// For each name of an ignore file, those of that name, a folder's before those of what is in it.
     layered: Vec<(&'static str, Vec<Gitignore>)>,
     /// An empty `.aiexclude`: nothing below this is sent.
@@ -42,6 +43,12 @@ pub struct Fence {
 
 const OWN: &str = "keyside's list of files that hold secrets";
 const USERS: &str = "cloud.never_send in your settings";
+
+/// [`SECRETS`], compiled once: that takes some 20 ms, and a fence is made for each file that is opened.
+static SECRET_FILES: LazyLock<Result<Arc<Gitignore>, String>> = LazyLock::new(|| {
+    let globs = SECRETS.lines().filter(|it| !it.is_empty() && !it.starts_with('#'));
+    matcher(Path::new("/"), globs.map(anywhere))
+});
 
 impl Fence {
     /// The rules of keyside, of the user's settings, and of the ignore files, which come with a folder's before those of what is
@@ -56,9 +63,7 @@ impl Fence {
         ignore_files: &[IgnoreFile],
     ) -> Result<Self, String> {
         let mut everywhere = Vec::new();
-        let secrets = SECRETS.lines().filter(|it| !it.is_empty() && !it.starts_with('#'));
-        let own = secrets.map(anywhere);
-        everywhere.push((OWN, matcher(Path::new("/"), own)?));
+        everywhere.push((OWN, SECRET_FILES.clone()?));
         // What a settings file takes back with `!` would take back what it left out itself, and is of no use.
         let users = never_send.iter().map(|it| it.trim()).filter(|it| !it.starts_with('!'));
         let (of_root, others): (Vec<&str>, Vec<&str>) = users.partition(|it| it.starts_with('/'));
@@ -139,7 +144,7 @@ fn anywhere(glob: &str) -> String {
     if has_inner_slash && !glob.starts_with("**/") { format!("**/{glob}") } else { glob.to_owned() }
 }
 
-fn matcher(root: &Path, globs: impl Iterator<Item = String>) -> Result<Gitignore, String> {
+fn matcher(root: &Path, globs: impl Iterator<Item = String>) -> Result<Arc<Gitignore>, String> {
     let mut builder = GitignoreBuilder::new(root);
     // It can only fail where a glob is there already.
     let _ = builder.case_insensitive(true);
@@ -151,7 +156,7 @@ fn matcher(root: &Path, globs: impl Iterator<Item = String>) -> Result<Gitignore
     for glob in globs {
         builder.add_line(None, &glob).map_err(|_| unreadable(&glob))?;
     }
-    builder.build().map_err(|_| unreadable("the list"))
+    builder.build().map(Arc::new).map_err(|_| unreadable("the list"))
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ropey::Rope;
 
 use crate::text::edit::{Change, apply};
 use crate::text::position::PositionEncoding;
-use crate::text::uri::canonical;
+use crate::text::uri::{canonical, file_path};
 
 /// One open document as it was at one version.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Document {
     pub uri: Arc<str>,
     /// The one spelling, by which documents are told apart.
     pub key: Arc<str>,
+    /// The file that its URI names, or would name once it is saved (see [`file_path`]).
+    pub file: Option<Arc<Path>>,
     pub language_id: Arc<str>,
     /// The latest that the editor has told.
     pub version: i32,
@@ -41,6 +44,7 @@ impl Document {
         Self {
             uri: uri.into(),
             key: canonical(uri).into(),
+            file: file_path(uri).map(Arc::from),
             language_id: language_id.into(),
             version: version.unwrap_or_default(),
             above: version,
@@ -63,7 +67,9 @@ pub struct World {
 impl World {
     /// The document, or `None` where the editor has not opened it.
     pub fn document(&self, uri: &str) -> Option<Arc<Document>> {
-        self.documents.get(&*canonical(uri)).cloned()
+        // Nearly all editors spell it so already.
+        let spelled_so = self.documents.get(uri);
+        spelled_so.or_else(|| self.documents.get(&*canonical(uri))).cloned()
     }
 
     /// Whether there is a document of this key.
@@ -76,9 +82,10 @@ impl World {
         self.documents.values()
     }
 
-    /// What is open, as URIs.
-    pub fn uris(&self) -> impl Iterator<Item = &str> {
-        self.documents.values().map(|it| &*it.uri)
+    /// The files whose texts are open.
+    pub fn open_files(&self) -> impl Iterator<Item = Arc<Path>> {
+        let files = self.documents.values().filter(|it| it.key.starts_with("file:"));
+        files.filter_map(|it| it.file.clone())
     }
 
     /// The other documents in this document's language, those in the nearest folders first, at most `n`.

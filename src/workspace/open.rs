@@ -75,11 +75,11 @@ impl OpenFiles {
     }
 
     /// Whether each of these files' texts may be used for others, where all of that is known and fresh: one look, for each key.
-    pub(super) fn known(&self, files: &[PathBuf]) -> Option<Vec<bool>> {
+    pub(super) fn known(&self, files: &[Arc<Path>]) -> Option<Vec<bool>> {
         let now = Instant::now();
         let state = self.0.state();
-        let known = |file: &PathBuf| {
-            let verdict = state.verdicts.get(file)?;
+        let known = |file: &Arc<Path>| {
+            let verdict = state.verdicts.get(&**file)?;
             verdict.decided.filter(|it| now.duration_since(*it) < FRESH)?;
             verdict.may_be_read
         };
@@ -97,7 +97,7 @@ impl OpenFiles {
     }
 
     /// Waits until something is known of each of these files, or for a tenth of a second, once for each.
-    pub(super) async fn decided(&self, files: &[PathBuf]) {
+    pub(super) async fn decided(&self, files: &[Arc<Path>]) {
         let all = async {
             loop {
                 let decided = self.0.decided.notified();
@@ -110,7 +110,7 @@ impl OpenFiles {
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             let mut state = self.0.state();
             for file in files {
-                state.verdicts.entry(file.clone()).or_default().was_waited_for = true;
+                state.verdicts.entry(file.to_path_buf()).or_default().was_waited_for = true;
             }
         }
     }
@@ -121,9 +121,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_any_open(&self, files: &[PathBuf]) -> bool {
+    fn is_any_open(&self, files: &[Arc<Path>]) -> bool {
         let state = self.state();
-        let verdicts = files.iter().filter_map(|it| state.verdicts.get(it));
+        let verdicts = files.iter().filter_map(|it| state.verdicts.get(&**it));
         verdicts
             .into_iter()
             .any(|it| it.may_be_read.is_none() && it.is_queued && !it.was_waited_for)
@@ -190,7 +190,7 @@ mod tests {
             let file = folder.join(name);
             assert!(!open.may_be_read(&file), "nothing is known of {name}");
             open.look_at(&file, &folders);
-            open.decided(std::slice::from_ref(&file)).await;
+            open.decided(&[Arc::from(&*file)]).await;
             assert_eq!(open.may_be_read(&file), expected, "{name}");
         }
         std::fs::write(folder.join(".cursorignore"), "a.rs\n").expect("a file");

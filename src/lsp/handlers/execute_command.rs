@@ -2,6 +2,7 @@
 //! at once and goes on under a progress that can be cancelled.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -16,7 +17,6 @@ use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{caret, document};
 use crate::lsp::server::Server;
-use crate::text::file_path;
 
 /// All commands; those that ask a cloud model are there where one may be asked.
 pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
@@ -93,8 +93,8 @@ fn start(
         uri: argument.uri,
         version: document.version,
         language_id: document.language_id.to_string(),
-        name: name_of(&server.path_of(&document.uri)),
-        file: file_path(&document.uri),
+        name: name_of(&server.path_of(&document)),
+        file: document.file.as_deref().map(Path::to_path_buf),
         rope: document.rope.clone(),
         selection: start.min(end)..start.max(end),
         encoding: world.encoding,
