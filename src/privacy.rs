@@ -11,6 +11,7 @@ mod judge;
 mod keys;
 mod kinds;
 mod literals;
+mod memory;
 mod names;
 pub mod outbound;
 mod pairs;

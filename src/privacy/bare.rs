@@ -7,6 +7,11 @@ use super::kinds::TextKind;
 use super::literals::trimmed;
 use super::values::{Judge, MOST_BYTES_OF_A_LINE, MOST_PARTS, Place, Separator};
 
+/// The longest `module.Type` that is told from a value.
+const MOST_BYTES_OF_NAME: usize = 200;
+/// The most blanks and marks between a value and the end of its line.
+const MOST_BYTES_TO_END: usize = 200;
+
 impl Place<'_> {
     pub(super) fn visit_bare(
         &self,
@@ -62,7 +67,10 @@ impl Place<'_> {
         {
             return false;
         }
-        if self.kind == TextKind::Code && is_dotted_name(&self.text[value.clone()]) {
+        if self.kind == TextKind::Code
+            && value.len() <= MOST_BYTES_OF_NAME
+            && is_dotted_name(&self.text[value.clone()])
+        {
             return false;
         }
         let value = trimmed(self.text, value);
@@ -72,10 +80,16 @@ impl Place<'_> {
 
     /// Words up to the end of the line, for what may be words.
     pub(super) fn visit_phrase(&self, at: usize, judge: &mut Judge<'_>) -> bool {
-        let latest = self.bytes().len().min(at + 400);
-        let end = memchr::memchr(b'\n', &self.bytes()[at..latest]).map_or(latest, |it| at + it);
-        let words =
-            self.text.get(at..end).is_some_and(|it| it.split_ascii_whitespace().count() >= 12);
+        let bytes = &self.bytes()[at..self.bytes().len().min(at + 400)];
+        let end = bytes
+            .iter()
+            .position(|it| !it.is_ascii_lowercase() && !matches!(it, b' ' | b'\t'))
+            .unwrap_or(bytes.len());
+        if !matches!(bytes.get(end), None | Some(b'\n' | b'\r')) {
+            return false;
+        }
+        let end = at + end;
+        let words = self.text[at..end].split_ascii_whitespace().count() >= 12;
         words && judge(&[trimmed(self.text, at..end)], Standing::Quoted)
     }
 
@@ -84,6 +98,7 @@ impl Place<'_> {
         let rest = &self.bytes()[value.end..];
         let ends = rest
             .iter()
+            .take(MOST_BYTES_TO_END)
             .find(|it| !matches!(it, b' ' | b'\t' | b'\r' | b'.' | b'|'))
             .is_none_or(|it| *it == b'\n');
         ends && before.iter().filter(|it| it.is_ascii_alphanumeric()).count() < 24

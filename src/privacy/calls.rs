@@ -97,7 +97,7 @@ impl Place<'_> {
         };
         let open = name.end + gap;
         let arguments = match bytes.get(open) {
-            Some(b'(' | b'{') => match arguments_at(self.text, open, MOST_BYTES) {
+            Some(b'(' | b'{') => match arguments_at(self, open, MOST_BYTES) {
                 Some((arguments, _)) => arguments,
                 None => return false,
             },

@@ -1,5 +1,9 @@
 //! Whether the value of a name is a secret, or words, a number, a place, a template.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::names::Level;
 use super::words::{Shape, shape};
 
@@ -33,11 +37,11 @@ const PLACEHOLDERS: &[&str] = &[
     "fixme",
     "sample",
     "fake",
-    "<",
     "undefined",
     "not_set",
     "notset",
     "keyside_secret_",
+    "<",
 ];
 const SEQUENCES: &[&str] = &[
     "00010203040506",
@@ -52,6 +56,19 @@ const SEQUENCES: &[&str] = &[
     "9876543210",
 ];
 
+/// What may stand anywhere in a value that is made up.
+const EXAMPLE_SEQUENCES: &[&str] = &["a1b2c3", "1a2b3c"];
+
+static PLACEHOLDER_WORDS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| in_any_case(PLACEHOLDERS.iter()));
+/// Those of `SEQUENCES`, and then the others.
+static SEQUENCE_WORDS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| in_any_case(SEQUENCES.iter().chain(EXAMPLE_SEQUENCES)));
+
+fn in_any_case<'a>(words: impl Iterator<Item = &'a &'static str>) -> Option<AhoCorasick> {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+}
+
 /// Whether a value is a secret, with a name that says so at a level.
 pub(super) fn is_secret(value: &str, level: Level, standing: Standing) -> bool {
     if value.len() < 4 {
@@ -61,37 +78,42 @@ pub(super) fn is_secret(value: &str, level: Level, standing: Standing) -> bool {
         return is_phrase(value, level);
     }
     let shape = shape(value);
-    if is_placeholder(value, &shape) || is_reference(value, &shape) {
-        return false;
-    }
-    let n_escapes = value.matches("\\x").count();
-    if (n_escapes > 0 && (n_escapes < 8 || level < Level::Certain)) || is_of_code(value, &shape) {
-        return false;
-    }
-    if value.contains("\\u") || is_name_of_constant(value, &shape) || is_number_of_code(value) {
-        return false;
-    }
+    // What speaks for it first: it is told by the shape alone, and most values are words.
     let is_number = value.bytes().all(|it| it.is_ascii_digit() || b".,:+-_/".contains(&it));
-    if is_number {
-        return level == Level::Exact
+    let may_be = if is_number {
+        level == Level::Exact
             && standing != Standing::BareInCode
             && shape.n_digits == value.len()
             && (4..=16).contains(&value.len())
-            && shape.n_distinct > 2;
-    }
-    match level {
-        Level::Exact | Level::Certain => is_password(value, &shape, standing),
-        Level::Likely => {
-            let least = if standing == Standing::BareInCode { 16 } else { 10 };
-            shape.n_characters >= least && looks_random(value, &shape, 6, 40)
+            && shape.n_distinct > 2
+    } else {
+        match level {
+            Level::Exact | Level::Certain => is_password(value, &shape, standing),
+            Level::Likely => {
+                let least = if standing == Standing::BareInCode { 16 } else { 10 };
+                shape.n_characters >= least && looks_random(value, &shape, 6, 40)
+            }
+            Level::Weak => {
+                shape.n_characters >= 20
+                    && shape.n_classes() == 3
+                    && standing != Standing::BareInCode
+                    && looks_random(value, &shape, 14, 70)
+            }
         }
-        Level::Weak => {
-            shape.n_characters >= 20
-                && shape.n_classes() == 3
-                && standing != Standing::BareInCode
-                && looks_random(value, &shape, 14, 70)
-        }
-    }
+    };
+    may_be && !is_something_else(value, &shape, level)
+}
+
+/// Whether a value that looks like a secret is a placeholder, a reference, a name or a number.
+fn is_something_else(value: &str, shape: &Shape, level: Level) -> bool {
+    let n_escapes = value.matches("\\x").count();
+    is_placeholder(value, shape)
+        || is_reference(value, shape)
+        || (n_escapes > 0 && (n_escapes < 8 || level < Level::Certain))
+        || is_of_code(value, shape)
+        || value.contains("\\u")
+        || is_name_of_constant(value, shape)
+        || is_number_of_code(value)
 }
 
 /// Long enough a part is of no word, and there are digits, or many letters in any case.
@@ -226,19 +248,24 @@ fn is_placeholder(value: &str, shape: &Shape) -> bool {
     if value.len() > 200 {
         return false;
     }
-    let lower = value.to_ascii_lowercase();
-    if value.contains("EXAMPLE")
-        || lower.contains("a1b2c3")
-        || lower.contains("1a2b3c")
-        || value.contains("...")
-    {
+    if value.contains("EXAMPLE") || value.contains("...") {
         return true;
     }
-    let is_word = PLACEHOLDERS.iter().any(|it| lower.contains(it))
-        && (shape.n_unexplained < 8 || shape.unexplained_percent() < 60);
-    is_word
-        || SEQUENCES.iter().any(|it| lower.contains(it) && it.len() * 2 > lower.len())
-        || SEQUENCES.iter().any(|it| lower.len() >= 6 && it.starts_with(&lower[..]))
+    let is_word = shape.n_unexplained < 8 || shape.unexplained_percent() < 60;
+    if is_word && PLACEHOLDER_WORDS.as_ref().is_some_and(|it| it.is_match(value)) {
+        return true;
+    }
+    let is_beginning = |it: &&str| {
+        it.as_bytes().get(..value.len()).is_some_and(|it| it.eq_ignore_ascii_case(value.as_bytes()))
+    };
+    if value.len() >= 6 && SEQUENCES.iter().any(is_beginning) {
+        return true;
+    }
+    let Some(sequences) = SEQUENCE_WORDS.as_ref() else { return false };
+    let is_sequence = |pattern: usize| {
+        SEQUENCES.get(pattern).is_none_or(|sequence| sequence.len() * 2 > value.len())
+    };
+    sequences.find_overlapping_iter(value).any(|it| is_sequence(it.pattern().as_usize()))
 }
 
 /// Variables, templates, addresses and other things that name where a value is.

@@ -4,9 +4,15 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use super::kinds::TextKind;
+use super::memory::{BareRun, Part};
+use super::values::Place;
 
 /// The longest value that is read.
 const MOST_BYTES: usize = 65_536;
+/// The longest literal in brackets, which stands in one line.
+const MOST_BYTES_IN_BRACKETS: usize = 4_096;
+/// How far behind a bare value its line is looked at.
+const MOST_BYTES_BEHIND_BARE: usize = 200;
 /// How far a literal may be from what it is assigned with: `String::from(`, `Optional[str] = `.
 const BYTES_BEFORE_LITERAL: usize = 90;
 
@@ -18,34 +24,49 @@ pub(super) struct Literal {
 }
 
 /// The literal whose first quote, or backslash before it, is at `at`.
-pub(super) fn literal_at(text: &str, at: usize) -> Option<Literal> {
-    let bytes = text.as_bytes();
+pub(super) fn literal_at(place: &Place<'_>, at: usize) -> Option<Literal> {
+    let bytes = place.bytes();
     let n_backslashes = bytes[at..].iter().take(8).take_while(|it| **it == b'\\').count();
     let quote = *bytes.get(at + n_backslashes)?;
-    let content = at + n_backslashes + 1;
-    let latest = bytes.len().min(content + MOST_BYTES);
-    if !matches!(quote, b'"' | b'\'' | b'`') {
+    let without_end = place.memory.without_end.get(quote, n_backslashes)?;
+    let known = without_end.get();
+    if known.contains(at) {
         return None;
     }
+    let content = at + n_backslashes + 1;
+    let latest = bytes.len().min(content + MOST_BYTES);
+    let no_end = |read_until: usize| {
+        without_end.set(Part { start: at, end: read_until });
+        None
+    };
     if n_backslashes > 0 {
         // In a string of another language: it ends at the next quote that is written like this one.
         let closing = &bytes[at..content];
-        let end = content + memchr::memmem::find(&bytes[content..latest], closing)?;
+        let Some(end) = memchr::memmem::find(&bytes[content..latest], closing) else {
+            return no_end(latest);
+        };
+        let end = content + end;
         let line = memchr::memchr(b'\n', &bytes[content..end]);
         return line.is_none().then(|| Literal { content: content..end, end: end + closing.len() });
     }
     if quote != b'`' && bytes[at..].starts_with(&[quote; 3]) {
         let content = at + 3;
-        let end =
-            content + memchr::memmem::find(&bytes[content..latest.max(content)], &[quote; 3])?;
+        let latest = latest.max(content);
+        let Some(end) = memchr::memmem::find(&bytes[content..latest], &[quote; 3]) else {
+            return no_end(latest);
+        };
+        let end = content + end;
         return Some(Literal { content: content..end, end: end + 3 });
     }
     let mut from = content;
     loop {
-        let end = from + memchr::memchr3(quote, b'\\', b'\n', &bytes[from..latest])?;
+        let Some(end) = memchr::memchr3(quote, b'\\', b'\n', &bytes[from..latest]) else {
+            return no_end(latest);
+        };
+        let end = from + end;
         match bytes[end] {
             b'\\' => from = (end + 2).min(latest),
-            b'\n' if quote != b'`' => return None,
+            b'\n' if quote != b'`' => return no_end(end),
             b'\n' => from = end + 1,
             _ => return Some(Literal { content: content..end, end: end + 1 }),
         }
@@ -54,7 +75,8 @@ pub(super) fn literal_at(text: &str, at: usize) -> Option<Literal> {
 
 /// Literals that do not begin with a quote: `[[x]]`, `q{x}`, `qq(x)`, `{x}` behind `set NAME`.
 fn bracketed_at(text: &str, at: usize) -> Option<Literal> {
-    let rest = &text[at..];
+    let rest =
+        text.as_bytes().get(at..).filter(|it| matches!(it.first(), Some(b'[' | b'q' | b'%')))?;
     let (head, close) = [
         ("[[", "]]"),
         ("q{", "}"),
@@ -70,9 +92,9 @@ fn bracketed_at(text: &str, at: usize) -> Option<Literal> {
         ("%(", ")"),
     ]
     .into_iter()
-    .find(|(head, _)| rest.starts_with(head))?;
+    .find(|(head, _)| rest.starts_with(head.as_bytes()))?;
     let content = at + head.len();
-    let latest = text.len().min(content + MOST_BYTES);
+    let latest = text.len().min(content + MOST_BYTES_IN_BRACKETS);
     let end = content + memchr::memmem::find(&text.as_bytes()[content..latest], close.as_bytes())?;
     let literal = Literal { content: content..end, end: end + close.len() };
     (!text[literal.content.clone()].contains('\n')).then_some(literal)
@@ -80,8 +102,8 @@ fn bracketed_at(text: &str, at: usize) -> Option<Literal> {
 
 /// The first literal of an expression that begins at `at`: behind calls, brackets, types, prefixes
 /// of strings.
-pub(super) fn literal_from(text: &str, at: usize, after_colon: bool) -> Option<Literal> {
-    let bytes = text.as_bytes();
+pub(super) fn literal_from(place: &Place<'_>, at: usize, after_colon: bool) -> Option<Literal> {
+    let (text, bytes) = (place.text, place.bytes());
     if let Some(literal) = bracketed_at(text, at) {
         return Some(literal);
     }
@@ -92,12 +114,12 @@ pub(super) fn literal_from(text: &str, at: usize, after_colon: bool) -> Option<L
         match bytes[here] {
             b'\'' if here > 0 && b"&<".contains(&bytes[here - 1]) => here += 1,
             b'"' | b'\'' | b'`' => {
-                if let Some(literal) = literal_at(text, here) {
+                if let Some(literal) = literal_at(place, here) {
                     return Some(unwrapped(text, here, literal));
                 }
                 here += 1;
             }
-            b'\\' => match literal_at(text, here) {
+            b'\\' => match literal_at(place, here) {
                 Some(literal) => return Some(literal),
                 None => return None,
             },
@@ -172,7 +194,8 @@ pub(super) fn trimmed(text: &str, content: Range<usize>) -> Range<usize> {
     let mut value = &text[content.clone()];
     let mut start = content.start;
     loop {
-        let rest = value.trim_start().trim_start_matches("{noop}");
+        let rest = value.trim_start();
+        let rest = rest.strip_prefix("{noop}").unwrap_or(rest);
         let rest = rest.strip_prefix("<![CDATA[").unwrap_or(rest);
         start += value.len() - rest.len();
         let rest = rest.trim_end();
@@ -192,7 +215,7 @@ pub(super) fn bare_at(
     at: usize,
     kind: TextKind,
     in_list: bool,
-    last_run: &Cell<(usize, usize, bool)>,
+    last_run: &Cell<BareRun>,
 ) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let latest = bytes.len().min(at + MOST_BYTES);
@@ -207,26 +230,28 @@ pub(super) fn bare_at(
         b"\"'`;,)]}(<>&|[{"
     };
     // A long run with many names in it is measured once.
-    let mut end = match last_run.get() {
-        (start, end, of_list) if start <= at && at < end && of_list == in_list => end,
-        _ => {
-            let run = bytes[at..latest].iter();
-            at + run.take_while(|it| !it.is_ascii_whitespace() && !ends.contains(it)).count()
-        }
-    };
-    last_run.set((at, end, in_list));
-    while end > at && b",;.:".contains(&bytes[end - 1]) {
-        end -= 1;
+    let mut run = last_run.get();
+    if !(run.start <= at && at < run.end) {
+        let n_bytes = bytes[at..latest]
+            .iter()
+            .take_while(|it| !it.is_ascii_whitespace() && !ends.contains(it))
+            .count();
+        let is_punctuation = |it: &&u8| b",;.:".contains(it);
+        let run_end = at + n_bytes;
+        let n_behind = bytes[at..run_end].iter().rev().take_while(is_punctuation).count();
+        run = BareRun { start: at, end: run_end, end_of_value: run_end - n_behind };
+        last_run.set(run);
     }
+    let end = run.end_of_value.max(at);
     let after = bytes.get(end).copied().unwrap_or(b'\n');
     if end == at || !text.is_char_boundary(end) || (!settings && b"([{".contains(&after)) {
         return None;
     }
     if settings && !in_list {
         // A value of several words is no password, unless what follows is a comment.
+        let latest = text.floor_char_boundary(latest.min(end + MOST_BYTES_BEHIND_BARE)).max(end);
         let line = memchr::memchr(b'\n', &bytes[end..latest]).map_or(latest, |it| end + it);
-        let rest =
-            text.get(end..line).unwrap_or("").trim_start_matches([',', ';', '.', ':']).trim();
+        let rest = text[end..line].trim_start_matches([',', ';', '.', ':']).trim();
         if !rest.is_empty()
             && !rest.starts_with(['#', ';', '/'])
             && !rest.contains('=')

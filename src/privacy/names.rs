@@ -1,6 +1,7 @@
 //! Names whose values are secrets: which word of the name says so, and what in the name speaks
 //! against it.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -8,6 +9,8 @@ const TABLE: &str = include_str!("tables/names.txt");
 const BESIDE: &str = include_str!("tables/name_words.txt");
 /// The most that is looked at of a name on either side of its word.
 const MOST_CHARACTERS_BESIDE: usize = 48;
+/// The most from the first that is not ASCII on, which is dear to tell.
+const MOST_WIDE_CHARACTERS_BESIDE: usize = 12;
 
 /// How sure a name makes it that its value is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,10 +40,25 @@ pub(super) struct Name {
 /// Words beside the word of a name.
 #[derive(Debug, Default)]
 struct Words {
-    behind: Vec<&'static str>,
-    before: Vec<&'static str>,
-    joined_before: Vec<&'static str>,
-    joined_behind: Vec<&'static str>,
+    behind: WordSet,
+    before: WordSet,
+    joined_before: WordSet,
+    joined_behind: WordSet,
+}
+
+/// Words of ASCII in lower case.
+#[derive(Debug, Default)]
+struct WordSet(HashSet<&'static [u8]>);
+
+impl WordSet {
+    /// Whether it has a word, in any case.
+    fn has(&self, word: &[u8]) -> bool {
+        let mut lower = [0_u8; MOST_CHARACTERS_BESIDE];
+        let Some(lower) = lower.get_mut(..word.len()) else { return false };
+        lower.copy_from_slice(word);
+        lower.make_ascii_lowercase();
+        !word.is_empty() && self.0.contains(&*lower)
+    }
 }
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
@@ -54,7 +72,7 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
             "joined-behind" => &mut words.joined_behind,
             _ => panic!("no label: {label}"),
         };
-        of_label.extend(line.split_ascii_whitespace());
+        of_label.0.extend(line.split_ascii_whitespace().map(str::as_bytes));
     }
     words
 });
@@ -91,10 +109,8 @@ pub(super) fn name_at(text: &str, word: Range<usize>, entry: NameWord) -> Option
     if entry.is_whole && !is_whole_word(text.as_bytes(), &word) {
         return None;
     }
-    let before = text[..word.start].chars().rev().take_while(|it| is_name(*it));
-    let start = word.start - bytes_of(before);
-    let behind = text[word.end..].chars().take_while(|it| is_name(*it));
-    let end = word.end + bytes_of(behind);
+    let start = start_of_name(text, word.start);
+    let end = end_of_name(text, word.end);
     let end = word.end + text[word.end..end].trim_end_matches(['-', '.']).len();
     let the_word = &text[word.clone()];
     // A type, as in `AWS::SecretsManager::Secret`.
@@ -113,20 +129,17 @@ pub(super) fn name_at(text: &str, word: Range<usize>, entry: NameWord) -> Option
         if goes_on && !is_plural && continues(rest) {
             return None;
         }
-        let mut last = "";
-        words_of(rest, |it| last = it);
-        if is_one_of(last, &WORDS.behind)
-            || (entry.is_whole && !last.is_empty() && !is_one_of(last, &WORDS.joined_behind))
+        let last = last_word_of(rest);
+        if WORDS.behind.has(last)
+            || (entry.is_whole && !last.is_empty() && !WORDS.joined_behind.has(last))
         {
             return None;
         }
     }
-    if is_one_of(the_word, BEFORE_MATTERS_FOR) {
-        let mut last = "";
-        words_of(&text[start..word.start], |it| last = it);
-        if is_one_of(last, &WORDS.before) {
-            return None;
-        }
+    if is_one_of(the_word, BEFORE_MATTERS_FOR)
+        && WORDS.before.has(last_word_of(&text[start..word.start]))
+    {
+        return None;
     }
     Some(Name { level: entry.level, range: start..end })
 }
@@ -154,7 +167,7 @@ fn is_whole_word(bytes: &[u8], word: &Range<usize>) -> bool {
     let is_hump = first_is_upper && before.last().is_some_and(u8::is_ascii_lowercase);
     let begins = before.is_empty() && bytes[..word.start].last().is_none_or(|it| it.is_ascii())
         || is_hump
-        || std::str::from_utf8(before).is_ok_and(|it| is_one_of(it, &WORDS.joined_before));
+        || WORDS.joined_before.has(before);
     let after = &bytes[word.end..];
     let ends = match after {
         [] => true,
@@ -168,35 +181,52 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
-/// How many bytes the characters have, of a name of usual length.
-fn bytes_of(characters: impl Iterator<Item = char>) -> usize {
-    characters.take(MOST_CHARACTERS_BESIDE).map(char::len_utf8).sum()
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// Where a name of usual length begins that reaches up to `at`.
+fn start_of_name(text: &str, at: usize) -> usize {
+    let before = &text.as_bytes()[at.saturating_sub(MOST_CHARACTERS_BESIDE)..at];
+    let n_ascii = before.iter().rev().take_while(|it| is_name_byte(**it)).count();
+    let start = at - n_ascii;
+    if n_ascii == before.len() || before[before.len() - n_ascii - 1].is_ascii() {
+        return start;
+    }
+    let others = text[..start].chars().rev().take_while(|it| is_name(*it));
+    start - others.take(MOST_WIDE_CHARACTERS_BESIDE).map(char::len_utf8).sum::<usize>()
+}
+
+/// Where a name of usual length ends that goes on at `at`.
+fn end_of_name(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let behind = &bytes[at..bytes.len().min(at + MOST_CHARACTERS_BESIDE)];
+    let n_ascii = behind.iter().take_while(|it| is_name_byte(**it)).count();
+    if behind.get(n_ascii).is_none_or(u8::is_ascii) {
+        return at + n_ascii;
+    }
+    let others = text[at + n_ascii..].chars().take_while(|it| is_name(*it));
+    let n_others = others.take(MOST_WIDE_CHARACTERS_BESIDE).map(char::len_utf8).sum::<usize>();
+    at + n_ascii + n_others
 }
 
 fn is_one_of(word: &str, among: &[&str]) -> bool {
     among.iter().any(|it| it.eq_ignore_ascii_case(word))
 }
 
-/// The words of a part of a name: `user_name`, `userName`, `USER-NAME`, `HTTPServer`.
-fn words_of<'a>(part: &'a str, mut each: impl FnMut(&'a str)) {
+/// The last word of a part of a name, of any case: `name` of `user_name` and `userName`, `SERVER`
+/// of `HTTP-SERVER1`, `Server` of `HTTPServer`.
+fn last_word_of(part: &str) -> &[u8] {
     let bytes = part.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes[at].is_ascii_alphabetic() {
-            at += 1;
-            continue;
-        }
-        let start = at;
-        while at < bytes.len() && bytes[at].is_ascii_uppercase() {
-            at += 1;
-        }
-        if at - start > 1 && at < bytes.len() && bytes[at].is_ascii_lowercase() {
-            at -= 1;
-        } else {
-            while at < bytes.len() && bytes[at].is_ascii_lowercase() {
-                at += 1;
-            }
-        }
-        each(&part[start..at]);
-    }
+    let n_behind = bytes.iter().rev().take_while(|it| !it.is_ascii_alphabetic()).count();
+    let bytes = &bytes[..bytes.len() - n_behind];
+    let n_lower = bytes.iter().rev().take_while(|it| it.is_ascii_lowercase()).count();
+    let head = &bytes[..bytes.len() - n_lower];
+    let n_upper = head.iter().rev().take_while(|it| it.is_ascii_uppercase()).count();
+    let n_of_word = match (n_lower, n_upper) {
+        (0, n_upper) => n_upper,
+        // `Name`, and `AName`, of which the first letter is a word of its own.
+        (n_lower, n_upper) => n_lower + n_upper.min(1),
+    };
+    &bytes[bytes.len() - n_of_word..]
 }

@@ -4,13 +4,18 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem::FinderRev;
 
 use super::judge::Standing;
+use super::memory::ValueWords;
 use super::values::{Judge, Place};
 
-/// How far a value may be from its name.
+/// How far a value may be behind its name, and before it.
 const BYTES_TO_VALUE: usize = 320;
+const BYTES_TO_VALUE_BEFORE: usize = 240;
+/// So much of the text is looked at at a time for what is called a value.
+const BYTES_OF_STEP: usize = 1_024;
 const LINES_TO_VALUE: usize = 8;
 const MOST_BYTES_OF_DOCUMENT: usize = 262_144;
 /// What says, before a name, that it is one.
@@ -50,44 +55,76 @@ const VALUES: &[&str] = &[
     "result",
 ];
 
+const MOST_BYTES_OF_VALUE_WORD: usize = 16;
+
+/// Finds the earliest.
+static VALUE_WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let builder = AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .ascii_case_insensitive(true)
+        .build(VALUES);
+    builder.ok()
+});
+
 impl Place<'_> {
     /// Shows the judge the value that stands beside a name, in the same element, block or item of a
     /// list.
     pub(super) fn visit_pair_of(&self, name: &Range<usize>, judge: &mut Judge<'_>) -> bool {
         let bytes = self.text.as_bytes();
-        let before = self.before_in_line(name.start);
-        let before = &before[before.len().saturating_sub(70)..];
-        let is_named = bytes[name.start] == b'-' || is_naming(before);
         let mut at = name.end;
         while bytes.get(at).is_some_and(|it| b"\"'`*) ".contains(it)) && at < name.end + 8 {
             at += 1;
         }
-        let opens_block = match bytes.get(at) {
-            Some(b':' | b'=') => {
-                self.next_line(at + 1).is_some() || rest_starts(bytes, at + 1, b'{')
-            }
-            Some(b'{') => is_named,
-            _ => false,
-        };
+        let behind = bytes.get(at);
+        let opens_block = matches!(behind, Some(b':' | b'='))
+            && (self.next_line(at + 1).is_some() || rest_starts(bytes, at + 1, b'{'));
+        let earliest = name.start.saturating_sub(BYTES_TO_VALUE_BEFORE);
+        let value_may_be_before = self.has_value_word(earliest, name.start);
+        if !value_may_be_before && !self.has_value_word(name.end, name.end + BYTES_TO_VALUE) {
+            return false;
+        }
+        let before = self.before_in_line(name.start);
+        let before = &before[before.len().saturating_sub(70)..];
+        let is_named = bytes[name.start] == b'-' || is_naming(before);
         if !is_named && !opens_block {
             return false;
         }
+        let opens_block = opens_block || behind == Some(&b'{');
         if self.visit_between(name.start, name.end, opens_block, judge) {
             return true;
         }
         // The value may come first.
-        let earliest = name.start.saturating_sub(240);
-        let start = bytes[earliest..name.start].iter().rposition(|it| matches!(it, b'{' | b'<'));
-        let start = match start {
-            Some(start) => earliest + start,
-            None => {
-                let item = memchr::memmem::rfind(&bytes[earliest..name.start], b"- value");
-                let Some(item) = item else { return false };
-                earliest + item
-            }
-        };
+        if !is_named || !value_may_be_before {
+            return false;
+        }
+        static ITEM: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("- value"));
+        let start = memchr::memrchr2(b'{', b'<', &bytes[earliest..name.start])
+            .or_else(|| ITEM.rfind(&bytes[earliest..name.start]));
+        let Some(start) = start.map(|it| earliest + it) else { return false };
         let is_near = memchr::memchr_iter(b'\n', &bytes[start..name.start]).count() <= 3;
-        is_named && is_near && self.visit_first_value(start..name.start, judge)
+        is_near && self.visit_first_value(start..name.start, judge)
+    }
+
+    /// Whether something may be called a value between two places, the first of which is behind that
+    /// of the last call.
+    fn has_value_word(&self, from: usize, until: usize) -> bool {
+        let Some(words) = VALUE_WORDS.as_ref() else { return true };
+        let bytes = self.text.as_bytes();
+        let mut known = self.memory.value_words.get();
+        if from < known.start || from > known.end {
+            known = ValueWords { start: from, end: from, is_at_end: false };
+        }
+        while !known.is_at_end && known.end < until.min(bytes.len()) {
+            let step = known.end..bytes.len().min(known.end + BYTES_OF_STEP);
+            // A word may begin in one step and end in the next.
+            let with_rest =
+                &bytes[step.start..bytes.len().min(step.end + MOST_BYTES_OF_VALUE_WORD)];
+            let found = words.find(with_rest).map(|it| step.start + it.start());
+            known.is_at_end = found.is_some_and(|it| it < step.end);
+            known.end = found.unwrap_or(step.end).min(step.end);
+        }
+        self.memory.value_words.set(known);
+        known.is_at_end && known.end < until
     }
 
     /// Shows the judge what a Kubernetes secret has under `data:` and `stringData:`; where its
@@ -172,61 +209,37 @@ impl Place<'_> {
         self.visit_first_value(at..end, judge)
     }
 
-    /// The second, where the first has none: `default` behind `value_type`.
-    fn visit_later_value(&self, range: Range<usize>, judge: &mut Judge<'_>) -> bool {
-        let bytes = self.text.as_bytes();
-        let mut at = range.start;
-        while at < range.end {
-            let word =
-                bytes[at..range.end].iter().take_while(|it| it.is_ascii_alphabetic()).count();
-            let name = at..at + word;
-            let is_value =
-                VALUES.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(&bytes[name.clone()]));
-            if is_value {
-                return self.visit_value_of(&name, judge);
-            }
-            at += word + 1;
-        }
-        false
-    }
-
-    /// The first of the names of values in a range, and what stands behind it.
+    /// The first of the names of values in a range, and what stands behind it; the second, where the
+    /// first has none: `default` behind `value_type`.
     fn visit_first_value(&self, range: Range<usize>, judge: &mut Judge<'_>) -> bool {
+        let Some(words) = VALUE_WORDS.as_ref() else { return false };
         let bytes = self.text.as_bytes();
-        let (known_start, known_end) = self.memory.without_values.get();
-        let is_known = known_start <= range.start && range.start < known_end;
-        let mut at = if is_known { known_end } else { range.start };
-        let start = if is_known { known_start } else { range.start };
-        while at < range.end {
-            if !bytes[at].is_ascii_alphabetic() {
-                at += 1;
+        let (mut at, mut n_values) = (range.start, 0);
+        while n_values < 2
+            && let Some(found) = bytes.get(at..range.end).and_then(|it| words.find(it))
+        {
+            let start = at + found.start();
+            let is_of_name = |it: &u8| it.is_ascii_alphanumeric() || *it == b'_';
+            let begins = start == range.start || !is_of_name(&bytes[start - 1]);
+            let length = bytes[start..range.end].iter().take_while(|it| is_of_name(it)).count();
+            let name = start..start + length;
+            at = name.end;
+            let is_value = |it: &&str| it.as_bytes().eq_ignore_ascii_case(&bytes[name.clone()]);
+            if !begins || !VALUES.iter().any(is_value) {
                 continue;
             }
-            let word = bytes[at..range.end]
-                .iter()
-                .take_while(|it| it.is_ascii_alphanumeric() || **it == b'_')
-                .count();
-            let name = at..at + word;
-            at += word;
-            let is_value =
-                VALUES.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(&bytes[name.clone()]));
-            if is_value {
-                if self.visit_value_of(&name, judge) {
-                    return true;
-                }
-                let rest = at..range.end;
-                return !rest.is_empty() && self.visit_later_value(rest, judge);
+            n_values += 1;
+            if self.visit_value_of(&name, judge) {
+                return true;
             }
-        }
-        if range.end > known_end || !is_known {
-            self.memory.without_values.set((start, range.end));
         }
         false
     }
 }
 
 fn rest_starts(bytes: &[u8], at: usize, with: u8) -> bool {
-    bytes[at.min(bytes.len())..].iter().find(|it| !matches!(it, b' ' | b'\t')) == Some(&with)
+    let rest = bytes[at.min(bytes.len())..].iter().take(BYTES_TO_VALUE);
+    rest.copied().find(|it| !matches!(it, b' ' | b'\t')) == Some(with)
 }
 
 fn is_naming(text: &[u8]) -> bool {

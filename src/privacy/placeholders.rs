@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::redact::{Finding, Redactor};
 
@@ -99,7 +99,14 @@ impl Placeholders {
             }
             found.push((findings, parts));
         }
-        let searcher = AhoCorasick::new(&secrets.found).ok();
+        // Not as a table of all states and bytes, which is what a few secrets would get: a private key
+        // alone makes one of megabytes. Where there are thousands, the table that is made fastest.
+        let kind = match secrets.found.len() {
+            ..1000 => AhoCorasickKind::ContiguousNFA,
+            _ => AhoCorasickKind::NoncontiguousNFA,
+        };
+        let searcher =
+            AhoCorasick::builder().kind(Some(kind)).prefilter(false).build(&secrets.found).ok();
         let redacted = texts.iter().zip(found).map(|((text, _), (findings, mut places))| {
             // More secrets than a searcher can hold don't fit in a text; then each where it was found.
             if let Some(searcher) = searcher.as_ref().filter(|_| !secrets.found.is_empty()) {

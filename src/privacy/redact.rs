@@ -11,15 +11,15 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
 
 use super::calls::{self, Call, Command};
 use super::keys;
+use super::memory::Memory;
 use super::names::{self, NameWord};
 use super::providers::{self, Provider};
 use super::rules::{self, Rule};
 use super::search::{Hit, Search, Specificity};
-use super::values::Memory;
 
 /// Where a secret is and which rule found it; never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +32,6 @@ pub struct Finding {
     pub line: usize,
     /// The column where it begins, from 1, in characters.
     pub column: usize,
-}
-
-/// Whether a text holds a secret. `path` is where the text is from, with any separators, where it
-/// is known.
-///
-/// Costs one pass over the text and, where it has keywords, little more; it is for every line of a
-/// workspace.
-pub fn holds_secret(path: Option<&str>, text: &str) -> bool {
-    !Redactor::shared().find(text, path).is_empty()
 }
 
 /// The lines of a text in which secrets stand, from 0, in order and none over another. Line breaks
@@ -79,10 +70,11 @@ pub struct Redactor {
     pub(super) names: Vec<NameWord>,
     pub(super) calls: Vec<Call>,
     pub(super) commands: Vec<Command>,
-    /// Finds every keyword.
-    keywords: AhoCorasick,
-    /// For each pattern of `keywords` what it belongs to.
-    targets: Vec<Vec<Target>>,
+    /// Finds the keywords of ASCII, which are nearly all. Without the others its table is half as
+    /// large, and what is used of it stays in the processor's cache.
+    ascii_keywords: Keywords,
+    /// Finds the others.
+    wide_keywords: Keywords,
 }
 
 impl Redactor {
@@ -93,7 +85,7 @@ impl Redactor {
     }
 
     fn new() -> Self {
-        let mut keywords = Keywords::default();
+        let mut keywords = KeywordList::default();
         let rules = rules::read();
         for (index, rule) in rules.iter().enumerate() {
             for keyword in &rule.keywords {
@@ -127,13 +119,16 @@ impl Redactor {
             commands.push(command);
         }
         keywords.add("kind: secret", Target::KubernetesSecret);
-        let searcher = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&keywords.words)
-            .expect("the keywords are those of tables in the program, which a test builds");
-        let targets = keywords.targets;
-        Self { rules, providers, names, calls, commands, keywords: searcher, targets }
+        let (ascii, wide) = keywords.words.into_iter().partition(|(word, _)| word.is_ascii());
+        Self {
+            rules,
+            providers,
+            names,
+            calls,
+            commands,
+            ascii_keywords: Keywords::new(ascii, AhoCorasickKind::DFA),
+            wide_keywords: Keywords::new(wide, AhoCorasickKind::ContiguousNFA),
+        }
     }
 
     /// The secrets of a text, in its order and none over another. `path` is where the text is from,
@@ -154,10 +149,20 @@ impl Redactor {
         let memory = Memory::default();
         let mut search = Search::new(self, text, path.as_deref(), &memory);
         keys::find(text, |range| search.hit(range, "private-key", Specificity::Place));
-        for found in self.keywords.find_overlapping_iter(text) {
-            for target in &self.targets[found.pattern().as_usize()] {
-                search.try_at(found.range(), *target);
+        let wide: Vec<Match> = match text.is_ascii() {
+            true => Vec::new(),
+            false => self.wide_keywords.searcher.find_overlapping_iter(text).collect(),
+        };
+        // In the order of their ends, as one search would have them.
+        let mut wide = wide.into_iter().peekable();
+        for found in self.ascii_keywords.searcher.find_overlapping_iter(text) {
+            while let Some(wide) = wide.next_if(|it| it.end() <= found.end()) {
+                search.try_all(wide.range(), self.wide_keywords.targets_of(&wide));
             }
+            search.try_all(found.range(), self.ascii_keywords.targets_of(&found));
+        }
+        for wide in wide {
+            search.try_all(wide.range(), self.wide_keywords.targets_of(&wide));
         }
         let hits = search.hits;
         let parts = hits.iter().map(|it| it.range.clone()).collect();
@@ -170,23 +175,42 @@ impl Redactor {
     }
 }
 
-/// Keywords, each once, with all that it belongs to.
-#[derive(Default)]
+/// Keywords, ready to be searched for.
+#[derive(Debug)]
 struct Keywords {
-    words: Vec<String>,
+    searcher: AhoCorasick,
+    /// For each pattern what it belongs to.
     targets: Vec<Vec<Target>>,
 }
 
 impl Keywords {
+    fn new(words: Vec<(String, Vec<Target>)>, kind: AhoCorasickKind) -> Self {
+        let searcher = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(kind))
+            .build(words.iter().map(|(word, _)| word))
+            .expect("the keywords are those of tables in the program, which a test builds");
+        Self { searcher, targets: words.into_iter().map(|(_, targets)| targets).collect() }
+    }
+
+    fn targets_of(&self, found: &Match) -> &[Target] {
+        &self.targets[found.pattern().as_usize()]
+    }
+}
+
+/// Keywords, each once, with all that it belongs to.
+#[derive(Default)]
+struct KeywordList {
+    words: Vec<(String, Vec<Target>)>,
+}
+
+impl KeywordList {
     fn add(&mut self, word: &str, target: Target) {
         let word = word.to_ascii_lowercase();
-        let at = self.words.iter().position(|it| *it == word).unwrap_or_else(|| {
-            self.words.push(word);
-            self.targets.push(Vec::new());
-            self.words.len() - 1
-        });
-        if !self.targets[at].contains(&target) {
-            self.targets[at].push(target);
+        match self.words.iter_mut().find(|(it, _)| *it == word) {
+            Some((_, targets)) if targets.contains(&target) => {}
+            Some((_, targets)) => targets.push(target),
+            None => self.words.push((word, vec![target])),
         }
     }
 }

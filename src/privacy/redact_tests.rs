@@ -112,6 +112,5 @@ fn the_lines_of_secrets_are_told() {
     let key = key.replace('_', "/");
     let text = format!("a\nb {token} {token}\nc\n{key}\nd\n");
     assert_eq!(lines_with_secrets(Some("a.rs"), &text), [1..2, 3..6]);
-    assert!(holds_secret(None, &text));
-    assert!(!holds_secret(None, "a\nb\n"));
+    assert!(lines_with_secrets(None, "a\nb\n").is_empty());
 }

@@ -8,9 +8,11 @@ use super::allowlist::Candidate;
 use super::entropy::shannon;
 use super::judge::{self, Standing};
 use super::kinds::TextKind;
+use super::memory::Memory;
 use super::names::{self, Level, NameWord};
 use super::redact::{Redactor, Target};
-use super::values::{Judge, Memory, Place};
+use super::rules::Rule;
+use super::values::{Judge, Place};
 
 /// How much of a long line an allowlist may look at, on either side of a match.
 const LINE_BYTES_AROUND: usize = 500;
@@ -38,9 +40,9 @@ pub(super) struct Hit<'a> {
 pub(super) struct Search<'a> {
     redactor: &'a Redactor,
     place: Place<'a>,
-    path: Option<&'a str>,
     pub(super) hits: Vec<Hit<'a>>,
-    /// For each rule, command and provider near its name: the text before is done.
+    /// For each rule, command and provider near its name: the text before is done. A rule for other
+    /// paths is done with the whole text.
     rules_until: Vec<usize>,
     commands_until: Vec<usize>,
     /// Calls before have no end that is near.
@@ -61,12 +63,12 @@ impl<'a> Search<'a> {
         path: Option<&'a str>,
         memory: &'a Memory,
     ) -> Self {
+        let rule_until = |rule: &Rule| if rule.is_for(path) { 0 } else { usize::MAX };
         Self {
             redactor,
             place: Place { text, kind: TextKind::of(path), memory },
-            path,
             hits: Vec::new(),
-            rules_until: vec![0; redactor.rules.len()],
+            rules_until: redactor.rules.iter().map(rule_until).collect(),
             calls_until: vec![0; redactor.calls.len()],
             commands_until: vec![0; redactor.commands.len()],
             near_until: vec![0; redactor.providers.len()],
@@ -83,8 +85,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Looks at what a keyword at `range` belongs to.
-    pub(super) fn try_at(&mut self, range: Range<usize>, target: Target) {
+    /// Looks at all that a keyword at `range` belongs to.
+    pub(super) fn try_all(&mut self, range: Range<usize>, targets: &[Target]) {
+        for target in targets {
+            self.try_at(range.clone(), *target);
+        }
+    }
+
+    fn try_at(&mut self, range: Range<usize>, target: Target) {
         match target {
             Target::Name(index) => self.try_name(range, self.redactor.names[index]),
             Target::Rule(index) => self.try_rule(range, index),
@@ -109,7 +117,7 @@ impl<'a> Search<'a> {
                 let call = &self.redactor.calls[index];
                 let place = self.place;
                 let mut has_end = true;
-                self.judged("argument", Level::Certain, |judge| {
+                self.judged("argument", Level::Certain, None, |judge| {
                     has_end = place.visit_call(&range, call, judge);
                     true
                 });
@@ -124,7 +132,7 @@ impl<'a> Search<'a> {
                 let command = &self.redactor.commands[index];
                 let place = self.place;
                 let mut end = range.end;
-                self.judged("command-line", Level::Certain, |judge| {
+                self.judged("command-line", Level::Certain, None, |judge| {
                     end = place.visit_command(&range, command, judge);
                     true
                 });
@@ -134,7 +142,7 @@ impl<'a> Search<'a> {
                 if range.start >= self.kubernetes_until {
                     let place = self.place;
                     let mut end = range.end;
-                    self.judged("kubernetes-secret", Level::Likely, |judge| {
+                    self.judged("kubernetes-secret", Level::Likely, None, |judge| {
                         end = place.visit_kubernetes_secret(range.start, judge);
                         true
                     });
@@ -163,32 +171,27 @@ impl<'a> Search<'a> {
         let place = self.place;
         let Some(name) = names::name_at(place.text, word, entry) else { return };
         let written = &place.text[name.range.clone()];
-        let found = self.judged("named-value", name.level, |judge| {
-            // A value that only says the name again is none.
-            let mut judge = |parts: &[Range<usize>], standing: Standing| {
-                let is_name =
-                    matches!(parts, [one] if says_again(written, place.text.get(one.clone())));
-                !is_name && judge(parts, standing)
-            };
-            place.visit_value_of(&name.range, &mut judge)
-                || place.visit_pair_of(&name.range, &mut judge)
+        let found = self.judged("named-value", name.level, Some(written), |judge| {
+            place.visit_value_of(&name.range, judge) || place.visit_pair_of(&name.range, judge)
         });
         if found || self.in_table.contains(&name.range.start) {
             return;
         }
         let (mut in_table, mut inserted_until) = (self.in_table.clone(), self.inserted_until);
-        self.judged("named-column", name.level, |judge| {
+        self.judged("named-column", name.level, None, |judge| {
             place.visit_column_of(&name.range, &mut in_table, judge)
                 || place.visit_inserted(&name.range, &mut inserted_until, judge)
         });
         (self.in_table, self.inserted_until) = (in_table, inserted_until);
     }
 
-    /// Lets `visit` show values and takes those that are secrets; what `visit` says.
+    /// Lets `visit` show values and takes those that are secrets; what `visit` says. A value that
+    /// only says the `name` again is none.
     fn judged(
         &mut self,
         rule: &'a str,
         level: Level,
+        name: Option<&str>,
         visit: impl FnOnce(&mut Judge<'_>) -> bool,
     ) -> bool {
         let text = self.place.text;
@@ -197,7 +200,11 @@ impl<'a> Search<'a> {
         let mut judge = |parts: &[Range<usize>], standing: Standing| {
             let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return false };
             let is_secret = match parts {
-                [one] => judge::is_secret(&text[on_characters(text, one.clone())], level, standing),
+                [one] => {
+                    let value = &text[on_characters(text, one.clone())];
+                    judge::is_secret(value, level, standing)
+                        && !name.is_some_and(|it| says_again(it, value))
+                }
                 parts => {
                     let whole = |it: &Range<usize>| &text[on_characters(text, it.clone())];
                     let joined: String = parts.iter().map(whole).collect();
@@ -230,15 +237,18 @@ impl<'a> Search<'a> {
         let behind = text.as_bytes().get(keyword.end);
         let is_followed = rule.followed_by.is_empty()
             || behind.is_some_and(|it| rule.followed_by.as_bytes().contains(it));
-        if place < self.rules_until[index] || !is_followed || !rule.is_for(self.path) {
+        if place < self.rules_until[index] || !is_followed {
             return;
         }
         let regex = rule.compiled();
-        let mut captures = regex.create_captures();
         // Looking around does not end where the range does.
         let input = Input::new(text)
             .range(place..text.len().min(place + rule.within))
             .anchored(Anchored::Yes);
+        if !regex.is_match(input.clone()) {
+            return;
+        }
+        let mut captures = regex.create_captures();
         regex.search_captures(&input, &mut captures);
         let Some(found) = captures.get_match() else { return };
         if found.len() > LONG_VALUE_BYTES {
@@ -266,11 +276,16 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a value is a part of its name, whatever separates the words of both.
-fn says_again(name: &str, value: Option<&str>) -> bool {
-    let letters = |it: &str| -> String {
-        it.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
+fn says_again(name: &str, value: &str) -> bool {
+    fn letters(text: &[u8]) -> impl Iterator<Item = u8> + Clone {
+        text.iter().filter(|it| it.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
+    }
+    let name = name.as_bytes();
+    let begins_at = |at: usize| {
+        let mut of_name = letters(&name[at..]);
+        letters(value.as_bytes()).all(|it| of_name.next() == Some(it))
     };
-    value.is_some_and(|it| it.len() <= name.len() + 4 && letters(name).contains(&letters(it)))
+    value.len() <= name.len() + 4 && (0..=name.len()).any(begins_at)
 }
 
 /// The lines of a match; of very long ones what is near it, or a rule with many matches in one line

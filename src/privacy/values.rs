@@ -7,12 +7,16 @@ use std::ops::Range;
 use super::judge::Standing;
 use super::kinds::TextKind;
 use super::literals::{bare_at, continuation, literal_at, literal_from, trimmed};
+use super::memory::Memory;
 
 /// The most literals of a list that are looked at, and of one value that is joined from several.
 const MOST_OF_A_LIST: usize = 50;
 pub(super) const MOST_PARTS: usize = 400;
 /// The longest line of a block, and text of an element.
 pub(super) const MOST_BYTES_OF_A_LINE: usize = 65_536;
+
+/// The most values of which each is taken where those before are missing.
+const MOST_ALTERNATIVES: usize = 4;
 
 /// What stands before a value that is taken where the first is missing.
 const OR_ELSE: &[&str] = &["||", "??", "?:", "or ", "else ", "//"];
@@ -31,15 +35,6 @@ pub(super) enum Separator {
     Open,
 }
 
-/// What is known of a text from what was looked at before.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
-    /// The last run of bare characters, and whether it was read as in a list.
-    last_run: Cell<(usize, usize, bool)>,
-    /// A part of the text in which nothing is called a value.
-    pub(super) without_values: Cell<(usize, usize)>,
-}
-
 /// A text and how its bare words are read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
@@ -56,7 +51,8 @@ impl Place<'_> {
     /// A bare value; the kind is that of a place and not always that of the text.
     pub(super) fn bare_at(&self, at: usize, kind: TextKind, in_list: bool) -> Option<Range<usize>> {
         if kind == self.kind {
-            return bare_at(self.text, at, kind, in_list, &self.memory.last_run);
+            let last_run = &self.memory.last_runs[usize::from(in_list)];
+            return bare_at(self.text, at, kind, in_list, last_run);
         }
         bare_at(self.text, at, kind, in_list, &Cell::default())
     }
@@ -160,7 +156,7 @@ impl Place<'_> {
     fn visit_nth(&self, at: usize, nth: usize, judge: &mut Judge<'_>) -> bool {
         let mut at = at;
         for index in 0..=nth {
-            let Some(literal) = literal_from(self.text, self.skip_blanks(at), false) else {
+            let Some(literal) = literal_from(self, self.skip_blanks(at), false) else {
                 return false;
             };
             if index == nth {
@@ -241,13 +237,14 @@ impl Place<'_> {
         let mut from = at;
         let is_list = matches!(bytes.get(at), Some(b'[' | b'(' | b'{'));
         let mut taken = false;
+        let mut n_alternatives = 0;
         for index in 0..MOST_OF_A_LIST {
             let after_colon = separator == Separator::Colon && index == 0;
-            let Some(literal) = literal_from(self.text, from, after_colon) else { return taken };
+            let Some(literal) = literal_from(self, from, after_colon) else { return taken };
             let mut parts = vec![trimmed(self.text, literal.content.clone())];
             let mut end = literal.end;
             while let Some(next) = continuation(self.text, end) {
-                let Some(literal) = literal_at(self.text, next) else { break };
+                let Some(literal) = literal_at(self, next) else { break };
                 end = literal.end;
                 parts.push(trimmed(self.text, literal.content));
                 if parts.len() > MOST_PARTS {
@@ -284,7 +281,10 @@ impl Place<'_> {
                 (Some(b'='), _) if separator == Separator::Colon && index == 0 => {
                     self.skip_blanks(next + 1)
                 }
-                (_, Some(or)) => self.skip_blanks(next + or.len()),
+                (_, Some(or)) if n_alternatives < MOST_ALTERNATIVES => {
+                    n_alternatives += 1;
+                    self.skip_blanks(next + or.len())
+                }
                 _ => return taken,
             };
         }
@@ -367,8 +367,10 @@ fn separator_at(bytes: &[u8], at: usize) -> Option<(usize, Separator)> {
     if rest.starts_with(b"::") && !rest.starts_with(b"::=") {
         return None;
     }
-    let (text, separator) =
-        SEPARATORS.iter().find(|(text, _)| rest.starts_with(text.as_bytes()))?;
+    let first = *rest.first()?;
+    let (text, separator) = SEPARATORS
+        .iter()
+        .find(|(text, _)| text.as_bytes()[0] == first && rest.starts_with(text.as_bytes()))?;
     let length = if text.ends_with('"') { text.len() - 1 } else { text.len() };
     Some((length, *separator))
 }

@@ -191,7 +191,7 @@ fn clean_source_has_next_to_no_hits() {
 }
 
 #[test]
-fn odd_texts_are_read_in_time_that_grows_with_them() {
+fn odd_texts_come_back_as_they_were() {
     let mut random = Random(1);
     let mut much = |piece: &dyn Fn(&mut Random) -> String| {
         let mut text = String::new();
