@@ -206,14 +206,15 @@ impl Provider {
         if goes_on || token.is_empty() || shannon(token) < self.least_entropy {
             return None;
         }
-        let only_one_case_in_base64 = self.pieces.len() == 1
-            && matches!(self.pieces[0], Piece::Characters { alphabet, .. } if alphabet.has(b'z') && alphabet.has(b'Z'))
-            && !(token.bytes().any(|it| it.is_ascii_digit())
-                && token.bytes().any(|it| it.is_ascii_lowercase())
-                && token.bytes().any(|it| it.is_ascii_uppercase()));
+        // A form that is nothing but so many characters of any letters: a hash of a commit is none.
+        let is_any =
+            matches!(self.pieces[..], [Piece::Characters { alphabet, .. }] if alphabet.has(b'z'));
+        let has = |is: fn(&u8) -> bool| token.bytes().any(|it| is(&it));
+        let is_of_no_provider = is_any
+            && !(has(u8::is_ascii_digit) && has(|it| matches!(it, b'g'..=b'z' | b'G'..=b'Z')));
         let is_words =
             !self.near.is_empty() && super::words::shape(token).unexplained_percent() < 50;
-        (!only_one_case_in_base64 && !is_words && !token.contains("EXAMPLE")).then_some(start..at)
+        (!is_of_no_provider && !is_words && !token.contains("EXAMPLE")).then_some(start..at)
     }
 }
 
