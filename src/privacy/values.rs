@@ -330,6 +330,7 @@ fn separator_at(bytes: &[u8], at: usize) -> Option<(usize, Separator)> {
         ("!==", Separator::Assign),
         ("||=", Separator::Assign),
         ("??=", Separator::Assign),
+        ("<<<", Separator::Assign),
         ("<<-", Separator::Assign),
         ("//=", Separator::Assign),
         ("::=", Separator::Assign),

@@ -3,7 +3,7 @@
 //! A line of a fixture has the path, the text, the secret or secrets in it and, where it is known that one is
 //! not found, `missed`. A `¦` within a secret is none of it: without it, a host's push protection would take
 //! the fixture for a leak. The forms of the second file were written when the rules for those of the first
-//! stood; before anything was changed for them, 179 of its 192 were found.
+//! stood; before anything was changed for them, 179 of its 192 were found, and 232 of the 235 of the third.
 
 use keyside::privacy::placeholders::Placeholders;
 use keyside::privacy::redact::Redactor;
@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::support::repository;
 
-const FILES: &[(&str, usize)] = &[("forms.jsonl", 700), ("forms_second.jsonl", 190)];
+const FILES: &[(&str, usize)] =
+    &[("forms.jsonl", 700), ("forms_second.jsonl", 190), ("forms_third.jsonl", 230)];
 const LEAST_RECALL_PERCENT: usize = 95;
 
 struct Form {
