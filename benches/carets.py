@@ -1,11 +1,12 @@
 """Random carets in real lines, and how often the rest of the line is right: python3 benches/carets.py [N].
 
 Lines come from crates in the local registry that were held out of the built-in model's training (by the rule in
-model/README.md), from the Python standard library and from keyside's own source. Runs target/release/keyside.
+model/README.md), from the Python standard library and from tests/fixtures/project. Runs target/release/keyside.
 """
 import glob, hashlib, json, os, random, re, subprocess, sys, sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROJECT = os.path.join(ROOT, 'tests', 'fixtures', 'project')
 KEYSIDE = os.environ.get('KEYSIDE', os.path.join(ROOT, 'target', 'release', 'keyside'))
 
 
@@ -19,7 +20,7 @@ def files():
         name = re.match(r'(.*?)-\d', os.path.basename(folder))
         if name and held_out(name.group(1)):
             found['rust'] += [(f, os.path.relpath(f, folder)) for f in glob.glob(folder + '/**/*.rs', recursive=True)]
-    found['rust'] += [(f, os.path.relpath(f, ROOT)) for f in glob.glob(ROOT + '/src/**/*.rs', recursive=True)]
+    found['rust'] += [(f, os.path.relpath(f, PROJECT)) for f in sorted(glob.glob(PROJECT + '/**/*.rs', recursive=True))]
     library = sysconfig.get_paths()['stdlib']
     for f in sorted(glob.glob(library + '/*.py') + glob.glob(library + '/[a-z]*/*.py')):
         if not re.search(r'site-packages|test|idlelib|lib2to3', f):

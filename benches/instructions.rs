@@ -24,7 +24,7 @@ use ropey::Rope;
 /// Repetitions of the two runs.
 const FEW: usize = 20;
 const MANY: usize = 120;
-/// Lines of the document, which is made of this repository's own.
+/// Lines of the document, which is made of two frozen files.
 const N_LINES: usize = 5_000;
 /// The caret's line.
 const CARET_LINE: usize = 4_000;
@@ -139,8 +139,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let files =
-            [include_str!("../src/engine/generate.rs"), include_str!("../src/prompt/assemble.rs")];
+        let files = [
+            include_str!("../tests/fixtures/project/lib/engine/generate.rs"),
+            include_str!("../tests/fixtures/project/lib/prompt/assemble.rs"),
+        ];
         let text: String = files.concat().split_inclusive('\n').cycle().take(N_LINES).collect();
         let rope = Rope::from_str(&text);
         let caret = rope.line_to_char(CARET_LINE) + 4;

@@ -1,6 +1,6 @@
 //! A person who types, measured from outside: `cargo bench --bench keystroke [-- --pause MS] [MODEL.gguf …]`.
 //!
-//! Stretches of keyside's own files are typed again, a key at a time with a pause after each, into the real
+//! Stretches of the frozen workspace's files (`tests/fixtures/project`) are typed again, a key at a time with a pause after each, into the real
 //! program over its stdio; nothing is ever accepted, so that the same keys are typed whatever is shown. The
 //! baseline is the first key of each file where all of its prompt has to be evaluated.
 

@@ -1,6 +1,6 @@
 //! How fast secrets are looked for: `cargo bench --bench redact [-- FOLDER]`.
 //!
-//! Reads source files below the folder (by default this repository's own and, where they are, the sources
+//! Reads source files below the folder (by default the frozen ones of the tests and, where they are, the sources
 //! that cargo has of its dependencies), at most 8 MB, and prints the first use, the speed when warm beside
 //! that of a single regex over the same bytes, and what the rules take of memory. Then texts that are made to
 //! take long, in seconds a MB, the slowest first.
@@ -259,7 +259,7 @@ fn ms(duration: Duration) -> f64 {
 }
 
 fn usual_folders() -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/project")];
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     folders.extend(home.map(|it| it.join("registry/src")));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use keyside::config::{CompletionConfig, Config};
 use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
-use support::{Client, Ghost, TempFolder, inline_params};
+use support::{Client, Ghost, TempFolder, frozen, inline_params};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
 
@@ -65,7 +65,7 @@ async fn typing() {
     println!("typing 300 characters at one place, the embedded model, over stdio");
     let client = Client::real_process();
     client.initialize(&["utf-16"]).await;
-    let source = include_str!("../src/text/edit.rs");
+    let source = frozen("lib/text/edit.rs");
     let lines: Vec<&str> = source.lines().collect();
     let at = lines.iter().position(|line| line.contains("let (start, end) =")).expect("the line");
     let (before, after) = (lines[..at].join("\n"), lines[at..].join("\n"));
@@ -152,7 +152,7 @@ async fn cancelling() {
     let client = Client::real_process();
     client.initialize(&[]).await;
     client.model_ready().await;
-    let source = include_str!("../src/prompt/finish.rs");
+    let source = frozen("lib/prompt/finish.rs");
     let (mut answered, mut idle) = (Vec::new(), Vec::new());
     for n in 0..50 {
         let uri = format!("file:///{n}.rs");
@@ -212,7 +212,7 @@ async fn flood() {
     client.initialize(&["utf-8"]).await;
     client.model_ready().await;
     let pid = client.child.as_ref().and_then(|child| child.id()).expect("a process");
-    let source = include_str!("../src/text/edit.rs");
+    let source = frozen("lib/text/edit.rs");
     let key = "let value = change; ";
     for round in 0..4 {
         let uri = format!("file:///{round}.rs");
@@ -276,7 +276,7 @@ async fn end() {
         for _ in 0..10 {
             let mut client = Client::real_process();
             client.initialize(&[]).await;
-            client.open("file:///b.rs", include_str!("../src/prompt/finish.rs"));
+            client.open("file:///b.rs", &frozen("lib/prompt/finish.rs"));
             client.model_ready().await;
             let (_, _answer) = client.inline_completion("file:///b.rs", 150, 0);
             let mut child = client.child.take().expect("a process");

@@ -49,12 +49,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 WORK = os.path.join(ROOT, "target", "versus")
 TYPED_FILES = [
-    "src/text/documents.rs",
-    "model/pipeline/counts.py",
-    "src/prompt/finish.rs",
-    "model/pipeline/samples.py",
-    "xtask/src/main.rs",
-    "src/engine/actor.rs",
+    "tests/fixtures/project/lib/text/documents.rs",
+    "tests/fixtures/project/pipeline/counts.py",
+    "tests/fixtures/project/lib/prompt/finish.rs",
+    "tests/fixtures/project/pipeline/samples.py",
+    "tests/fixtures/project/tasks/main.rs",
+    "tests/fixtures/project/lib/engine/actor.rs",
 ]
 # Where stretches begin, as parts of a file.
 BEGINNINGS = (0.6, 0.3, 0.8, 0.1)
@@ -218,12 +218,11 @@ def python_with_packages() -> str:
     return python
 
 
-def model_file(model: str, python: str) -> str:
+def model_file(model: str, keyside: str, python: str) -> str:
     """The GGUF file that --model names."""
     if model == "embedded":
-        with open(os.path.join(ROOT, "src", "engine", "embedded.rs")) as file:
-            name = re.search(r'NAME: &str = "(.*)"', file.read())[1]
-        return os.path.join(ROOT, "model", f"{name}.gguf")
+        tried = subprocess.run([keyside, "try", "--lines", "1", "--json"], capture_output=True, text=True, check=True)
+        return os.path.join(ROOT, "model", f"{json.loads(tried.stdout)['model']}.gguf")
     if model == "random-0.5b":
         path = os.path.join(WORK, "random-0.5b.gguf")
         if not os.path.exists(path):
@@ -251,7 +250,7 @@ def keyside_settings(options: argparse.Namespace, path: str) -> dict:
 def read_options() -> argparse.Namespace:
     """The command line, checked."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("files", nargs="*", default=TYPED_FILES, help="what to type, below the repository (default: six files of keyside's own)")
+    p.add_argument("files", nargs="*", default=TYPED_FILES, help="what to type, below the repository (default: six frozen files)")
     p.add_argument("--keyside", default=os.path.join(ROOT, "target", "release", "keyside"), help="the program")
     p.add_argument("--model", default="embedded", help="embedded, random-0.5b or a GGUF file")
     p.add_argument("--keys", type=int, default=2000, help="how many keys to type, if none is spared")
@@ -297,7 +296,8 @@ def write_json(path: str, about: dict, sides: list[Side], columns: list[dict[str
 def start(options: argparse.Namespace, home: str, at_the_end: contextlib.ExitStack) -> tuple[Keyside, LlamaVim, Keyside | None]:
     """The two sides with the same model, threads and context, and where llama.vim's texts come from."""
     python = python_with_packages()
-    path, program = model_file(options.model, python), os.path.abspath(options.keyside)
+    program = os.path.abspath(options.keyside)
+    path = model_file(options.model, program, python)
     of_keyside = keyside_settings(options, path)
     keyside = Keyside(program, of_keyside, home, os.path.join(WORK, "keyside.log"))
     at_the_end.callback(keyside.end)

@@ -1,11 +1,11 @@
-//! What benches share: a person who types stretches of keyside's own files into the real program.
+//! What benches share: a person who types stretches of the frozen workspace's files into the real program.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Client, TempFolder, repository};
+use crate::support::{Client, TempFolder, project};
 
 /// A key and its answer.
 pub struct Key {
@@ -25,14 +25,14 @@ pub const AS_IT_IS: &str = "prefetch_on_battery = true";
 /// Nothing is done before it is asked for, and the model is asked for everything.
 pub const WITHOUT_SHORTCUTS: &str = "prefetch = false\nmin_lookup_confidence = 1.0";
 
-/// The real program with this model (empty: the built-in one) and these settings of completion, in this repository
-/// as its workspace.
+/// The real program with this model (empty: the built-in one) and these settings of completion, in the frozen
+/// workspace.
 pub async fn program(model: &str, completion: &str) -> Client {
     let home = TempFolder::new();
     let settings = format!("[model]\npath = {model:?}\n[completion]\n{completion}\n");
     std::fs::write(home.0.join("config.toml"), settings).expect("a file");
     let client = Client::real_process_in(home);
-    let root = format!("file://{}", repository("").display());
+    let root = format!("file://{}", project("").display());
     let capabilities = json!({
         "general": {"positionEncodings": ["utf-32"]},
         "textDocument": {"inlineCompletion": {"dynamicRegistration": false}},
@@ -43,20 +43,10 @@ pub async fn program(model: &str, completion: &str) -> Client {
     client
 }
 
-/// Source files of this repository, always the same ones: `n` of them, or as many as are long enough.
+/// Source files of the frozen workspace, always the same ones: `n` of them, or as many as are long enough.
 pub fn files(n: usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for (folder, ending) in [
-        ("src", "rs"),
-        ("tests", "rs"),
-        ("benches", "rs"),
-        ("xtask/src", "rs"),
-        ("benches", "py"),
-        ("model/pipeline", "py"),
-        ("model/tests", "py"),
-    ] {
-        collect(&repository(folder), ending, &mut found);
-    }
+    collect(&project(""), &mut found);
     found.sort();
     let long_enough = |it: &PathBuf| {
         std::fs::read_to_string(it).is_ok_and(|it| it.lines().count() > 60 && it.is_ascii())
@@ -66,15 +56,27 @@ pub fn files(n: usize) -> Vec<PathBuf> {
     (0..n).map(|it| found[it * found.len() / n].clone()).collect()
 }
 
-fn collect(folder: &Path, ending: &str, into: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            collect(&path, ending, into);
-        } else if path.extension().is_some_and(|it| it == ending) {
+            collect(&path, into);
+        } else if language_of(&path).is_some() {
             into.push(path);
         }
     }
+}
+
+/// The language's id in the protocol, by the file's ending.
+fn language_of(path: &Path) -> Option<&'static str> {
+    Some(match path.extension()?.to_str()? {
+        "rs" => "rust",
+        "py" => "python",
+        "ts" => "typescript",
+        "go" => "go",
+        "c" => "c",
+        _ => return None,
+    })
 }
 
 /// Types lines a third of the way into a file that is opened and closed, with a pause after each answer.
@@ -85,13 +87,14 @@ pub async fn typed(client: &Client, path: &Path, n_lines: usize, pause: Duration
     let goal: Vec<char> = lines[from..from + n_lines].join("\n").chars().collect();
     let uri = format!("file://{}", path.display());
     let before = lines[..from].join("\n");
-    client.open(&uri, &format!("{before}\n\n{}\n", lines[from + n_lines..].join("\n")));
+    let text = format!("{before}\n\n{}\n", lines[from + n_lines..].join("\n"));
+    client.open_as(&uri, language_of(path).expect("a known ending"), &text);
     let (mut line, mut column, mut at, mut version) = (from, 0, 0, 1);
     let mut keys = Vec::new();
     let mut on_screen = String::new();
     while at < goal.len() {
         // The indentation of a new line comes with its break, as editors do it.
-        let n_blanks = goal[at + 1..].iter().take_while(|it| **it == ' ').count();
+        let n_blanks = goal[at + 1..].iter().take_while(|it| matches!(it, ' ' | '\t')).count();
         let n = if goal[at] == '\n' { 1 + n_blanks } else { 1 };
         let key: String = goal[at..at + n].iter().collect();
         version += 1;

@@ -11,8 +11,8 @@ use clap::Args;
 use ropey::Rope;
 use serde_json::json;
 
-use crate::assist::Completion;
 use crate::assist::typist::{Key, Typist, n_spared};
+use crate::assist::{Completion, OtherFiles};
 use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
 use crate::cli::terminal::{self, Styled};
@@ -21,8 +21,9 @@ use crate::generation::GenerationError;
 use crate::stdx::milliseconds;
 use crate::text::position::line_end_char;
 
-/// What is typed where no file is given: a source file of keyside's own.
-const SAMPLE: (&str, &str) = ("src/text/documents.rs", include_str!("../text/documents.rs"));
+/// What is typed where no file is given, with its name.
+const SAMPLE: (&str, &str) =
+    ("documents.rs", include_str!("../../tests/fixtures/project/lib/text/documents.rs"));
 /// Between two keys when somebody watches: fast typing.
 const KEY_GAP: Duration = Duration::from_millis(55);
 /// Carets that are asked again without the resident prompt.
@@ -31,7 +32,7 @@ const BASELINE_CARETS: usize = 25;
 /// What `try` takes.
 #[derive(Debug, Args)]
 pub struct TryArguments {
-    /// The file to type; without one, a source file of keyside's own.
+    /// The file to type; without one, a sample in Rust that is part of the program.
     pub file: Option<String>,
     /// The first line to type (from 1); without it, a stretch a third into the file.
     #[arg(long, value_parser = whole_number)]
@@ -68,7 +69,11 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
 
     let watched = terminal::is_watched() && !arguments.json;
     let mut screen = Screen { watched, first_line: rope.char_to_line(from), n_finished: 0 };
-    let files = files_beside(&session, &model, &path);
+    // The sample is on no disk, so nothing is beside it.
+    let files = match &arguments.file {
+        Some(path) => files_beside(&session, &model, path),
+        None => OtherFiles::None,
+    };
     let path = relative(&path);
     screen.begin(&path, &model.name);
     let mut typist = Typist::new(&session, &path, &rope, from, to).beside(files);

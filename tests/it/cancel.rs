@@ -6,7 +6,7 @@ use keyside::config::{CompletionConfig, Config};
 use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 
-use crate::support::{Client, inline_params, saying};
+use crate::support::{Client, frozen, inline_params, saying};
 
 const URI: &str = "file:///a.rs";
 
@@ -60,8 +60,7 @@ async fn the_evaluation_of_a_prompt_can_be_cancelled() {
     let client = Client::with_embedded_model();
     client.initialize(&[]).await;
     client.model_ready().await;
-    let source =
-        std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    let source = frozen("lib/prompt/finish.rs");
     let mut n_cancelled = 0;
     for n in 0..20 {
         let uri = format!("file:///{n}.rs");
@@ -145,8 +144,7 @@ async fn a_prompt_advances_while_somebody_types() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
     client.model_ready().await;
-    let source =
-        std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    let source = frozen("lib/prompt/finish.rs");
     let line = 120;
     let lines: Vec<&str> = source.lines().collect();
     client.open(URI, &format!("{}\n\n{}", lines[..line].join("\n"), lines[line..].join("\n")));

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{TempFolder, repository};
+use crate::support::{TempFolder, frozen, repository};
 
 fn keyside(home: &TempFolder, arguments: &[&str], input: &str) -> Output {
     keyside_with(home, arguments, input.as_bytes())
@@ -136,14 +136,18 @@ fn a_bad_line_of_a_batch_costs_itself() {
 #[test]
 fn try_without_a_terminal_prints_the_summary() {
     let home = TempFolder::new();
-    let output = keyside(&home, &["try", "src/text/edit.rs", "--lines", "3"], "");
+    let file = home.0.join("edit.rs");
+    std::fs::write(&file, frozen("lib/text/edit.rs")).unwrap();
+    let file = file.to_str().unwrap();
+    let output = keyside(&home, &["try", file, "--lines", "3"], "");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let out = text(&output.stdout);
-    assert!(out.starts_with("src/text/edit.rs with keyside-nano-v1\nkeys "), "{out}");
+    assert!(out.starts_with(&format!("{file} with keyside-nano-v1\nkeys ")), "{out}");
     assert!(out.contains("without the resident prompt: median "), "{out}");
     assert!(!out.contains('\u{1b}'), "{out}");
     let output = keyside(&home, &["try", "--lines", "2", "--json"], "");
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["file"], "documents.rs", "the sample");
     let n = |key: &str| value[key].as_u64().unwrap();
     assert!(n("keys") > 0 && n("accepted") <= n("shown") && n("shown") <= n("keys"), "{value}");
 }

@@ -3,7 +3,7 @@
 use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Ghost, inline_params, saying, until};
+use crate::support::{Client, Ghost, frozen, inline_params, saying, until};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
 
@@ -145,7 +145,7 @@ async fn settings_switch_it_off() {
 async fn typing_three_hundred_characters_evaluates_only_what_is_new() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-16"]).await;
-    let source = std::fs::read_to_string(crate::support::repository("src/text/edit.rs")).unwrap();
+    let source = frozen("lib/text/edit.rs");
     let lines: Vec<&str> = source.lines().collect();
     let at = lines.iter().position(|line| line.contains("let (start, end) =")).unwrap();
     let before = lines[..at].join("\n") + "\n";

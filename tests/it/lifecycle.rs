@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, PATIENCE, TempFolder, inline_params, saying};
+use crate::support::{Client, PATIENCE, TempFolder, frozen, inline_params, saying};
 
 const URI: &str = "file:///a.rs";
 
@@ -55,8 +55,7 @@ async fn exit_without_shutdown_is_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pipe_is_an_end_even_while_the_model_works() {
     let mut client = working_server().await;
-    let source =
-        std::fs::read_to_string(crate::support::repository("src/prompt/finish.rs")).unwrap();
+    let source = frozen("lib/prompt/finish.rs");
     client.open("file:///b.rs", &source);
     let (_, _answer) = client.inline_completion("file:///b.rs", 150, 0);
     let mut child = client.child.take().expect("a real process");

@@ -11,7 +11,7 @@ use keyside::engine::fake::{FakeModel, FakeScript};
 use keyside::engine::model::Model;
 use keyside::retrieval::ngram_table::{LanguageGroup, NgramTable};
 
-use crate::support::{Client, Ghost, TempFolder, inline_params, repository, until};
+use crate::support::{Client, Ghost, TempFolder, frozen, inline_params, project, until};
 
 const URI: &str = "file:///home/me/project/src/a.rs";
 /// Calls that no model has seen.
@@ -88,14 +88,13 @@ fn the_corpus_knows_what_a_language_says_again_and_again() {
     assert!(NgramTable::embedded_for(other.info()).is_none(), "another model has other tokens");
 }
 
-/// `keyside eval` on a few files of keyside's own, in `home`.
+/// `keyside eval` on a few frozen files, in `home`.
 fn evaluate(home: &TempFolder, arguments: &[&str]) -> (Value, String) {
     let text = home.0.join("text");
     std::fs::create_dir_all(&text).unwrap();
     let mut lines = String::new();
-    for path in ["src/text/edit.rs", "src/prompt/window.rs", "src/stdx/cancel.rs"] {
-        let source = std::fs::read_to_string(repository(path)).unwrap();
-        let file = json!({"lang": "rust", "pkg": "keyside", "path": path, "text": source});
+    for path in ["lib/text/edit.rs", "lib/prompt/window.rs", "lib/stdx/cancel.rs"] {
+        let file = json!({"lang": "rust", "pkg": "keyside", "path": path, "text": frozen(path)});
         lines.push_str(&format!("{file}\n"));
     }
     // Ten calls that no model has seen, six times each.
@@ -208,11 +207,11 @@ fn eval_and_tokenize_say_what_is_wrong_with_what_they_are_given() {
     assert!(rows[2].len() > 3, "{rows:?}");
 }
 
-/// What is suggested at places of a file of this repository, with the rest of it as the workspace; and how
+/// What is suggested at places of a file of the frozen workspace, with the rest of it as the workspace; and how
 /// many tokens were generated, and of these expected.
 async fn suggested(speculative_tokens: usize) -> (Vec<Option<String>>, u64, u64) {
     let client = Client::with_embedded_model();
-    let root = format!("file://{}", repository("").display());
+    let root = format!("file://{}", project("").display());
     let params = json!({
         "processId": null,
         "rootUri": root,
@@ -226,8 +225,8 @@ async fn suggested(speculative_tokens: usize) -> (Vec<Option<String>>, u64, u64)
         }},
     });
     client.initialize_with(params).await;
-    let uri = format!("{root}/src/lsp/server.rs");
-    let text = std::fs::read_to_string(repository("src/lsp/server.rs")).unwrap();
+    let uri = format!("{root}/lib/lsp/server.rs");
+    let text = frozen("lib/lsp/server.rs");
     client.open(&uri, &text);
     client.model_ready().await;
     client.ghost(&uri, 60, 0).await;

@@ -3,15 +3,13 @@
 //! It keeps the protocol's books: a second answer to a request, or an answer to nothing, fails the test.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyside::assist::Session;
 use keyside::config::Config;
-use keyside::config::folders::Folders;
 use keyside::config::layers::Layer;
 use keyside::engine::Engine;
 use keyside::engine::fake::{FakeModel, FakeScript};
@@ -20,31 +18,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
+#[path = "support/files.rs"]
+mod files;
+
+pub use files::*;
+
 /// Longer than anything may take on a machine that does something else as well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A folder that is gone when the test is over.
-pub struct TempFolder(pub PathBuf);
-
-impl TempFolder {
-    pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("keyside-test-{}-{n}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary folder");
-        Self(path)
-    }
-
-    pub fn folders(&self) -> Folders {
-        Folders::find(Some(self.0.clone())).expect("folders below a given home")
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// What a person, or the editor itself, answers to a request of the server's: `result` or `{"jsonrpc_error": …}`.
 pub type Person = Box<dyn FnMut(&Value) -> Value + Send>;
@@ -249,7 +229,11 @@ impl Client {
     }
 
     pub fn open(&self, uri: &str, text: &str) {
-        let document = json!({"uri": uri, "languageId": "rust", "version": 1, "text": text});
+        self.open_as(uri, "rust", text);
+    }
+
+    pub fn open_as(&self, uri: &str, language_id: &str, text: &str) {
+        let document = json!({"uri": uri, "languageId": language_id, "version": 1, "text": text});
         self.notify("textDocument/didOpen", json!({"textDocument": document}));
     }
 
@@ -392,9 +376,4 @@ async fn read_all<R: AsyncRead + Unpin>(
             (false, None) => unasked.lock().unwrap().push(message),
         }
     }
-}
-
-/// A file of the repository.
-pub fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

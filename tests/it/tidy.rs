@@ -138,7 +138,10 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            collect(&path, into);
+            // Fixtures are text that is read, not code.
+            if path != repository("tests/fixtures") {
+                collect(&path, into);
+            }
         } else if path.extension().is_some_and(|it| it == "rs") {
             into.push(path);
         }
@@ -377,6 +380,42 @@ fn files_begin_with_what_they_are_for_and_stay_short() {
         let n_lines =
             files.iter().find(|(path, _)| path == name).map(|(_, text)| text.lines().count());
         assert!(n_lines > Some(400), "{name} is not long any more; take it off the list");
+    }
+}
+
+/// Files that name one of `src`, with the reason.
+const MAY_NAME_A_SOURCE: &[(&str, &str)] = &[
+    ("tests/it/tidy.rs", "the map of the sources"),
+    ("benches/redact.rs", "compiles every rule by reading the rules' own file"),
+];
+
+/// What a test or a bench reads is frozen, or moving a file of `src` would break it and move its figures.
+#[test]
+fn tests_and_benches_name_no_file_of_src() {
+    let mut files = rust_files(&["tests", "benches", "xtask"]);
+    for entry in std::fs::read_dir(repository("benches")).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|it| it == "py") {
+            let name = format!("benches/{}", entry.file_name().to_string_lossy());
+            files.push((name, std::fs::read_to_string(entry.path()).unwrap()));
+        }
+    }
+    for (path, text) in files {
+        if MAY_NAME_A_SOURCE.iter().any(|(file, _)| *file == path) {
+            continue;
+        }
+        // The folder as a whole, and what an `include_str!` from beside it would name.
+        for name in ["\"src\"", "'src'", "../src/", "'/src/"] {
+            assert!(!text.contains(name), "{path}: {name} names our sources; use tests/fixtures");
+        }
+        for (at, _) in text.match_indices("src/") {
+            let is_of_a_name = |it: char| it.is_alphanumeric() || "_-./".contains(it);
+            let before = text[..at].rsplit(|it| !is_of_a_name(it)).next().unwrap();
+            let named: String = text[at..].chars().take_while(|it| is_of_a_name(*it)).collect();
+            assert!(
+                !before.is_empty() || !repository(named.trim_end_matches('.')).is_file(),
+                "{path}: `{named}` is one of our sources; use tests/fixtures"
+            );
+        }
     }
 }
 

@@ -47,11 +47,7 @@ fn try_it(arguments: &[String]) -> Result<(), String> {
     let program =
         root().join("target/release").join(format!("keyside{}", std::env::consts::EXE_SUFFIX));
     let mut command = Command::new(program);
-    command.arg("try");
-    if !arguments.iter().any(|it| !it.starts_with('-')) {
-        command.arg(root().join("src/text/documents.rs"));
-    }
-    run(command.args(arguments))
+    run(command.arg("try").args(arguments))
 }
 
 fn build(arguments: &[String]) -> Result<(), String> {

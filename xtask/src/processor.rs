@@ -72,9 +72,8 @@ fn compiler_version() -> String {
 
 /// Has the program complete a line with its own model, in a process that may die of it.
 fn decodes(program: &Path) -> Result<(), String> {
-    let file = root().join("src/text/documents.rs");
     let mut command = Command::new(program);
-    command.arg("try").arg(&file).stdin(Stdio::null());
+    command.arg("try").stdin(Stdio::null());
     let output =
         command.output().map_err(|error| format!("what was built can't be started ({error})"))?;
     let text = String::from_utf8_lossy(&output.stdout);
