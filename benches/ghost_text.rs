@@ -24,7 +24,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use judge::{Inserted, Scan, collides, is_prose, is_word, opener};
-use keyside::evaluate::cases::Random;
+use keyside::stdx::random::Random;
 use serde_json::json;
 use support::{Client, Ghost, TempFolder, inline_params};
 use tokio::process::Command;

@@ -2,6 +2,7 @@
 
 pub mod cancel;
 pub mod clean;
+pub mod random;
 pub mod utf16;
 
 use std::time::Duration;

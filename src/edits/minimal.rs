@@ -155,6 +155,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::stdx::random::Random;
 
     #[track_caller]
     fn check(old: &str, new: &str, expected: Expect) {
@@ -274,45 +275,32 @@ mod tests {
         );
     }
 
-    /// SplitMix64 (Steele, Lea and Flood, 2014).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, limit: usize) -> usize {
-            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut x = self.0;
-            x = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-            ((x ^ x >> 31) % limit as u64) as usize
-        }
-
-        fn text(&mut self, max_pieces: usize) -> String {
-            const PIECES: &[&str] = &[
-                "a",
-                "b",
-                "foo",
-                "foo",
-                " ",
-                "  ",
-                "\n",
-                "\n",
-                "\r\n",
-                "\r",
-                "(",
-                ")",
-                ";",
-                "ä",
-                "e\u{301}",
-                "😀",
-                "\t",
-                "let x = 1;\n",
-                "}\n",
-                "\n\n",
-                "\u{0}",
-            ];
-            let n_pieces = self.below(max_pieces + 1);
-            (0..n_pieces).map(|_| PIECES[self.below(PIECES.len())]).collect()
-        }
+    fn text(random: &mut Random, max_pieces: usize) -> String {
+        const PIECES: &[&str] = &[
+            "a",
+            "b",
+            "foo",
+            "foo",
+            " ",
+            "  ",
+            "\n",
+            "\n",
+            "\r\n",
+            "\r",
+            "(",
+            ")",
+            ";",
+            "ä",
+            "e\u{301}",
+            "😀",
+            "\t",
+            "let x = 1;\n",
+            "}\n",
+            "\n\n",
+            "\u{0}",
+        ];
+        let n_pieces = random.below(max_pieces + 1);
+        (0..n_pieces).map(|_| PIECES[random.below(PIECES.len())]).collect()
     }
 
     #[track_caller]
@@ -336,20 +324,23 @@ mod tests {
 
     #[test]
     fn any_two_texts() {
-        let mut random = Random(1);
+        let mut random = Random::new(1);
         for _ in 0..4_000 {
-            let (old, new) = (random.text(40), random.text(40));
+            let (old, new) = (text(&mut random, 40), text(&mut random, 40));
             is_sound(&old, &new, &minimal_edits(&old, &new));
         }
     }
 
     #[test]
     fn a_text_and_itself_with_a_little_changed() {
-        let mut random = Random(2);
+        let mut random = Random::new(2);
         for _ in 0..1_000 {
-            let (before, old, behind) = (random.text(200), random.text(3), random.text(200));
-            let (old, new) =
-                (format!("{before}{old}{behind}"), format!("{before}{}{behind}", random.text(3)));
+            let (before, old, behind) =
+                (text(&mut random, 200), text(&mut random, 3), text(&mut random, 200));
+            let (old, new) = (
+                format!("{before}{old}{behind}"),
+                format!("{before}{}{behind}", text(&mut random, 3)),
+            );
             let edits = minimal_edits(&old, &new);
             is_sound(&old, &new, &edits);
         }

@@ -95,6 +95,8 @@ struct Mailbox {
     /// The highest arrival number so far.
     newest_arrival: u64,
     closed: bool,
+    /// The thread has nothing left to do and waits.
+    at_rest: bool,
 }
 
 impl Mailbox {
@@ -234,6 +236,12 @@ impl Engine {
         self.state.clone()
     }
 
+    /// Whether nothing runs, waits or will be worked out ahead of the next request.
+    pub fn is_idle(&self) -> bool {
+        let mailbox = self.shared.mailbox();
+        mailbox.at_rest && mailbox.waiting.is_none() && mailbox.warm.is_none()
+    }
+
     pub fn counts(&self) -> &EngineCounts {
         &self.shared.counts
     }
@@ -313,7 +321,9 @@ impl Shared {
             if let Some(prompt) = mailbox.warm.take() {
                 return Some(Work::Warm(prompt, mailbox.begin_idle_work()));
             }
+            mailbox.at_rest = true;
             mailbox = self.arrived.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+            mailbox.at_rest = false;
         }
     }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::stdx::random::Random;
+
 /// Lines with fewer characters, blanks aside, are brackets.
 const MIN_LINE_CHARS: usize = 12;
 /// Lines that have to stand before and after the caret's.
@@ -89,28 +91,6 @@ impl HeldOut {
         };
         let found = of(part);
         if found.is_empty() { of(None) } else { found }
-    }
-}
-
-/// Random numbers that are the same everywhere (splitmix64, Steele et al. 2014).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number under `n`.
-    pub fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        if from.is_empty() { None } else { Some(&from[self.below(from.len())]) }
     }
 }
 

@@ -8,15 +8,14 @@ use serde::Serialize;
 
 use crate::assist::typist::{Typist, n_spared};
 use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
-use crate::evaluate::cases::{
-    BlockSite, HeldOut, Part, Random, SourceFile, block_sites, line_sites,
-};
+use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Scorer};
 use crate::generation::ModelInfo;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::{IndexView, SuffixArray};
 use crate::stdx::milliseconds;
+use crate::stdx::random::Random;
 
 /// Lines that are typed at a stretch.
 const TYPED_LINES: usize = 12;

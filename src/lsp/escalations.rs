@@ -43,6 +43,11 @@ impl Escalations {
         }
     }
 
+    /// How many are under way.
+    pub(crate) fn n_running(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<bool>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

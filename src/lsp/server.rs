@@ -121,7 +121,7 @@ impl Server {
     }
 
     async fn stats(&self) -> Result<Value> {
-        Ok(handlers::stats::answer(&self.session))
+        Ok(handlers::stats::answer(&self.session, self.escalations.n_running()))
     }
 
     async fn document(&self, params: DocumentParams) -> Result<DocumentAnswer> {

@@ -306,13 +306,8 @@ mod tests {
 
     #[test]
     fn after_any_edits_the_tokens_are_those_of_a_fresh_start() {
-        let mut state = 7_u64;
-        let mut random = |n: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state % n as u64) as usize
-        };
+        let mut numbers = crate::stdx::random::Random::new(7);
+        let mut random = |n: usize| numbers.below(n);
         let mut rope = Rope::from_str(&"fn a() {}\n".repeat(40));
         let mut kept = IncrementalTokens::default();
         for _ in 0..2_000 {

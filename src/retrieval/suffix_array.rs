@@ -270,13 +270,8 @@ mod tests {
 
     #[test]
     fn it_finds_what_looking_everywhere_finds() {
-        let mut state = 7_u64;
-        let mut random = move |n: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % n
-        };
+        let mut numbers = crate::stdx::random::Random::new(7);
+        let mut random = move |n: usize| numbers.below(n);
         for _ in 0..200 {
             let mut text = || (0..random(60)).map(|_| random(4) as Token).collect::<Vec<_>>();
             let files = [text(), text(), text()];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, inline_params, saying};
+use crate::support::{Client, Ghost, inline_params, saying, until};
 
 const URI: &str = "file:///a.rs";
 
@@ -20,24 +20,49 @@ fn assert_text(client: &Client, expected: &str) -> impl Future<Output = ()> {
     async move { assert_eq!(answer.await["result"]["sha256"], expected) }
 }
 
+/// Asks for ghost text. There is at most one item; it stands in the caret's line, around the caret, and puts something in.
+async fn asked(client: &Client, uri: &str, line: usize, column: usize) -> Option<Ghost> {
+    let answer =
+        client.ask("textDocument/inlineCompletion", inline_params(uri, line, column)).await;
+    let ghost = Ghost::of(&answer)?;
+    assert_eq!(answer["result"]["items"].as_array().unwrap().len(), 1, "{answer}");
+    let range = &answer["result"]["items"][0]["range"];
+    assert_eq!((&range["start"]["line"], &range["end"]["line"]), (&json!(line), &json!(line)));
+    assert!((ghost.start..=ghost.end).contains(&(column as u64)), "{answer}");
+    assert!(!ghost.text.is_empty() && !ghost.text.contains('\r'), "{answer}");
+    Some(ghost)
+}
+
+/// Each of so many requests has been worked on, and none has failed.
+async fn assert_worked(client: &Client, n_requests: usize) {
+    let stats = client.stats().await;
+    assert_eq!(stats["completions"]["requested"], n_requests, "{stats}");
+    assert_eq!(stats["engine"]["failed"], 0, "{stats}");
+}
+
 async fn warning(client: &Client, part: &str) {
-    for _ in 0..1_000 {
-        if client.unasked.lock().unwrap().iter().any(|it| it.to_string().contains(part)) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    panic!("no message with {part:?}: {:#?}", client.unasked.lock().unwrap());
+    until(async || {
+        let unasked = client.unasked.lock().unwrap();
+        unasked.iter().any(|it| it.to_string().contains(part)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn positions_outside_the_text() {
     let client = server().await;
-    client.open(URI, "let x = \n");
-    for (line, column) in [(0, 999), (99, 0), (99, 99), (4_294_967_295, 4_294_967_295)] {
-        let answer =
-            client.ask("textDocument/inlineCompletion", inline_params(URI, line, column)).await;
-        assert!(answer["result"]["items"].is_array(), "{answer}");
+    client.open(URI, "let x = \nlet y = ");
+    // Behind a line is its end, and behind the text is the text's end.
+    let ends = [((0, 8), [(0, 999), (0, 9)]), ((1, 8), [(99, 0), (4_294_967_295, 4_294_967_295)])];
+    for ((line, column), outside) in ends {
+        let ghost = asked(&client, URI, line, column).await;
+        assert_eq!(ghost.as_ref().map(|it| it.text.as_str()), Some("1;"));
+        for (line, column) in outside {
+            let answer =
+                client.ask("textDocument/inlineCompletion", inline_params(URI, line, column)).await;
+            let place = |it: Ghost| (it.text, it.start, it.end);
+            assert_eq!(Ghost::of(&answer).map(place), ghost.clone().map(place), "{answer}");
+        }
     }
     for position in
         [json!({"line": -1, "character": 0}), json!({"line": 1.5}), json!("x"), json!(null)]
@@ -47,7 +72,7 @@ async fn positions_outside_the_text() {
         let answer = client.ask("textDocument/inlineCompletion", params).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
     }
-    assert_text(&client, "let x = \n").await;
+    assert_text(&client, "let x = \nlet y = ").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,28 +150,37 @@ async fn lone_surrogates() {
     let half = |start: u32, end: u32| json!([{"range": {"start": {"line": 0, "character": start}, "end": {"line": 0, "character": end}}, "text": ""}]);
     client.change(URI, 5, half(2, 3));
     assert_text(&client, "x\u{fffd}y").await;
-    let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 0, 2)).await;
-    assert!(answer["result"]["items"].is_array());
+    // It is suggested in as in a text that has been so from the beginning.
+    let fresh = server().await;
+    fresh.open(URI, "x\u{fffd}y");
+    for column in 1..=3 {
+        let place = |it: Ghost| (it.text, it.start, it.end);
+        let (ours, expected) =
+            (asked(&client, URI, 0, column).await, asked(&fresh, URI, 0, column).await);
+        assert_eq!(ours.map(place), expected.map(place));
+    }
+    assert_worked(&client, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nul_bytes_and_odd_characters() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
-    for text in [
+    let texts = [
         "\0\0let x = \0",
         "\u{feff}let x = ",
         "\u{202e}let\u{200b}x = ",
         "👩\u{200d}👩\u{200d}👧 ",
         "\r\r\n\n\r",
         "",
-    ] {
+    ];
+    for text in texts {
         client.open(URI, text);
-        let answer =
-            client.ask("textDocument/inlineCompletion", inline_params(URI, 0, text.len())).await;
-        assert!(answer["result"]["items"].is_array(), "{answer}");
+        let line_end = text.find(['\r', '\n']).unwrap_or(text.len());
+        asked(&client, URI, 0, line_end).await;
         assert_text(&client, text).await;
     }
+    assert_worked(&client, texts.len()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,8 +196,8 @@ async fn markers_in_the_text_are_text() {
         client.initialize(&["utf-8"]).await;
         let text = format!("// {prefix}{middle}{end}{end}{end}{end}\nlet x = {middle}\nlet y = \n");
         client.open(URI, &text);
-        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, 2, 8)).await;
-        assert!(answer["result"]["items"].is_array(), "{answer}");
+        asked(&client, URI, 2, 8).await;
+        assert_worked(&client, 1).await;
         n_tokens.push(client.stats().await["last"]["evaluated_tokens"].as_i64().unwrap());
     }
     assert!((n_tokens[0] - n_tokens[1]).abs() <= 8 && n_tokens[0] > 30, "{n_tokens:?}");
@@ -178,10 +212,9 @@ async fn a_line_of_twenty_megabytes() {
     client.open(URI, &text);
     let units = text.encode_utf16().count();
     for column in [0, units / 2, units] {
-        let answer =
-            client.ask("textDocument/inlineCompletion", inline_params(URI, 0, column)).await;
-        assert!(answer["result"]["items"].is_array(), "{answer}");
+        asked(&client, URI, 0, column).await;
     }
+    assert_worked(&client, 3).await;
     client.type_at(URI, 2, 0, units, "x");
     text.push('x');
     assert_text(&client, &text).await;
@@ -194,13 +227,16 @@ async fn a_file_of_two_hundred_thousand_lines() {
     client.initialize(&["utf-8"]).await;
     let mut text = "    let value = map.get(key).unwrap();\n".repeat(200_000);
     client.open(URI, &text);
-    for line in [0, 100_000, 200_000] {
-        let answer = client.ask("textDocument/inlineCompletion", inline_params(URI, line, 4)).await;
-        assert!(answer["result"]["items"].is_array(), "{answer}");
+    for line in [0, 100_000] {
+        asked(&client, URI, line, 4).await;
     }
-    client.type_at(URI, 2, 200_000, 0, "x");
-    text.push('x');
+    // The line above is another one, or it would be no suggestion to repeat it.
+    client.type_at(URI, 2, 200_000, 0, "    log(value);\n    let v");
+    text.push_str("    log(value);\n    let v");
     assert_text(&client, &text).await;
+    let ghost = asked(&client, URI, 200_001, 9).await.expect("a line that stands there already");
+    assert!(ghost.text.starts_with("value = map.get(key)"), "{ghost:?}");
+    assert_worked(&client, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,12 +257,7 @@ async fn broken_frames_are_answered_and_the_next_one_is_read() {
         client.send_raw(broken);
         // A request after it is answered as ever, and the broken frame has been.
         assert!(client.stats().await.is_object());
-        for _ in 0..1_000 {
-            if n_parse_errors(&client) > before {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        until(async || (n_parse_errors(&client) > before).then_some(())).await;
         assert_eq!(n_parse_errors(&client), before + 1, "{:?}", String::from_utf8_lossy(broken));
     }
 }
@@ -266,14 +297,11 @@ async fn what_is_no_request_is_answered_as_json_rpc_demands() {
         client.unasked.lock().unwrap().clear();
         client.send(&message);
         assert!(client.stats().await.is_object());
-        for _ in 0..1_000 {
-            if !client.unasked.lock().unwrap().is_empty() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        let unasked = client.unasked.lock().unwrap();
-        assert_eq!(unasked[0]["error"]["code"], code, "{message} was answered {unasked:?}");
+        let refusal = |unasked: &[Value]| {
+            unasked.iter().find(|it| it["id"].is_null() && it.get("error").is_some()).cloned()
+        };
+        let answer = until(async || refusal(&client.unasked.lock().unwrap())).await;
+        assert_eq!(answer["error"]["code"], code, "{message} was answered {answer:?}");
     }
     client.assert_no_faults();
 }
@@ -334,6 +362,7 @@ async fn texts_that_are_not_what_their_names_say() {
         ("data.json", format!("[{}0]", "0.125,".repeat(30_000)), "1.5,"),
         ("no_ending", "\u{FEFF}#!/bin/sh\n\0\0\n\u{85}\u{2028}\n".repeat(50), "echo "),
     ];
+    let mut n_asked = 0;
     for (name, text, typed) in texts {
         let uri = format!("file:///home/me/project/{name}");
         client.open(&uri, &text);
@@ -342,15 +371,14 @@ async fn texts_that_are_not_what_their_names_say() {
             version += 1;
             client.type_at(&uri, version, 0, column, &c.to_string());
             column += c.len_utf8();
-            let params = inline_params(&uri, 0, column);
-            let answer = client.ask("textDocument/inlineCompletion", params).await;
-            assert!(answer["result"]["items"].is_array(), "{name}: {answer}");
+            asked(&client, &uri, 0, column).await;
+            n_asked += 1;
         }
         let copy = client.ask("keyside/document", json!({"uri": uri})).await;
         let expected = format!("{typed}{text}");
         assert_eq!(copy["result"]["length"], expected.len(), "{name}");
         client.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
     }
-    assert_eq!(client.stats().await["engine"]["failed"], 0);
+    assert_worked(&client, n_asked).await;
     client.assert_no_faults();
 }

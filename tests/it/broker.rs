@@ -10,7 +10,7 @@ use keyside::wire::usage::Usage;
 use keyside::wire::{self, Ask, Role, StopReason, Turn};
 
 use crate::peer::{self, Peer, Step, answer, chunk, ending, good, last_chunk, stream_head, text};
-use crate::support::{PATIENCE, TempFolder};
+use crate::support::{PATIENCE, TempFolder, keyside};
 
 pub const KEY: &str = "sk-the-key-of-this-test";
 
@@ -43,8 +43,8 @@ impl Setup {
 }
 
 pub fn command(home: &TempFolder) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keyside"));
-    command.arg("broker").env("KEYSIDE_HOME", &home.0).env("KEYSIDE_TEST_KEY", KEY);
+    let mut command = keyside(&home.0, &["broker"]);
+    command.env("KEYSIDE_TEST_KEY", KEY);
     command
 }
 

@@ -6,7 +6,7 @@ use keyside::config::{CompletionConfig, Config};
 use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 
-use crate::support::{Client, frozen, inline_params, saying};
+use crate::support::{Client, frozen, inline_params, saying, until};
 
 const URI: &str = "file:///a.rs";
 
@@ -19,14 +19,11 @@ fn endless() -> Client {
 }
 
 async fn decoding(client: &Client) -> Value {
-    for _ in 0..2_000 {
+    until(async || {
         let engine = client.stats().await["engine"].clone();
-        if engine["generated_tokens"].as_u64() > Some(1) {
-            return engine;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("nothing is decoded");
+        (engine["generated_tokens"].as_u64() > Some(1)).then_some(engine)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,39 +37,52 @@ async fn a_cancel_is_answered_and_decoding_stops() {
     let answer = answer.await.unwrap();
     assert_eq!(answer["error"]["code"], -32800, "{answer}");
     // The flag is read before each token; once the engine is idle nothing is generated any more.
-    let mut engine = client.stats().await["engine"].clone();
-    for _ in 0..200 {
-        if engine["busy"] == false {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        engine = client.stats().await["engine"].clone();
-    }
+    let engine = client.idle().await["engine"].clone();
     assert_eq!((&engine["busy"], &engine["cancelled"]), (&json!(false), &json!(1)));
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(client.stats().await["engine"]["generated_tokens"], engine["generated_tokens"]);
+    assert!(engine["generated_tokens"].as_u64() < Some(200), "of 512: {engine}");
     client.assert_no_faults();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_evaluation_of_a_prompt_can_be_cancelled() {
+async fn a_cancel_in_the_middle_of_a_prompt_ends_its_evaluation() {
+    // Each part of the prompt takes half a second, so that the second is under way when the cancel comes.
+    let script = FakeScript { time_per_token: Duration::from_millis(500), ..saying("x") };
+    let client = Client::with_fake(script);
+    client.initialize(&[]).await;
+    client.model_ready().await;
+    client.open(URI, &"let value = map.get(key).unwrap();\n".repeat(200));
+    let (id, answer) = client.inline_completion(URI, 100, 0);
+    let evaluated = async || client.stats().await["engine"]["evaluated_tokens"].as_u64();
+    until(async || evaluated().await.filter(|it| *it > 0)).await;
+    client.notify("$/cancelRequest", json!({"id": id}));
+    assert_eq!(answer.await.unwrap()["error"]["code"], -32800);
+    let engine = client.idle().await["engine"].clone();
+    assert_eq!(
+        (&engine["cancelled"], &engine["generated_tokens"], &engine["generations"]),
+        (&json!(1), &json!(0), &json!(0))
+    );
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_context_is_in_order_after_prompts_that_were_cancelled() {
     // The real model: a long prompt is being evaluated when the cancel comes.
     let client = Client::with_embedded_model();
     client.initialize(&[]).await;
     client.model_ready().await;
     let source = frozen("lib/prompt/finish.rs");
-    let mut n_cancelled = 0;
     for n in 0..20 {
         let uri = format!("file:///{n}.rs");
         client.open(&uri, &format!("// {n}\n{source}"));
         let (id, answer) = client.inline_completion(&uri, 120, 0);
         client.notify("$/cancelRequest", json!({"id": id}));
-        n_cancelled += usize::from(answer.await.unwrap()["error"]["code"] == -32800);
+        // Cancelled, unless it was done by then.
+        let answer = answer.await.unwrap();
+        assert!(answer["error"]["code"] == -32800 || answer["result"]["items"].is_array());
         // Open documents have a say in others of their language.
         client.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
     }
-    assert!(n_cancelled > 0);
-    // And the context is in order afterwards: the same question has the same answer as a fresh server's.
+    // The same question has the same answer as a fresh server's.
     let text = "fn total() -> u32 {\n    let mut result = 0;\n    result += 1;\n    resu\n}\n";
     client.open("file:///b.rs", text);
     let ghost = client.ghost("file:///b.rs", 3, 8).await;

@@ -1,33 +1,15 @@
 //! The commands as a person or a script runs them.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::{TempFolder, frozen, repository};
+use crate::support::{TempFolder, frozen, repository, run, text};
 
-fn keyside(home: &TempFolder, arguments: &[&str], input: &str) -> Output {
-    keyside_with(home, arguments, input.as_bytes())
-}
-
-fn keyside_with(home: &TempFolder, arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .args(arguments)
-        .env("KEYSIDE_HOME", &home.0)
-        .current_dir(repository(""))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program");
-    // It may end without reading.
-    let _ = child.stdin.take().expect("piped").write_all(input);
-    child.wait_with_output().expect("its output")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn keyside(home: &TempFolder, arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
+    let mut command = crate::support::keyside(&home.0, arguments);
+    command.current_dir(repository(""));
+    run(command, input)
 }
 
 const MAP: &str =
@@ -121,7 +103,7 @@ fn a_bad_line_of_a_batch_costs_itself() {
     let mut input = b"not json\n{\"id\": 2}\n".to_vec();
     input.extend(b"{\"id\": 3, \"prefix\": \"\xff\"}\n");
     input.extend(good.to_string().into_bytes());
-    let output = keyside_with(&home, &["complete", "--batch"], &input);
+    let output = keyside(&home, &["complete", "--batch"], &input);
     assert_eq!(output.status.code(), Some(1));
     let out = text(&output.stdout);
     let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::TempFolder;
+use crate::support::{TempFolder, keyside, run};
 
 /// A line that no model knows.
 const LINE: &str = "let zorblatt = registry.lookup_zorblatt(&session, Flavour::Quixotic);";
@@ -20,12 +20,9 @@ fn write(folder: &Path, path: &str, text: &str) {
 /// What the program prints in a folder.
 fn printed(folder: &Path, arguments: &[&str]) -> String {
     let home = TempFolder::new();
-    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .args(arguments)
-        .env("KEYSIDE_HOME", &home.0)
-        .current_dir(folder)
-        .output()
-        .expect("the program");
+    let mut command = keyside(&home.0, arguments);
+    command.current_dir(folder);
+    let output = run(command, "");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -72,9 +69,7 @@ fn the_server_in_a_terminal_says_what_it_waits_for() {
     let home = TempFolder::new();
     for arguments in [&[][..], &["serve"], &["--stdio"]] {
         let (person, program) = terminal();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-            .args(arguments)
-            .env("KEYSIDE_HOME", &home.0)
+        let mut child = keyside(&home.0, arguments)
             .stdin(program)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -90,11 +85,7 @@ fn the_server_in_a_terminal_says_what_it_waits_for() {
         drop(person);
     }
     // A program that starts it has no use for that.
-    let child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .env("KEYSIDE_HOME", &home.0)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let child = run(keyside(&home.0, &[]), "");
     assert!(!String::from_utf8_lossy(&child.stderr).contains("waits"), "{child:?}");
 }
 
@@ -106,7 +97,8 @@ fn numbers_are_asked_for_in_a_persons_words() {
         (&["usage", "--days", "many"], "a whole number of days from 1 to 3650"),
         (&["usage", "--days", "0"], "a whole number of days from 1 to 3650"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_keyside")).args(arguments).output().unwrap();
+        let home = TempFolder::new();
+        let output = run(keyside(&home.0, arguments), "");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2));
         assert!(error.contains(part) && !error.contains("digit"), "{error}");

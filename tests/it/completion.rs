@@ -120,24 +120,14 @@ async fn settings_switch_it_off() {
     client.initialize_with(json!({"capabilities": {}, "initializationOptions": options})).await;
     client.open(URI, "let x = ");
     // `initialized` is a notification; its effect is there when its message about `colour` is.
-    for _ in 0..1_000 {
-        if client.unasked.lock().unwrap().iter().any(|it| it.to_string().contains("colour")) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    let is_named = |it: &Value| it.to_string().contains("colour");
+    until(async || client.unasked.lock().unwrap().iter().any(is_named).then_some(())).await;
     assert_eq!(client.ghost(URI, 0, 8).await, None);
     client.notify(
         "workspace/didChangeConfiguration",
         json!({"settings": {"keyside": {"completion": {"disabled_languages": []}}}}),
     );
-    for _ in 0..1_000 {
-        if client.ghost(URI, 0, 8).await.is_some() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    panic!("the new settings had no effect");
+    until(async || client.ghost(URI, 0, 8).await).await;
 }
 
 /// Types a text at one place with the embedded model, a request after each key, as VS Code does.

@@ -2,13 +2,13 @@
 #![cfg(unix)]
 
 use std::io::{Read, Write};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{TempFolder, inline_params};
+use crate::support::{TempFolder, inline_params, keyside};
 
 /// Sessions where `KEYSIDE_TEST_SESSIONS` says nothing else.
 const N_SESSIONS: usize = 60;
@@ -17,9 +17,7 @@ const URI: &str = "file:///w/a.rs";
 
 /// A client that sends and does not listen. Each message comes after a pause, in milliseconds.
 fn session(home: &TempFolder, messages: &[(u64, Value)]) -> ExitStatus {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .arg("serve")
-        .env("KEYSIDE_HOME", &home.0)
+    let mut child = keyside(&home.0, &["serve"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -13,6 +13,19 @@ pub const SOURCE: &str = "use std::fmt;\n\nfn area(width: u32, height: u32) -> u
 pub const ANSWER: &str =
     "Shorter:\n\n```rust\nfn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n```\n";
 
+/// What a person is told, by words that one sentence alone has. A test of each looks at the whole sentence.
+pub mod words {
+    pub const NOTHING_SENT: &str = "nothing was sent";
+    pub const LEFT_OUT: &str = "leaves it out";
+    pub const CANCELLED: &str = "cancelled";
+    pub const KEPT_FOR_LATER: &str = "`keyside cloud retry` sends it";
+    pub const DOCUMENT_CHANGED: &str = "the document has changed";
+    pub const ANSWER_IS_OPEN: &str = "is open";
+}
+
+/// What a command that names no place is answered.
+const WITHOUT_A_PLACE: &str = "among the code actions";
+
 /// A real server whose settings name the provider, with a workspace that has one file, open.
 pub struct Scene {
     pub client: Client,
@@ -101,13 +114,23 @@ impl Scene {
         until(async || self.said("$/progress").into_iter().find(has_words)).await
     }
 
-    /// Waits until the progress of the escalation has ended, and for what is said after it.
+    /// Waits until no escalation is under way, and all that the server said about it has arrived.
     pub async fn over(&self) {
+        let n_running = async || self.client.stats().await["escalations"].as_u64();
+        until(async || n_running().await.filter(|it| *it == 0)).await;
+        // What the server says by itself arrives in the order in which it was said, so this comes last.
+        let params = json!({"command": "keyside.explain"});
+        self.client.ask("workspace/executeCommand", params).await;
         until(async || {
-            self.said("$/progress").iter().any(|it| it["value"]["kind"] == "end").then_some(())
+            let mut unasked = self.client.unasked.lock().unwrap();
+            let is_last = |it: &Value| {
+                let message = it["params"]["message"].as_str().unwrap_or_default();
+                message.contains(WITHOUT_A_PLACE)
+            };
+            let at = unasked.iter().position(is_last)?;
+            Some(unasked.remove(at))
         })
         .await;
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
 }
 
@@ -199,7 +222,7 @@ async fn nothing_is_sent_where_nobody_agrees() {
             assert_eq!(scene.said("window/showMessageRequest").len(), 1);
         }
         if choice.is_empty() {
-            scene.told("nothing was sent").await;
+            scene.told(words::NOTHING_SENT).await;
         }
     }
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
@@ -218,7 +241,7 @@ async fn a_command_without_a_place_says_where_to_find_it() {
     let params = json!({"command": "keyside.explain"});
     let answer = scene.client.ask("workspace/executeCommand", params).await;
     assert_eq!(answer["result"], Value::Null, "{answer}");
-    scene.told("among the code actions").await;
+    scene.told(WITHOUT_A_PLACE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

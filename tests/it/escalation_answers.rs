@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::escalation::{ANSWER, SOURCE, Scene, edited, says};
 use crate::provider::Provider;
-use crate::support::{TempFolder, until};
+use crate::support::{TempFolder, keyside, run, until};
 
 const CHANGED: &str = "fn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n";
 
@@ -218,19 +218,15 @@ async fn shown_answers_are_the_users_alone_and_go_with_the_session() {
     let folder = scene.client.home.folders().cache.join("shown");
 
     // Another session of the same person leaves it alone.
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
     let home = &scene.client.home.0;
-    command.args(["cloud", "retry"]).env("KEYSIDE_HOME", home).stdin(std::process::Stdio::null());
-    assert!(command.status().await.unwrap().success());
+    assert!(run(keyside(home, &["cloud", "retry"]), "").status.success());
     assert!(path.exists());
 
     // One that is killed leaves it behind, and the next one takes it away.
     let mut child = scene.client.child.take().unwrap();
     child.kill().await.unwrap();
     assert!(path.exists());
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
-    command.args(["cloud", "retry"]).env("KEYSIDE_HOME", home).stdin(std::process::Stdio::null());
-    assert!(command.status().await.unwrap().success());
+    assert!(run(keyside(home, &["cloud", "retry"]), "").status.success());
     assert_eq!(files_below(folder), Vec::<PathBuf>::new());
 
     let mut scene = Scene::new(&provider.settings(""), SOURCE).await;
@@ -322,9 +318,7 @@ async fn doctor_looks_at_the_key_the_caps_and_the_provider() {
     let doctor = async |settings: String| {
         let home = TempFolder::new();
         std::fs::write(home.0.join("config.toml"), settings).unwrap();
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
-        command.args(["doctor", "--json"]).env("KEYSIDE_HOME", &home.0);
-        let output = command.stdin(std::process::Stdio::null()).output().await.unwrap();
+        let output = run(keyside(&home.0, &["doctor", "--json"]), "");
         let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
         move |name: &str| {
             let finding = findings.iter().find(|it| it["name"] == name).cloned();

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use crate::escalation::{ANSWER, SOURCE, Scene, says};
+use crate::escalation::{ANSWER, SOURCE, Scene, says, words};
 use crate::provider::{Answer, Provider};
 
 /// Of the one call in the ledger: its status, where its cost is from, and its cost.
@@ -85,7 +85,7 @@ async fn a_document_that_has_changed_is_not_touched() {
             _ => Value::Null,
         });
     scene.choose("keyside.refactor").await;
-    let sentence = scene.told("the document has changed").await;
+    let sentence = scene.told(words::DOCUMENT_CHANGED).await;
     let file = sentence.rsplit_once("kept as ").unwrap().1;
     let diff = std::fs::read_to_string(file).unwrap();
     assert!(diff.contains("-    let result = width * height;"), "{diff}");
@@ -104,7 +104,7 @@ async fn a_cancelled_request_closes_its_connection() {
     scene.client.notify("window/workDoneProgress/cancel", json!({"token": progress["token"]}));
     let mut n_closed = provider.n_closed.clone();
     n_closed.wait_for(|it| *it == 1).await.unwrap();
-    scene.told("cancelled").await;
+    scene.told(words::CANCELLED).await;
     scene.over().await;
     // What the provider had read, and what it had written.
     let (status, source, cost) = call(&scene);
@@ -118,7 +118,7 @@ async fn a_cap_stops_what_would_go_past_it() {
     let scene = Scene::new(&provider.settings("daily_cap_usd = 0.01"), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    let sentence = scene.told("nothing was sent").await;
+    let sentence = scene.told(words::NOTHING_SENT).await;
     assert!(sentence.contains("cloud.daily_cap_usd"), "{sentence}");
     assert!(provider.requests().is_empty());
 }
@@ -162,7 +162,7 @@ async fn what_was_refused_and_waits_to_be_sent_again_costs_nothing() {
     scene.choose("keyside.explain").await;
     scene.comes_to("trying again").await;
     scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
-    scene.told("cancelled").await;
+    scene.told(words::CANCELLED).await;
     let (status, _, cost) = call(&scene);
     assert_eq!((status.as_str(), cost), ("cancelled", 0));
 }

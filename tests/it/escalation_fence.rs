@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::escalation::{SOURCE, Scene, says};
+use crate::escalation::{SOURCE, Scene, says, words};
 use crate::provider::Provider;
 use crate::support::until;
 
@@ -99,7 +99,7 @@ async fn consent_is_asked_for_both_places_of_a_link() {
     std::fs::write(&file, entry(&work, "always")).unwrap();
     scene.answers(&["Cancel"]);
     scene.choose("keyside.explain").await;
-    scene.told("nothing was sent").await;
+    scene.told(words::NOTHING_SENT).await;
     let question =
         scene.said("window/showMessageRequest")[0]["message"].as_str().unwrap().to_owned();
     assert!(question.contains(work.to_str().unwrap()), "{question}");
@@ -225,6 +225,6 @@ async fn in_a_worktree_the_list_of_its_repository_holds() {
     until(async || provider.requests().pop()).await;
     std::fs::write(git.join("info/exclude"), "a.rs\n").unwrap();
     scene.choose("keyside.explain").await;
-    scene.told("leaves it out").await;
+    scene.told(words::LEFT_OUT).await;
     assert_eq!(provider.requests().len(), 1);
 }

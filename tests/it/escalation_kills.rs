@@ -4,18 +4,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyside::stdx::random::Random;
 use keyside::store::{Calendar, Ledger};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::provider::{Answer, Provider};
-use crate::support::{Client, PATIENCE, TempFolder};
+use crate::support::{Client, PROGRAM, TempFolder, until_blocking};
 
 const N_SERVERS: usize = 4;
 const N_ESCALATIONS: usize = 1_000;
 /// One in so many is killed in the middle.
-const KILLED: u64 = 15;
+const KILLED: usize = 15;
 const SOURCE: &str = "fn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n";
 /// What the provider says of each answer, at its prices of 3 and 15 dollars a million.
 const INPUT_TOKENS: u64 = 321;
@@ -25,9 +25,9 @@ const CAP_PICO_USD: i64 = 3_000_000_000_000;
 
 /// A server with the folders of `home`, and a document open in it.
 async fn server(home: &Path, uri: &str) -> Client {
-    let mut command = Command::new("env");
-    command.arg(format!("KEYSIDE_HOME={}", home.display()));
-    command.arg(env!("CARGO_BIN_EXE_keyside")).arg("serve");
+    // The folders are shared with other servers, so the client must not be told to make its own.
+    let mut command = std::process::Command::new("env");
+    command.arg(format!("KEYSIDE_HOME={}", home.display())).args([PROGRAM, "serve"]);
     let client = Client::started(command, TempFolder::new());
     let folder = format!("file://{}/project", home.display());
     client
@@ -60,13 +60,7 @@ fn over_or_refused(client: &Client) -> usize {
 /// Asks so often, and is killed now and then; returns how many ended properly and were not refused.
 async fn work(home: PathBuf, number: u64, n_escalations: usize) -> usize {
     let uri = format!("file://{}/project/a{number}.rs", home.display());
-    let mut random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
+    let mut random = Random::new(number);
     let mut client = server(&home, &uri).await;
     let (mut n_ended, mut n_of_this) = (0, 0);
     for _ in 0..n_escalations {
@@ -80,21 +74,16 @@ async fn work(home: PathBuf, number: u64, n_escalations: usize) -> usize {
             )
             .await;
         assert_eq!(answer["result"], Value::Null, "{answer}");
-        if next() % KILLED == 0 {
-            tokio::time::sleep(Duration::from_micros(next() % 60_000)).await;
+        if random.below(KILLED) == 0 {
+            tokio::time::sleep(Duration::from_micros(random.below(60_000) as u64)).await;
             n_ended += over(&client).0;
             client.child.as_mut().unwrap().kill().await.unwrap();
             client = server(&home, &uri).await;
             n_of_this = 0;
             continue;
         }
-        let wait = async {
-            while over_or_refused(&client) == n_of_this {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, wait).await.expect("an escalation that does not end");
-        n_of_this = over_or_refused(&client);
+        let is_over = || Some(over_or_refused(&client)).filter(|it| *it != n_of_this);
+        n_of_this = tokio::task::block_in_place(|| until_blocking(is_over));
     }
     let (n_over, refused) = over(&client);
     for sentence in &refused {

@@ -1,7 +1,8 @@
 //! A request that could not be sent is kept, if the user wants that, and sent later by one command.
 
-use crate::escalation::{SOURCE, Scene, says};
+use crate::escalation::{SOURCE, Scene, says, words};
 use crate::provider::Provider;
+use crate::support::{keyside, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_sent_is_sent_later() {
@@ -15,20 +16,15 @@ async fn what_could_not_be_sent_is_sent_later() {
             .await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    scene.told("`keyside cloud retry` sends it").await;
+    scene.told(words::KEPT_FOR_LATER).await;
     let home = scene.client.home.0.clone();
-    let retry = async || {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
-        command
-            .args(["cloud", "retry"])
-            .env("KEYSIDE_HOME", &home)
-            .stdin(std::process::Stdio::null());
-        let output = command.output().await.unwrap();
+    let retry = || {
+        let output = run(keyside(&home, &["cloud", "retry"]), "");
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     // The provider has moved, and that is not what was agreed to.
     std::fs::write(home.join("config.toml"), &settings).unwrap();
-    let (_, sentence) = retry().await;
+    let (_, sentence) = retry();
     assert!(sentence.contains("another model or host now"), "{sentence}");
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", gone)).await.unwrap();
     tokio::spawn(provider_at(listener, provider.port));
@@ -37,9 +33,9 @@ async fn what_could_not_be_sent_is_sent_later() {
         settings.replace(&format!(":{}", provider.port), &format!(":{gone}")),
     )
     .unwrap();
-    let (answer, sentence) = retry().await;
+    let (answer, sentence) = retry();
     assert_eq!(answer, "It multiplies, later.\n", "{sentence}");
-    assert_eq!(retry().await.0, "nothing is kept\n");
+    assert_eq!(retry().0, "nothing is kept\n");
     assert_eq!(provider.requests().len(), 1);
 }
 
@@ -63,17 +59,15 @@ async fn what_was_kept_and_has_changed_is_not_sent() {
     let scene = Scene::new(&settings, SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    scene.told("`keyside cloud retry` sends it").await;
+    scene.told(words::KEPT_FOR_LATER).await;
     let home = scene.client.home.0.clone();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", gone)).await.unwrap();
     tokio::spawn(provider_at(listener, provider.port));
     let folder = scene.client.home.folders().data.join("unsent");
     let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     let kept = std::fs::read_to_string(&file).unwrap();
-    let retry = async || {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
-        command.args(["cloud", "retry"]).env("KEYSIDE_HOME", &home);
-        let output = command.stdin(std::process::Stdio::null()).output().await.unwrap();
+    let retry = || {
+        let output = run(keyside(&home, &["cloud", "retry"]), "");
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let value: serde_json::Value = serde_json::from_str(&kept).unwrap();
@@ -86,18 +80,18 @@ async fn what_was_kept_and_has_changed_is_not_sent() {
         let mut changed = value.clone();
         changed["body"] = body.as_str().into();
         std::fs::write(&file, changed.to_string()).unwrap();
-        let (_, sentence) = retry().await;
+        let (_, sentence) = retry();
         assert!(sentence.contains(words), "{sentence}");
         changed["sha256"] = keyside::stdx::hex_sha256(body.as_bytes()).into();
         std::fs::write(&file, changed.to_string()).unwrap();
-        let (_, sentence) = retry().await;
+        let (_, sentence) = retry();
         assert!(sentence.contains("knows of no such request"), "{sentence}");
     }
     // It is of the workspace of which it was agreed to.
     let mut changed = value.clone();
     changed["workspace"] = "/elsewhere".into();
     std::fs::write(&file, changed.to_string()).unwrap();
-    let (_, sentence) = retry().await;
+    let (_, sentence) = retry();
     assert!(sentence.contains("knows of no such request"), "{sentence}");
     assert!(provider.requests().is_empty());
     // It is reserved anew, at the cap of today.
@@ -107,10 +101,10 @@ async fn what_was_kept_and_has_changed_is_not_sent() {
         settings.replace("keep_unsent = true", "daily_cap_usd = 0.01"),
     )
     .unwrap();
-    let (_, sentence) = retry().await;
+    let (_, sentence) = retry();
     assert!(sentence.contains("cloud.daily_cap_usd"), "{sentence}");
     assert!(provider.requests().is_empty());
     std::fs::write(home.join("config.toml"), &settings).unwrap();
-    assert_eq!(retry().await.0, "It multiplies, later.\n");
+    assert_eq!(retry().0, "It multiplies, later.\n");
     assert_eq!(provider.requests()[0].body, body);
 }

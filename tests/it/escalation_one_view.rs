@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::escalation::{ANSWER, SOURCE, Scene, says};
+use crate::escalation::{ANSWER, SOURCE, Scene, says, words};
 use crate::provider::{Answer, Provider};
 use crate::support::until;
 
@@ -51,11 +51,12 @@ async fn an_answer_waits_until_nobody_types_and_its_place_is_said() {
     until(async || (!provider.requests().is_empty()).then_some(())).await;
     for version in 2..12 {
         scene.client.type_at(&scene.uri, version, 7, 0, "x");
+        // A person's pause between two keys; shown is after one of 1.5 seconds.
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         assert!(scene.said("window/showDocument").is_empty(), "in the middle of a word");
     }
     let shown = until(async || scene.said("window/showDocument").pop()).await;
-    let sentence = scene.told("is open").await;
+    let sentence = scene.told(words::ANSWER_IS_OPEN).await;
     let file = shown["uri"].as_str().unwrap().strip_prefix("file://").unwrap();
     assert_eq!(sentence, format!("keyside: {file} is open"));
     assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies.");
@@ -83,9 +84,9 @@ async fn half_an_answer_is_kept_and_not_opened_when_it_is_cancelled() {
     scene.choose("keyside.explain").await;
     scene.comes_to("writing").await;
     scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
-    let sentence = scene.told("cancelled").await;
+    let sentence = scene.told(words::CANCELLED).await;
     let file = sentence.rsplit_once(" is in ").unwrap().1;
     assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies ");
-    tokio::time::sleep(std::time::Duration::from_millis(2_000)).await;
+    scene.over().await;
     assert!(scene.said("window/showDocument").is_empty());
 }

@@ -1,15 +1,13 @@
 //! Text that somebody else has chosen (a repository, a provider, a file) where a person reads it: in messages of the editor and on
 //! a terminal it commands nothing, hides nothing, and can't pass for keyside's own words.
 
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::escalation::{SOURCE, Scene, says};
 use crate::provider::{Answer, Provider};
-use crate::support::{Client, TempFolder, until};
+use crate::support::{Client, TempFolder, run, until};
 
 const FOREIGN: &str = "a\x1b[2J\u{9b}1m\u{202e}\u{200b}\n[x](command:y) at evil.example for $0.00";
 
@@ -117,17 +115,9 @@ struct Said {
 
 fn keyside(home: &TempFolder, arguments: &[&[u8]], input: &str) -> Said {
     let arguments = arguments.iter().map(|it| std::ffi::OsStr::from_bytes(it));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .args(arguments)
-        .env("KEYSIDE_HOME", &home.0)
-        .env("KEYSIDE_LOG", "trace")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program");
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    let output = child.wait_with_output().expect("its output");
+    let mut command = crate::support::keyside(&home.0, &[]);
+    command.args(arguments).env("KEYSIDE_LOG", "trace");
+    let output = run(command, input);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Said { out: text(output.stdout), err: text(output.stderr) }
 }

@@ -1,9 +1,8 @@
 //! `keyside cloud`: keys are put in place and looked for, and never shown.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use crate::support::TempFolder;
+use crate::support::{TempFolder, keyside, run};
 
 const SETTINGS: &str = r#"
 [cloud]
@@ -30,20 +29,12 @@ model = "qwen"
 fn cloud(arguments: &[&str], input: &str) -> Output {
     let home = TempFolder::new();
     std::fs::write(home.0.join("config.toml"), SETTINGS).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .arg("cloud")
-        .args(arguments)
-        .env("KEYSIDE_HOME", &home.0)
+    let mut command = keyside(&home.0, &[&["cloud"][..], arguments].concat());
+    let no_bus = format!("unix:path={}", home.0.join("no-bus").display());
+    command
         .env("KEYSIDE_TEST_KEY", "sk-in-the-environment")
-        .env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", home.0.join("no-bus").display()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that reads nothing may be gone by now.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+        .env("DBUS_SESSION_BUS_ADDRESS", no_bus);
+    run(command, input)
 }
 
 #[cfg(target_os = "linux")]
@@ -128,8 +119,8 @@ async fn a_key_of_the_environment_is_the_brokers_and_not_in_the_servers_memory()
     let folders = home.folders();
     std::fs::create_dir_all(&folders.config).unwrap();
     std::fs::write(folders.config_file(), settings).unwrap();
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_keyside"));
-    command.arg("serve").env("KEYSIDE_TEST_KEY", &key);
+    let mut command = keyside(&home.0, &["serve"]);
+    command.env("KEYSIDE_TEST_KEY", &key);
     let client = Client::started(command, home);
     client.initialize(&["utf-8"]).await;
     client.open("file:///a.rs", "fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n");

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use keyside::stdx::random::Random;
 use keyside::store::{
     Calendar, Caps, Consent, CostSource, Granted, Ledger, Now, Refused, Reservation, Settlement,
     Status, Tokens, UsageSource, WorkspaceHash,
 };
 
-use crate::support::TempFolder;
+use crate::support::{TempFolder, until_blocking};
 
 /// What a worker is to do: `FOLDER NUMBER FIRST_CALL HOLD_AT CAP`, one a line.
 const WORK: &str = "KEYSIDE_TEST_LEDGER_WORK";
@@ -71,22 +72,9 @@ pub fn look(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
 }
 
-/// Numbers that are the same in each run (splitmix64).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (x ^ (x >> 31)) % n
-    }
-}
-
 /// What a call reserves and what it costs, by its number.
 fn amounts(call: u64) -> (i64, i64) {
-    let mut random = Random(call);
+    let mut random = Random::new(call);
     let reserved = 1_000_000_000 + random.below(9_000_000_000);
     (reserved as i64, random.below(reserved + 1) as i64)
 }
@@ -121,14 +109,10 @@ impl Worker {
     }
 
     fn wait_until_it_holds(&self) {
-        for _ in 0..6_000 {
+        until_blocking(|| {
             let journal = std::fs::read_to_string(&self.journal).unwrap_or_default();
-            if journal.ends_with("holds\n") {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("it never came to its last call");
+            journal.ends_with("holds\n").then_some(())
+        });
     }
 }
 
@@ -206,24 +190,24 @@ fn journals(home: &TempFolder) -> BTreeMap<u64, String> {
 /// compared. How many calls were refused.
 fn run(seed: u64, n_calls: usize, cap: i64) -> usize {
     let home = TempFolder::new();
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut next = 0;
     let mut worker = |random: &mut Random| {
         next += 1;
-        Worker::start(&home, next, 20 + random.below(60), cap)
+        Worker::start(&home, next, 20 + random.below(60) as u64, cap)
     };
     let mut workers: Vec<Worker> = (0..4).map(|_| worker(&mut random)).collect();
     let mut watcher = None;
     let over = |calls: &BTreeMap<u64, String>| calls.values().filter(|it| *it != "granted").count();
     while over(&journals(&home)) < n_calls {
-        std::thread::sleep(Duration::from_millis(10 + random.below(150)));
+        std::thread::sleep(Duration::from_millis(10 + random.below(150) as u64));
         if path(&home).exists() {
             // It too opens and sweeps at any moment.
             let watcher = watcher.get_or_insert_with(|| Ledger::open(&path(&home)).unwrap());
             assert!(watcher.standings(&now()).unwrap().0.total() <= cap);
             watcher.sweep().unwrap();
         }
-        let one = random.below(4) as usize;
+        let one = random.below(4);
         workers[one].kill();
         workers[one] = worker(&mut random);
     }

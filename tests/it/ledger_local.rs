@@ -3,28 +3,29 @@
 
 use std::sync::Barrier;
 
+use keyside::stdx::random::Random;
 use keyside::store::{
     Amounts, Calendar, Consent, Ledger, LedgerWriter, LocalCall, LocalStatus, Name, Reservation,
     UsageReport, WorkspaceHash,
 };
 
-use crate::ledger::{NO_CAPS, Random, look, now, path, reserve, settlement};
+use crate::ledger::{NO_CAPS, look, now, path, reserve, settlement};
 use crate::support::TempFolder;
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
 fn calls(seed: u64, n: usize) -> Vec<LocalCall> {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let models = ["keyside-20m", "counts", "qwen"].map(Name::kept);
     let actions = ["complete", "classify"].map(Name::of);
     let statuses = [LocalStatus::Ok, LocalStatus::Cancelled, LocalStatus::Failed];
     (0..n)
         .map(|_| LocalCall {
-            at_unix_ms: now().unix_ms - random.below(60 * DAY_MS as u64) as i64,
-            workspace: WorkspaceHash::of(["/one", "/two"][random.below(2) as usize]),
-            action: actions[random.below(2) as usize],
-            model: models[random.below(3) as usize],
-            status: statuses[random.below(3) as usize],
+            at_unix_ms: now().unix_ms - random.below(60 * DAY_MS as usize) as i64,
+            workspace: WorkspaceHash::of(["/one", "/two"][random.below(2)]),
+            action: actions[random.below(2)],
+            model: models[random.below(3)],
+            status: statuses[random.below(3)],
             input_tokens: random.below(2_000) as u32,
             cached_tokens: random.below(2_000) as u32,
             output_tokens: random.below(60) as u32,

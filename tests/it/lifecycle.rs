@@ -1,11 +1,10 @@
 //! The process ends when its client does, however that ends, and leaves nothing behind.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, PATIENCE, TempFolder, frozen, inline_params, saying};
+use crate::support::{Client, PATIENCE, PROGRAM, TempFolder, frozen, inline_params, saying, until};
 
 const URI: &str = "file:///a.rs";
 
@@ -83,7 +82,7 @@ async fn a_killed_client_takes_the_server_with_it() {
     let mut shell = tokio::process::Command::new("sh")
         .arg("-c")
         .arg(&script)
-        .arg(env!("CARGO_BIN_EXE_keyside"))
+        .arg(PROGRAM)
         .arg(&home.0)
         .env("KEYSIDE_HOME", &home.0)
         .stdin(Stdio::null())
@@ -94,29 +93,18 @@ async fn a_killed_client_takes_the_server_with_it() {
         .spawn()
         .expect("a shell");
     let group = shell.id().expect("it runs");
-    let pid =
-        poll(|| std::fs::read_to_string(home.0.join("pid")).ok()?.trim().parse::<u32>().ok()).await;
+    let pid = async || std::fs::read_to_string(home.0.join("pid")).ok()?.trim().parse::<u32>().ok();
+    let pid = until(pid).await;
     let process = |id: u32| rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
     let is_alive = || rustix::process::test_kill_process(process(pid)).is_ok();
     assert!(is_alive());
     // Its model is unpacked when it is at work.
-    poll(|| std::fs::read_dir(home.0.join("cache/models")).ok()?.next()?.ok()).await;
+    until(async || std::fs::read_dir(home.0.join("cache/models")).ok()?.next()?.ok()).await;
     shell.start_kill().expect("kill -9");
     shell.wait().await.expect("it is gone");
-    poll(|| (!is_alive()).then_some(())).await;
+    until(async || (!is_alive()).then_some(())).await;
     // What `sleep` there still is belongs to this test.
     let _ = rustix::process::kill_process_group(process(group), rustix::process::Signal::KILL);
-}
-
-async fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while std::time::Instant::now() < deadline {
-        if let Some(found) = look() {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it did not happen");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::escalation::{SOURCE, Scene, says};
 use crate::ordinary_user::{as_ordinary_user, program_in};
 use crate::provider::{Answer, Provider};
-use crate::support::{Client, PATIENCE, TempFolder, inline_params, until};
+use crate::support::{Client, PATIENCE, PROGRAM, TempFolder, inline_params, until};
 
 const URI: &str = "file:///w/a.rs";
 
@@ -79,12 +79,11 @@ async fn pipes_are_not_waited_for_where_a_cloud_model_is_asked() {
 
 /// The server under a limit of the shell's, as somebody who is not root.
 fn limited(home: &TempFolder, limit: &str) -> Command {
-    let program = env!("CARGO_BIN_EXE_keyside");
     let mut command = as_ordinary_user("bash", home);
     command
         .arg("-c")
         .arg(format!("ulimit {limit}; exec \"$0\" serve"))
-        .arg(program_in(home, program));
+        .arg(program_in(home, PROGRAM));
     Command::from(command)
 }
 
@@ -144,7 +143,7 @@ async fn commands_are_not_ended_by_a_file_that_can_not_grow() {
         let output = command
             .arg("-c")
             .arg(script)
-            .arg(program_in(&home, env!("CARGO_BIN_EXE_keyside")))
+            .arg(program_in(&home, PROGRAM))
             .arg(&home.0)
             .env("KEYSIDE_HOME", &home.0)
             .stdin(Stdio::null())

@@ -64,6 +64,7 @@ mod sync;
 mod sync_versions;
 mod tidy;
 mod tidy_documents;
+mod tidy_tests;
 mod usage;
 mod warm;
 mod wire;

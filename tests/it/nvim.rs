@@ -11,10 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::{PATIENCE, PROGRAM, until_blocking};
+
 /// Between two keys of a person who types fast.
 const GAP: Duration = Duration::from_millis(60);
-/// For what takes milliseconds, on a machine that is busy with everything else.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const TOTALS: &str = r#"use std::collections::HashMap;
 
@@ -127,29 +127,13 @@ fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
     let change = "vim.lsp.get_clients({ name = 'keyside' })[1]:notify";
     nvim.lua(&format!("{change}('workspace/didChangeConfiguration', {{ settings = {settings} }})"));
     nvim.keys(&["174G", "$"]);
-    let deadline = Instant::now() + PATIENCE;
-    let mut last = 0;
-    loop {
-        let stats = nvim.lua(STATS);
-        let ahead = stats["engine"]["prefetch_evaluated_tokens"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("{stats}"));
-        if ahead > 300 && ahead == last {
-            break;
-        }
-        last = ahead;
-        assert!(Instant::now() < deadline, "nothing is ready where the caret rests");
-        std::thread::sleep(Duration::from_millis(300));
-    }
+    until_blocking(|| {
+        let engine = nvim.lua(STATS)["engine"].clone();
+        let evaluated = engine["prefetch_evaluated_tokens"].as_u64().unwrap();
+        (evaluated > 300 && engine["idle"] == true).then_some(())
+    });
     nvim.keys(&["i"]);
-    let first = loop {
-        let first = nvim.lua(STATS)["last"].clone();
-        if first.is_object() {
-            break first;
-        }
-        assert!(Instant::now() < deadline, "nothing was asked");
-        std::thread::sleep(GAP);
-    };
+    let first = until_blocking(|| Some(nvim.lua(STATS)["last"].clone()).filter(Value::is_object));
     assert!(first["cached_tokens"].as_u64().unwrap() > 300, "{first}");
     assert!(first["evaluated_tokens"].as_u64().unwrap() <= 16, "{first}");
     nvim.assert_server_agrees();
@@ -229,7 +213,7 @@ impl Neovim {
         fs::write(home.join("keyside/config.toml"), settings).expect("write the settings");
         let init = home.join("init.lua");
         let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/nvim");
-        let server = env!("CARGO_BIN_EXE_keyside");
+        let server = PROGRAM;
         fs::write(
             &init,
             format!(
@@ -254,20 +238,13 @@ impl Neovim {
             .expect("start Neovim");
         let mut nvim = Self { program, home, child, server: 0 };
 
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let answer = nvim.try_lua(STATUS);
-            if let Ok(answer) = &answer {
-                assert_ne!(answer[0], "error", "the server reports: {}", answer[1]);
-                if answer[0] == "ready" || answer[0] == "off" {
-                    nvim.server =
-                        answer[2][0].as_u64().expect("Neovim has the server for a child") as u32;
-                    return nvim;
-                }
-            }
-            assert!(Instant::now() < deadline, "no server ready after {PATIENCE:?}: {answer:?}");
-            std::thread::sleep(GAP);
-        }
+        nvim.server = until_blocking(|| {
+            let answer = nvim.try_lua(STATUS).ok()?;
+            assert_ne!(answer[0], "error", "the server reports: {}", answer[1]);
+            let is_there = answer[0] == "ready" || answer[0] == "off";
+            is_there.then(|| answer[2][0].as_u64().expect("Neovim has the server for a child"))
+        }) as u32;
+        nvim
     }
 
     /// Presses keys in Neovim's notation, one after the other.
@@ -337,29 +314,19 @@ impl Neovim {
 
     /// Neovim has been told to end, one way or another: its server does not outlive it.
     pub fn assert_server_ends(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait().expect("wait for Neovim").is_none() {
-            assert!(Instant::now() < deadline, "Neovim did not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let ended = Instant::now();
-        while is_running(self.server) {
-            assert!(ended.elapsed() < Duration::from_secs(1), "the server outlives Neovim");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until_blocking(|| self.child.try_wait().expect("wait for Neovim"));
+        until_blocking(|| (!is_running(self.server)).then_some(()));
     }
 
     #[track_caller]
     pub fn wait(&self, what: &str, done: impl Fn(&Screen) -> bool) -> Screen {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let began = Instant::now();
+        until_blocking(|| {
             let screen = self.screen();
-            if done(&screen) {
-                return screen;
-            }
-            assert!(Instant::now() < deadline, "no {what} after {PATIENCE:?}: {screen:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+            let is_late = began.elapsed() > PATIENCE / 2;
+            assert!(!is_late || done(&screen), "no {what}: {screen:?}");
+            done(&screen).then_some(screen)
+        })
     }
 
     fn screen(&self) -> Screen {

@@ -1,12 +1,13 @@
 //! Asking a cloud model from a real Neovim: the question to the person, the answer that grows in a window, the change in the buffer.
 #![cfg(unix)]
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::nvim::Neovim;
 use crate::provider::{Answer, Provider};
+use crate::support::{PATIENCE, until_blocking};
 
 const SOURCE: &str = "fn area(width: u32, height: u32) -> u32 {\n    let result = width * height;\n    return result;\n}\n";
 
@@ -28,16 +29,23 @@ const BUFFERS: &str = "
     end
     return { texts, _G.asked, vim.v.errmsg }";
 
+#[track_caller]
 fn until(nvim: &Neovim, what: &str, done: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
+    let began = Instant::now();
+    until_blocking(|| {
         let state = nvim.lua(BUFFERS);
-        if done(&state) {
-            return state;
-        }
-        assert!(Instant::now() < deadline, "{what}: {state:#}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
+        let is_late = began.elapsed() > PATIENCE / 2;
+        assert!(!is_late || done(&state), "{what}: {state:#}");
+        done(&state).then_some(state)
+    })
+}
+
+/// Comes back when Neovim has worked off what the server had sent before it was asked.
+fn round_trip(nvim: &Neovim) -> Value {
+    nvim.lua(
+        "local client = vim.lsp.get_clients({ name = 'keyside' })[1]
+        return client:request_sync('keyside/stats', nil, 10000, 0).result",
+    )
 }
 
 fn open(provider: &Provider) -> Neovim {
@@ -115,7 +123,7 @@ async fn what_will_be_sent_can_be_read_in_peace_before_the_question_comes_back()
     assert_eq!(n_asked(&state), 1);
     // A person reads on, and nobody asks them anything; what they read is in no file of Neovim's.
     nvim.keys(&["G", "gg", "/width<CR>", "n"]);
-    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(round_trip(&nvim)["escalations"], 1, "it waits for the person");
     let state = nvim.lua(BUFFERS);
     assert!(is_reading(&state) && n_asked(&state) == 1, "{state:#}");
     assert_eq!(

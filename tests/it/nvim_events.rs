@@ -1,26 +1,19 @@
 //! What the Neovim plugin reports of suggestions, and what `keyside usage` makes of it.
 #![cfg(unix)]
 
-use std::process::Command;
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::nvim::{Neovim, STATS, Screen, TOTALS};
+use crate::support::{keyside, run, until_blocking};
 
 /// The count of one thing that became of suggestions, once it is at least `least`.
 #[track_caller]
 fn count(nvim: &Neovim, name: &str, least: i64) -> i64 {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
+    until_blocking(|| {
         let stats = nvim.lua(STATS);
         let n = stats["completions"][name].as_i64().unwrap_or_else(|| panic!("{stats}"));
-        if n >= least {
-            return n;
-        }
-        assert!(Instant::now() < deadline, "{name} is {n}, and should be {least}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
+        (n >= least).then_some(n)
+    })
 }
 
 #[test]
@@ -56,11 +49,7 @@ fn a_word_all_of_it_and_nothing_are_told_apart() {
     let n_rejected = n_rejected..=n_rejected + 1;
     nvim.keys(&[":qa!<CR>"]);
     nvim.assert_server_ends();
-    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .args(["usage", "--json"])
-        .env("KEYSIDE_HOME", nvim.home.join("keyside"))
-        .output()
-        .expect("the program that this test belongs to");
+    let output = run(keyside(&nvim.home.join("keyside"), &["usage", "--json"]), "");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let total = |name: &str| report["total"][name].as_i64().unwrap();
     assert_eq!(total("accepted_words"), 1, "{report}");

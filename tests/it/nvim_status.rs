@@ -1,25 +1,18 @@
 //! Where nothing is suggested, a person in Neovim finds out why: `:Keyside status` and `:checkhealth keyside`.
 #![cfg(unix)]
 
-use std::time::{Duration, Instant};
-
 use crate::nvim::Neovim;
+use crate::support::until_blocking;
 
 const SOURCE: &str = "fn main() {\n    let x = 1;\n}\n";
 
 /// What `:Keyside status` says, once it holds `part`.
 #[track_caller]
 fn status(nvim: &Neovim, part: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
+    until_blocking(|| {
         let said = nvim.lua("return vim.fn.execute('Keyside status')");
-        let said = said.as_str().unwrap().trim().to_owned();
-        if said.contains(part) {
-            return said;
-        }
-        assert!(Instant::now() < deadline, "{part:?} is not in {said:?}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
+        Some(said.as_str().unwrap().trim().to_owned()).filter(|it| it.contains(part))
+    })
 }
 
 /// The report of `:checkhealth`, which is closed again.

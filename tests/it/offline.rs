@@ -2,13 +2,12 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::HashSet;
-use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::provider::{Answer, Provider};
-use crate::support::{Client, PATIENCE, TempFolder, repository, until};
+use crate::support::{Client, PATIENCE, PROGRAM, TempFolder, keyside, repository, run, until};
 
 const URI: &str = "file:///a.rs";
 
@@ -43,7 +42,7 @@ async fn no_socket_is_made_by_any_thread_or_child_through_a_typing_run() {
     let trace_file = home.0.join("trace");
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-e", "trace=%network,io_uring_setup", "-o"]);
-    command.arg(&trace_file).arg(env!("CARGO_BIN_EXE_keyside")).arg("serve");
+    command.arg(&trace_file).arg(PROGRAM).arg("serve");
     let mut client = Client::started(command, home);
     client.initialize(&["utf-8"]).await;
     let network = until(async || {
@@ -88,13 +87,7 @@ async fn every_thread_is_under_the_kernels_rule() {
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_says_what_holds() {
     let home = TempFolder::new();
-    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .args(["doctor", "--json"])
-        .env("KEYSIDE_HOME", &home.0)
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
+    let output = run(keyside(&home.0, &["doctor", "--json"]), "");
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
     let network = findings.as_array().unwrap().iter().find(|it| it["name"] == "network").unwrap();
     assert_eq!(network["state"], "good", "{network}");
@@ -141,7 +134,7 @@ async fn with_the_cloud_on_only_the_broker_connects_and_only_to_its_host() {
         "trace=%network,io_uring_setup,execve,clone,clone3",
         "-o",
     ]);
-    command.arg(&trace_file).arg(env!("CARGO_BIN_EXE_keyside")).arg("serve");
+    command.arg(&trace_file).arg(PROGRAM).arg("serve");
     let mut client = Client::started(command, home);
     *client.person.lock().unwrap() =
         Box::new(|request| match request["method"].as_str().unwrap() {

@@ -1,4 +1,5 @@
-//! A provider for tests that does exactly what it is told to, byte by byte: faults that no real server can be asked for.
+//! The one mock HTTP server of the tests. It does exactly what its script says, byte by byte:
+//! faults that no real server can be asked for. `provider` is a whole provider on it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,12 +45,14 @@ pub struct Peer {
     /// `127.0.0.1:PORT`.
     pub host: String,
     requests: Arc<Mutex<Vec<Request>>>,
-    n_left: watch::Receiver<usize>,
+    /// How many connections are over, whoever ended them.
+    pub n_left: watch::Receiver<usize>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Peer {
-    /// A peer that treats the first connection as the first script says, and so on; the last script holds for all after it.
+    /// A peer that treats the first connection as the first script says, and so on; the last script
+    /// holds for all after it.
     pub async fn start(scripts: Vec<Vec<Step>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let host = listener.local_addr().expect("an address").to_string();

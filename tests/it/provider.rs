@@ -1,11 +1,10 @@
-//! A provider on this machine for tests: it records what comes over the wire and answers as it is told.
-
-use std::sync::{Arc, Mutex};
+//! A provider on this machine for tests: Anthropic's protocol on the mock server of
+//! [`crate::peer`].
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::peer::{Peer, Step};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -29,33 +28,26 @@ pub enum Answer {
 
 pub struct Provider {
     pub port: u16,
-    requests: Arc<Mutex<Vec<Recorded>>>,
+    peer: Peer,
     /// How many connections the other side has closed.
     pub n_closed: watch::Receiver<usize>,
 }
 
 impl Provider {
     pub async fn start(answer: Answer) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (closed, n_closed) = watch::channel(0);
-        let recorded = Arc::clone(&requests);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (answer, recorded, closed) =
-                    (answer.clone(), Arc::clone(&recorded), closed.clone());
-                tokio::spawn(async move {
-                    let _ = converse(stream, answer, &recorded).await;
-                    closed.send_modify(|n| *n += 1);
-                });
-            }
-        });
-        Self { port, requests, n_closed }
+        let mut script = script(answer);
+        // The client is the one that ends a connection.
+        script.push(Step::Hang);
+        let peer = Peer::start(vec![script]).await;
+        let port = peer.host.rsplit_once(':').and_then(|it| it.1.parse().ok()).expect("a port");
+        let n_closed = peer.n_left.clone();
+        Self { port, peer, n_closed }
     }
 
     pub fn requests(&self) -> Vec<Recorded> {
-        self.requests.lock().unwrap().clone()
+        let text = |body| String::from_utf8(body).expect("UTF-8");
+        let requests = self.peer.requests().into_iter();
+        requests.map(|it| Recorded { head: it.head, body: text(it.body) }).collect()
     }
 
     /// Settings in which it is the one that is asked, free of charge unless `more` says otherwise.
@@ -69,92 +61,57 @@ impl Provider {
     }
 }
 
-async fn converse(
-    mut stream: TcpStream,
-    answer: Answer,
-    recorded: &Mutex<Vec<Recorded>>,
-) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    let (head, n_body) = loop {
-        if stream.read_buf(&mut bytes).await? == 0 {
-            return Ok(());
-        }
-        if let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let length = head.lines().find_map(|line| {
-                line.to_ascii_lowercase()
-                    .strip_prefix("content-length:")
-                    .map(|it| it.trim().parse().unwrap())
-            });
-            bytes.drain(..end + 4);
-            break (head, length.unwrap_or(0));
-        }
-    };
-    while bytes.len() < n_body {
-        if stream.read_buf(&mut bytes).await? == 0 {
-            return Ok(());
-        }
-    }
-    recorded
-        .lock()
-        .unwrap()
-        .push(Recorded { head, body: String::from_utf8(bytes).expect("UTF-8") });
+fn script(answer: Answer) -> Vec<Step> {
     match answer {
-        Answer::Status(status, body) => {
-            let head = format!(
-                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            stream.write_all(format!("{head}{body}").as_bytes()).await?;
-        }
+        Answer::Status(status, body) => vec![send(format!(
+            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        ))],
         Answer::Says { text, input_tokens, output_tokens } => {
-            begin(&mut stream, input_tokens).await?;
-            for word in text.split_inclusive(' ') {
-                say(&mut stream, word).await?;
-            }
-            event(&mut stream, &json!({"type": "content_block_stop", "index": 0})).await?;
+            let mut script = begin(input_tokens);
+            script.extend(text.split_inclusive(' ').map(say));
+            script.push(event(&json!({"type": "content_block_stop", "index": 0})));
             let delta = json!({"stop_reason": "end_turn", "stop_sequence": null});
             let usage = json!({"output_tokens": output_tokens});
-            event(&mut stream, &json!({"type": "message_delta", "delta": delta, "usage": usage}))
-                .await?;
-            event(&mut stream, &json!({"type": "message_stop"})).await?;
+            let last = json!({"type": "message_delta", "delta": delta, "usage": usage});
+            script.extend([event(&last), event(&json!({"type": "message_stop"}))]);
+            script
         }
         Answer::Streams(events) => {
-            stream.write_all(STREAM_HEAD).await?;
-            for it in events {
-                event(&mut stream, &it).await?;
-            }
+            std::iter::once(send(STREAM_HEAD.to_owned())).chain(events.iter().map(event)).collect()
         }
         Answer::SaysAndStalls { text } => {
-            begin(&mut stream, 10).await?;
-            say(&mut stream, &text).await?;
+            let mut script = begin(10);
+            script.push(say(&text));
+            script
         }
     }
-    // Until the other side closes.
-    let mut rest = [0; 64];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
 }
 
-const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_1\r\nconnection: close\r\n\r\n";
+const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_1\r\nconnection: close\r\n\r\n";
 
-async fn begin(stream: &mut TcpStream, input_tokens: u64) -> std::io::Result<()> {
-    stream.write_all(STREAM_HEAD).await?;
+fn begin(input_tokens: u64) -> Vec<Step> {
     let usage = json!({"input_tokens": input_tokens, "output_tokens": 1});
     let message =
         json!({"id": "m", "type": "message", "role": "assistant", "content": [], "usage": usage});
-    event(stream, &json!({"type": "message_start", "message": message})).await?;
     let block = json!({"type": "text", "text": ""});
-    event(stream, &json!({"type": "content_block_start", "index": 0, "content_block": block})).await
+    vec![
+        send(STREAM_HEAD.to_owned()),
+        event(&json!({"type": "message_start", "message": message})),
+        event(&json!({"type": "content_block_start", "index": 0, "content_block": block})),
+    ]
 }
 
-async fn say(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
+fn say(text: &str) -> Step {
     let delta = json!({"type": "text_delta", "text": text});
-    event(stream, &json!({"type": "content_block_delta", "index": 0, "delta": delta})).await
+    event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
 }
 
-async fn event(stream: &mut TcpStream, event: &Value) -> std::io::Result<()> {
+fn event(event: &Value) -> Step {
     let name = event["type"].as_str().unwrap();
-    stream.write_all(format!("event: {name}\ndata: {event}\n\n").as_bytes()).await?;
-    stream.flush().await
+    send(format!("event: {name}\ndata: {event}\n\n"))
+}
+
+fn send(text: String) -> Step {
+    Step::Send(text.into_bytes())
 }

@@ -7,14 +7,14 @@ use std::ffi::CString;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::json;
 
 use crate::escalation::{SOURCE, Scene, says};
 use crate::ordinary_user::{as_ordinary_user, program_in};
 use crate::provider::Provider;
-use crate::support::{Client, TempFolder, until};
+use crate::support::{Client, PROGRAM, TempFolder, keyside, run, until};
 
 const HOME: &str = "KEYSIDE_HOME";
 const TARGET: &str = "KEYSIDE_TEST_TARGET";
@@ -165,7 +165,7 @@ fn probed(before: &[&str]) -> BTreeMap<String, String> {
     for folder in ["data", "cache"] {
         std::fs::create_dir_all(home.0.join(folder)).unwrap();
     }
-    let keyside = program_in(&home, env!("CARGO_BIN_EXE_keyside"));
+    let keyside = program_in(&home, PROGRAM);
     let probe = home.0.join("program/probe");
     let own = std::env::current_exe().unwrap();
     if std::fs::hard_link(&own, &probe).is_err() {
@@ -279,8 +279,8 @@ fn descriptors(id: u32) -> Vec<String> {
 async fn the_server_keeps_nothing_that_it_was_given_beside_its_streams() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let descriptor = listener.as_raw_fd();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keyside"));
-    command.arg("serve");
+    let home = TempFolder::new();
+    let mut command = keyside(&home.0, &["serve"]);
     // SAFETY: a call that may be made between fork and exec.
     unsafe {
         command.pre_exec(move || match libc::dup2(descriptor, INHERITED) {
@@ -288,7 +288,7 @@ async fn the_server_keeps_nothing_that_it_was_given_beside_its_streams() {
             _ => Err(std::io::Error::last_os_error()),
         });
     }
-    let client = Client::started(command.into(), TempFolder::new());
+    let client = Client::started(command, home);
     client.initialize(&["utf-8"]).await;
     client.model_ready().await;
     let id = client.child.as_ref().unwrap().id().unwrap();
@@ -345,12 +345,12 @@ async fn where_it_has_to_hold_and_does_not_the_server_does_not_start() {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.toml"), format!("sandbox.required = {required}\n"))
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyside"));
-        command.args(["serve"]).env_remove(HOME).stdin(Stdio::null());
+        let mut command = keyside(&home.0, &["serve"]);
+        command.env_remove(HOME);
         for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
             command.env(name, &home.0);
         }
-        let output = command.output().unwrap();
+        let output = run(command, "");
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let (code, said) = start(true);

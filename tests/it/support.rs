@@ -1,12 +1,45 @@
-//! A client for tests: over a memory pipe to a server in this process, or over the stdio of a real one.
+//! What all tests stand on. Benches share it.
 //!
-//! It keeps the protocol's books: a second answer to a request, or an answer to nothing, fails the test.
+//! **A client.** [`Client`] speaks the protocol as an editor does, over a memory pipe to a server
+//! in this process or over the stdio of the real program:
+//!
+//! ```ignore
+//! let client = Client::with_fake(saying("1;"));        // a scripted model, in this process
+//! let client = Client::with_embedded_model();          // the built-in model, in this process
+//! let client = Client::real_process();                 // the program, in a folder of its own
+//! client.initialize(&["utf-8"]).await;
+//! client.open(URI, "let x = ");
+//! assert_eq!(client.ghost(URI, 0, 8).await.unwrap().text, "1;");
+//! client.assert_no_faults();
+//! ```
+//!
+//! `ask` sends a request and waits for its answer, `request` sends it and gives the answer's
+//! channel, `notify` sends a notification, `send_raw` sends bytes. The client checks the pairing of
+//! requests and answers: a second answer, an answer to nothing, or a line on stdout that is no
+//! frame is a fault, and `assert_no_faults` fails the test.
+//!
+//! **What the server sends by itself** (messages, progress, questions, edits) is kept in `unasked`,
+//! in order. Where the server asks, `person` answers: a closure that a test replaces, called with
+//! the whole message; what it returns is the result, or with `{"jsonrpc_error": …}` the error.
+//!
+//! **Waiting.** [`until`] looks until something is there. That something does *not* happen is
+//! asserted after a barrier and not after a sleep: [`Client::idle`] returns when the engine has
+//! nothing left to do, not even ahead of the next key; `Scene::over` (in `escalation`) when no
+//! escalation is under way and all that it said has arrived.
+//!
+//! **Files.** [`TempFolder`] is a home of its own for each server and is gone after the test.
+//! [`frozen`] reads a file of `tests/fixtures/project`, a workspace that never changes; [`project`]
+//! is its path. No test reads `src`.
+//!
+//! **The program.** [`keyside`] is the command, [`run`] runs it to its end. **The other side**:
+//! `peer` is the one mock HTTP server, scripted byte by byte; `provider` speaks a provider's
+//! protocol on it. **Chance**: `keyside::stdx::random::Random`, with a seed that the test names;
+//! `property` holds the property tests.
 
 use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use keyside::assist::Session;
 use keyside::config::Config;
@@ -20,13 +53,20 @@ use tokio::sync::{mpsc, oneshot};
 
 #[path = "support/files.rs"]
 mod files;
+#[path = "support/ghost.rs"]
+mod ghost;
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/wait.rs"]
+mod wait;
 
 pub use files::*;
+pub use ghost::*;
+pub use program::*;
+pub use wait::*;
 
-/// Longer than anything may take on a machine that does something else as well.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a person, or the editor itself, answers to a request of the server's: `result` or `{"jsonrpc_error": …}`.
+/// What a person, or the editor itself, answers to a request of the server's: `result` or
+/// `{"jsonrpc_error": …}`.
 pub type Person = Box<dyn FnMut(&Value) -> Value + Send>;
 
 type Waiting = Arc<Mutex<HashMap<i64, oneshot::Sender<Value>>>>;
@@ -44,17 +84,6 @@ pub struct Client {
     pub closed: Option<oneshot::Receiver<()>>,
     pub child: Option<Child>,
     pub home: TempFolder,
-}
-
-/// Asks again and again until there is an answer.
-pub async fn until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
-    for _ in 0..6_000 {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it did not come to pass");
 }
 
 /// A fake model's engine.
@@ -103,13 +132,12 @@ impl Client {
     }
 
     pub fn real_process_in(home: TempFolder) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyside"));
-        command.arg("serve");
-        Self::started(command, home)
+        Self::started(keyside(&home.0, &["serve"]), home)
     }
 
     /// The program by a command of the test's, with its folders in `home`.
-    pub fn started(mut command: Command, home: TempFolder) -> Self {
+    pub fn started(command: impl Into<Command>, home: TempFolder) -> Self {
+        let mut command = command.into();
         let log = std::fs::File::create(home.0.join("stderr.log")).expect("a file");
         let mut child = command
             .env("KEYSIDE_HOME", &home.0)
@@ -276,6 +304,14 @@ impl Client {
         until(async || (self.stats().await["model"]["state"] != "loading").then_some(())).await;
     }
 
+    /// Waits until the engine has nothing to do, not even ahead of the next key, and returns the
+    /// counts of then.
+    pub async fn idle(&self) -> Value {
+        // What the server was told before the first look has been taken in at the second.
+        self.stats().await;
+        until(async || Some(self.stats().await).filter(|it| it["engine"]["idle"] == true)).await
+    }
+
     /// Fails where the server has broken the protocol.
     pub fn assert_no_faults(&self) {
         let faults = self.faults.lock().unwrap();
@@ -294,36 +330,6 @@ impl Client {
             tokio::time::timeout(PATIENCE, closed).await.expect("the server stayed").unwrap();
         }
         drop(child);
-    }
-}
-
-pub fn inline_params(uri: &str, line: usize, column: usize) -> Value {
-    json!({
-        "textDocument": {"uri": uri},
-        "position": {"line": line, "character": column},
-        "context": {"triggerKind": 2},
-    })
-}
-
-/// An inline item, as far as tests look at it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ghost {
-    pub text: String,
-    pub start: u64,
-    pub end: u64,
-    pub command: Value,
-}
-
-impl Ghost {
-    pub fn of(answer: &Value) -> Option<Self> {
-        let items = answer["result"]["items"].as_array().unwrap_or_else(|| panic!("{answer}"));
-        let item = items.first()?;
-        Some(Self {
-            text: item["insertText"].as_str().expect("plain text").to_owned(),
-            start: item["range"]["start"]["character"].as_u64().expect("a range"),
-            end: item["range"]["end"]["character"].as_u64().expect("a range"),
-            command: item["command"].clone(),
-        })
     }
 }
 

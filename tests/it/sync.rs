@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use keyside::stdx::random::Random;
+
 use crate::support::{Client, saying};
 
 const URI: &str = "file:///a.rs";
@@ -97,7 +99,8 @@ async fn random_edits(encoding: &'static str, seed: u64) {
                         && editor.text[end - 1] == '\r',
                 );
             }
-            let text: String = (0..random.below(4)).map(|_| *random.pick(PIECES)).collect();
+            let text: String =
+                (0..random.below(4)).map(|_| *random.pick(PIECES).unwrap()).collect();
             changes.push(json!({
                 "range": {"start": editor.position(start), "end": editor.position(end)},
                 "text": text,
@@ -161,25 +164,4 @@ async fn closing_frees() {
     client.notify("textDocument/didClose", json!({"textDocument": {"uri": URI}}));
     let answer = client.ask("keyside/document", json!({"uri": URI})).await;
     assert_eq!(answer["error"]["code"], -32602);
-}
-
-/// Small, seeded and the same everywhere (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.max(1))
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let wide = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        (wide >> 33) as usize % bound.max(1)
-    }
-
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
 }

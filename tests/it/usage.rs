@@ -1,22 +1,15 @@
 //! What `keyside usage` says of suggestions: as many as a person saw and took.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use crate::support::{Client, TempFolder};
+use crate::support::{Client, TempFolder, keyside, run};
 
 const URI: &str = "file:///home/me/a.rs";
 const TEXT: &str = "let first = map.get(1).unwrap();\nlet second = map.\n";
 
 /// What the program says of the ledger in a folder.
 fn usage(home: &TempFolder, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_keyside"))
-        .arg("usage")
-        .args(arguments)
-        .env("KEYSIDE_HOME", &home.0)
-        .output()
-        .expect("the program that this test belongs to");
+    let output = run(keyside(&home.0, &[&["usage"][..], arguments].concat()), "");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }

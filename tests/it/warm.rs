@@ -1,8 +1,6 @@
 //! What is ready before it is asked for: the first key in a file where the caret has rested, or else from a short
 //! prompt where the model is slow; what follows ghost text that is taken, and the next line.
 
-use std::time::Duration;
-
 use keyside::engine::fake::FakeScript;
 use serde_json::{Value, json};
 
@@ -35,19 +33,13 @@ fn of_engine(stats: &Value, name: &str) -> u64 {
     stats["engine"][name].as_u64().unwrap()
 }
 
-/// Waits until the engine has done more ahead than it had, and then nothing more for a while.
+/// Waits until the engine has done something ahead, and has nothing left to do.
 async fn rested(client: &Client) -> Value {
-    let mut last = u64::MAX;
-    for _ in 0..200 {
-        let stats = client.stats().await;
-        let now = of_engine(&stats, "prefetch_evaluated_tokens");
-        if now > 0 && now == last {
-            return stats;
-        }
-        last = now;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    panic!("nothing was done ahead");
+    until(async || {
+        let stats = client.idle().await;
+        (of_engine(&stats, "prefetch_evaluated_tokens") > 0).then_some(stats)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,11 +93,10 @@ async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
     assert!(client.ghost(URI, 3, 0).await.is_none_or(|it| !it.text.is_empty()));
     client.assert_no_faults();
 
-    let client = opened("[completion]\nahead = false\n").await;
+    let client = opened("[completion]\nprefetch = false\n").await;
     let place = json!({"textDocument": {"uri": URI}, "position": {"line": 401, "character": 8}});
     client.notify("keyside/didMoveCaret", place);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(of_engine(&client.stats().await, "prefetch_evaluated_tokens"), 0);
+    assert_eq!(of_engine(&client.idle().await, "prefetch_evaluated_tokens"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use crate::engine::EngineState;
 use crate::stdx::milliseconds as ms;
 
 /// Numbers and names only.
-pub fn answer(session: &Session) -> Value {
+pub fn answer(session: &Session, n_escalations: usize) -> Value {
     let engine = session.engine();
     let counts = engine.counts();
     let stats = &session.stats;
@@ -58,6 +58,7 @@ pub fn answer(session: &Session) -> Value {
         },
         "engine": {
             "busy": counts.busy.load(Ordering::Relaxed),
+            "idle": engine.is_idle(),
             "generations": n(&counts.generations),
             "cancelled": n(&counts.cancelled),
             "superseded": n(&counts.superseded),
@@ -73,6 +74,7 @@ pub fn answer(session: &Session) -> Value {
             "prompt_tokens_per_second": n(&counts.prompt_tokens_per_second),
         },
         "workspace": session.workspace.report(),
+        "escalations": n_escalations,
         "last": last,
     })
 }

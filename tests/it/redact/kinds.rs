@@ -237,21 +237,16 @@ pub const NAMED_LINES: &[&str] = &[
     "std::env::set_var(\"%\", \"@\");",
 ];
 
-/// Numbers that are the same in every run.
-pub struct Random(pub u64);
+/// Instances of forms, the same in every run.
+pub struct Random(keyside::stdx::random::Random);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    pub fn new(seed: u64) -> Self {
+        Self(keyside::stdx::random::Random::new(seed))
     }
 
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        self.0.below(n)
     }
 
     pub fn of<'a, T: ?Sized>(&mut self, among: &[&'a T]) -> &'a T {
