@@ -51,6 +51,7 @@ mod offline;
 mod ordinary_user;
 mod peer;
 mod peers;
+mod property;
 mod provider;
 mod redact;
 mod retrieval;
