@@ -83,8 +83,9 @@ async fn measure(arguments: &Arguments) {
             .iter()
             .filter_map(|it| Some((file_name(it), std::fs::read_to_string(it).ok()?)))
             .collect();
-        let openers = openers(&client, &id, &files, arguments).await;
-        let ends = ends(&client, &id, &files, arguments).await;
+        let n = arguments.n_positions;
+        let openers: Openers = measured(&client, &id, &files, n, arguments).await;
+        let ends: Ends = measured(&client, &id, &files, 3 * n, arguments).await;
         println!("{id:<16} openers: {}", openers.row());
         println!("{:<16} ends:    {}", "", ends.row());
         all.0.add(&openers);
@@ -183,6 +184,46 @@ async fn ask(
     (ghost, asked)
 }
 
+/// What is measured at one kind of caret.
+trait Kind: Default {
+    const SEED: u64;
+    /// What is before the caret of a line, what is missing, and what is behind the caret.
+    fn caret_in(line: &str, random: &mut Random) -> Option<(String, String, String)>;
+    /// Whether a person asks as well.
+    fn asks(arguments: &Arguments) -> bool;
+    fn count_caret(&mut self);
+    /// A text was shown, and these where a person asked; what there is to list of it.
+    fn note(&mut self, caret: &Caret<'_>, shown: &Inserted, asked: Option<&[Inserted]>) -> String;
+}
+
+async fn measured<K: Kind>(
+    client: &Client,
+    language: &str,
+    files: &[(String, String)],
+    n: usize,
+    arguments: &Arguments,
+) -> K {
+    let mut random = Random::new(K::SEED);
+    let mut found = K::default();
+    let asks = K::asks(arguments);
+    for caret in drawn(files, n, &mut random, K::caret_in) {
+        let (ghost, asked) = ask(client, language, &caret, asks).await;
+        found.count_caret();
+        let Some(shown) = ghost else { continue };
+        let marks = found.note(&caret, &shown, asks.then_some(asked.as_slice()));
+        if arguments.list {
+            let before = caret.before.trim_start();
+            println!("{before}|{}|{} {marks}", shown.text.replace('\n', "⏎"), shown.after);
+        }
+    }
+    found
+}
+
+/// The names of those marks that are set.
+fn marks(all: &[(bool, &str)]) -> String {
+    all.iter().filter(|it| it.0).map(|it| format!(" {}", it.1)).collect()
+}
+
 #[derive(Default)]
 struct Openers {
     n: usize,
@@ -235,29 +276,28 @@ fn before_an_opener(line: &str, random: &mut Random) -> Option<(String, String, 
     Some((part(0, caret), part(caret, to), part(to, chars.len())))
 }
 
-async fn openers(
-    client: &Client,
-    language: &str,
-    files: &[(String, String)],
-    arguments: &Arguments,
-) -> Openers {
-    let mut random = Random::new(SEED);
-    let mut found = Openers::default();
-    for caret in drawn(files, arguments.n_positions, &mut random, before_an_opener) {
-        let (ghost, _) = ask(client, language, &caret, false).await;
-        found.n += 1;
-        let Some(inserted) = ghost else { continue };
-        let collides = collides(&inserted);
-        found.shown += 1;
-        found.right += usize::from(inserted.text == caret.missing && inserted.after == caret.after);
-        found.colliding += usize::from(collides);
-        if arguments.list {
-            let mark = if collides { "COLLIDES" } else { "" };
-            let Caret { before, after, .. } = &caret;
-            println!("{}|{}|{after}  {mark}", before.trim_start(), inserted.text);
-        }
+impl Kind for Openers {
+    const SEED: u64 = SEED;
+
+    fn caret_in(line: &str, random: &mut Random) -> Option<(String, String, String)> {
+        before_an_opener(line, random)
     }
-    found
+
+    fn asks(_: &Arguments) -> bool {
+        false
+    }
+
+    fn count_caret(&mut self) {
+        self.n += 1;
+    }
+
+    fn note(&mut self, caret: &Caret<'_>, shown: &Inserted, _: Option<&[Inserted]>) -> String {
+        let collides = collides(shown);
+        self.shown += 1;
+        self.right += usize::from(shown.text == caret.missing && shown.after == caret.after);
+        self.colliding += usize::from(collides);
+        marks(&[(collides, "COLLIDES")])
+    }
 }
 
 #[derive(Default)]
@@ -313,53 +353,52 @@ fn without_rest(line: &str, random: &mut Random) -> Option<(String, String, Stri
     Some((before, missing, after))
 }
 
-async fn ends(
-    client: &Client,
-    language: &str,
-    files: &[(String, String)],
-    arguments: &Arguments,
-) -> Ends {
-    let mut random = Random::new(SEED + 1);
-    let mut found = Ends::default();
-    for caret in drawn(files, arguments.n_positions * 3, &mut random, without_rest) {
-        let (ghost, asked) = ask(client, language, &caret, !arguments.unasked).await;
-        found.n += 1;
-        let Some(Inserted { text, after }) = ghost else { continue };
-        found.shown += 1;
+impl Kind for Ends {
+    const SEED: u64 = SEED + 1;
+
+    fn caret_in(line: &str, random: &mut Random) -> Option<(String, String, String)> {
+        without_rest(line, random)
+    }
+
+    fn asks(arguments: &Arguments) -> bool {
+        !arguments.unasked
+    }
+
+    fn count_caret(&mut self) {
+        self.n += 1;
+    }
+
+    fn note(&mut self, caret: &Caret<'_>, shown: &Inserted, asked: Option<&[Inserted]>) -> String {
+        let Inserted { text, after } = shown;
         let is_right = caret.missing.starts_with(text.trim_end());
-        found.right += usize::from(is_right);
-        found.spared += if is_right { text.trim_end().chars().count() } else { 0 };
         let (before, whole) =
             (Scan::of(&caret.before), Scan::of(&format!("{}{text}{after}", caret.before)));
         let is_odd = whole.quote.is_some() && before.quote.is_none();
         let first = caret.before.chars().count();
         let inside = first..first + text.chars().count();
-        let shown: Vec<char> = format!("{}{text}\n", caret.before).chars().collect();
-        let ends_line = |at: usize| shown[at + 1..].iter().find(|c| **c != ' ') == Some(&'\n');
+        let line: Vec<char> = format!("{}{text}\n", caret.before).chars().collect();
+        let ends_line = |at: usize| line[at + 1..].iter().find(|c| **c != ' ') == Some(&'\n');
         let is_open = |ending: bool| {
             let mut open = whole.open.iter().filter(|it| inside.contains(&it.0));
             !is_odd && open.any(|it| ends_line(it.0) == ending)
         };
-        let is_less = !arguments.unasked && !asked.iter().any(|it| it.text.starts_with(&text));
-        found.odd += usize::from(is_odd);
-        found.open += usize::from(is_open(false));
-        found.opened_at_end += usize::from(!is_open(false) && is_open(true));
-        found.asked_less += usize::from(is_less);
-        if arguments.list {
-            let marks = [
-                (is_odd, " ODD"),
-                (is_open(false), " OPEN"),
-                (is_open(true), " OPENER AT END"),
-                (is_less, " LESS WHEN ASKED"),
-                (is_right, " right"),
-            ];
-            let marks: String = marks.iter().filter(|it| it.0).map(|it| it.1).collect();
-            let before = caret.before.trim_start();
-            println!("{before}|{}|{after} {marks}", text.replace('\n', "⏎"));
-            if is_less {
-                asked.iter().for_each(|it| println!("    asked: {}", it.text));
-            }
-        }
+        let is_less = asked.is_some_and(|it| !it.iter().any(|it| it.text.starts_with(text)));
+        self.shown += 1;
+        self.right += usize::from(is_right);
+        self.spared += if is_right { text.trim_end().chars().count() } else { 0 };
+        self.odd += usize::from(is_odd);
+        self.open += usize::from(is_open(false));
+        self.opened_at_end += usize::from(!is_open(false) && is_open(true));
+        self.asked_less += usize::from(is_less);
+        let less: Vec<&str> =
+            asked.filter(|_| is_less).into_iter().flatten().map(|it| it.text.as_str()).collect();
+        let marks = marks(&[
+            (is_odd, "ODD"),
+            (is_open(false), "OPEN"),
+            (is_open(true), "OPENER AT END"),
+            (is_less, "LESS WHEN ASKED"),
+            (is_right, "right"),
+        ]);
+        if less.is_empty() { marks } else { format!("{marks} {less:?}") }
     }
-    found
 }

@@ -14,6 +14,7 @@ pub mod check;
 pub mod embedded;
 pub mod fake;
 pub mod generate;
+pub mod line_so_far;
 pub mod llama;
 pub mod model;
 pub mod next_token;

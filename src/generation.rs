@@ -1,6 +1,7 @@
 //! What a model takes and gives back, whichever model it is: tokens, a request, a generation.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -224,12 +225,29 @@ pub struct Usage {
     pub speculative_tokens: usize,
 }
 
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.cached_tokens += other.cached_tokens;
+        self.evaluated_tokens += other.evaluated_tokens;
+        self.generated_tokens += other.generated_tokens;
+        self.drafted_tokens += other.drafted_tokens;
+    }
+}
+
 /// How long each stage of one completion took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Times {
     pub queue: Duration,
     pub prompt: Duration,
     pub generate: Duration,
+}
+
+impl AddAssign for Times {
+    fn add_assign(&mut self, other: Self) {
+        self.queue += other.queue;
+        self.prompt += other.prompt;
+        self.generate += other.generate;
+    }
 }
 
 /// Why there is no generation.

@@ -3,6 +3,7 @@
 //! All of it is pure: value in, value out, no clock and no await.
 
 pub mod assemble;
+pub mod block;
 pub mod brackets;
 pub mod ends;
 pub mod excerpt;

@@ -13,6 +13,7 @@ use crate::assist::offer::unasked;
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::generation::{Ahead, AheadRequest, Finish, Generation};
+use crate::prompt::block::{indent_unit, indentation, opens_block};
 use crate::prompt::excerpt::Excerpt;
 
 /// How far ahead: what is shown is taken, and then a line begun.
@@ -83,20 +84,9 @@ fn typed_next(excerpt: &Excerpt, generation: &Generation) -> Option<String> {
         return None;
     }
     let line = format!("{}{text}", excerpt.line_before);
-    let indent = &line[..line.len() - line.trim_start().len()];
-    let deeper = if line.ends_with(['{', '(', '[', ':']) { indent_unit(excerpt) } else { "" };
+    let indent = indentation(&line);
+    let deeper = if opens_block(&line) { indent_unit(excerpt) } else { "" };
     Some(in_document(&format!("{text}\n{indent}{deeper}")))
-}
-
-/// By how much the lines above are indented for a block.
-fn indent_unit(excerpt: &Excerpt) -> &'static str {
-    let blanks = |it: &String| it.len() - it.trim_start_matches(' ').len();
-    let least = excerpt.lines_before.iter().map(blanks).filter(|it| *it > 1).min();
-    match least {
-        _ if excerpt.lines_before.iter().any(|it| it.starts_with('\t')) => "\t",
-        Some(2 | 3) => "  ",
-        _ => "    ",
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::assist::reuse::{Known, Question};
 use crate::assist::secrets;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{GenerationError, Times, Usage};
+use crate::generation::{Finish, GenerationError, Said, Times, Usage};
+use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::Suggestion;
 use crate::prompt::lexis::Lexis;
@@ -22,6 +23,15 @@ use crate::retrieval::suffix_array::IndexView;
 use crate::stdx::cancel::Ticket;
 use crate::text::Document;
 use crate::text::words::is_word;
+
+/// At the end of a line that opens a block, the block's first line is shown unasked only with this confidence. A line
+/// of which nothing is typed is told worse than the rest of one: of what is shown at 0.45, the default elsewhere, 55%
+/// were right in 600 blocks of 15 languages, and 68% at 0.6 (`benches/NOTES.md`).
+const MIN_CONFIDENCE_OF_NEXT_LINE: f32 = 0.6;
+
+/// Sources of what is known without the model.
+const SAME_QUESTION: &str = "same question";
+const TYPED_ALONG: &str = "typed along";
 
 /// What to complete.
 #[derive(Debug, Clone)]
@@ -105,6 +115,8 @@ pub struct Completion {
     pub dropped: Option<&'static str>,
     /// What was generated, as it was before anything was dropped or cut.
     pub raw: String,
+    /// The line ends at the caret, as far as is known.
+    pub ends_line: bool,
 }
 
 impl Completion {
@@ -124,6 +136,7 @@ impl Completion {
             source: "settings",
             dropped: why,
             raw: String::new(),
+            ends_line: false,
         }
     }
 
@@ -148,6 +161,28 @@ impl Completion {
         self.word_start = word_start(ask, excerpt);
     }
 
+    /// Shows, where nothing is to come in the caret's line, what comes in the first line below it.
+    fn show_below(&mut self, first_line: Self, line_break: &str) {
+        let Self { text, replaced_after, alternatives, usage, times, .. } = first_line;
+        if text.is_empty() || replaced_after > 0 {
+            return;
+        }
+        self.text = format!("{line_break}{text}");
+        self.alternatives = alternatives
+            .into_iter()
+            .filter(|it| it.replaced_after == 0)
+            .map(|it| Suggestion { text: format!("{line_break}{}", it.text), ..it })
+            .collect();
+        self.dropped = None;
+        self.crlf = first_line.crlf;
+        self.raw = format!("{line_break}{}", first_line.raw);
+        self.confidence = first_line.confidence;
+        self.source = first_line.source;
+        self.assemble += first_line.assemble;
+        self.usage += usage;
+        self.times += times;
+    }
+
     /// The text with the document's own line breaks.
     pub fn text_as_in_document(&self) -> String {
         if self.crlf { self.text.replace('\n', "\r\n") } else { self.text.clone() }
@@ -164,27 +199,58 @@ pub async fn complete(
 ) -> Result<Completion, GenerationError> {
     let started = Instant::now();
     Stats::count(&session.stats.requested);
-    let epoch = session.answers().epoch();
-    let config = session.config();
-    let settings = &config.completion;
-    if !settings.suggests_in(&ask.language_id) {
+    if !session.config().completion.suggests_in(&ask.language_id) {
         let completion = Completion::nothing(ask.caret, Some("switched off"));
         return Ok(recorded(session, completion, started));
     }
-    let engine = session.engine();
     secrets::leave_out(session, &mut ask).await;
+    let mut completion = answer(session, &ask, started).await?;
+    if completion.text.is_empty()
+        && completion.ends_line
+        && let Some((below, line_break)) = in_block(&ask)
+    {
+        let first_line = answer(session, &below, started).await?;
+        if ask.explicit || first_line.confidence >= MIN_CONFIDENCE_OF_NEXT_LINE {
+            completion.show_below(first_line, &line_break);
+        }
+    }
+    Ok(recorded(session, completion, started))
+}
+
+/// The first line of a block that the caret's line opens, where it has none: the place behind the break and the
+/// indentation that Enter inserts, and these.
+fn in_block(ask: &CompletionAsk) -> Option<(CompletionAsk, String)> {
+    let excerpt = ask.excerpt();
+    let line_break = line_break_into_block(&excerpt)?;
+    let mut below = ask.clone();
+    below.caret = below.caret.min(below.rope.len_chars());
+    let typed = if excerpt.crlf { line_break.replace('\n', "\r\n") } else { line_break.clone() };
+    below.rope.insert(below.caret, &typed);
+    below.caret += typed.chars().count();
+    Some((below, line_break))
+}
+
+/// What is known of a place, or else what the model says.
+async fn answer(
+    session: &Session,
+    ask: &CompletionAsk,
+    started: Instant,
+) -> Result<Completion, GenerationError> {
+    let epoch = session.answers().epoch();
+    let config = session.config();
+    let settings = &config.completion;
+    let engine = session.engine();
     let question = ask.question();
-    if let Some(completion) = known(session, &ask, &question) {
+    if let Some(completion) = known(session, ask, &question) {
         session.answered(&engine, ask.arrival);
-        Stats::count(&session.stats.reused);
-        return Ok(recorded(session, completion, started));
+        return Ok(completion);
     }
     let model = session.model(&engine, ask.arrival).await?;
     let model_ready = Instant::now();
 
     let excerpt = ask.excerpt();
     let maker = session.request_maker(&config, &engine, &model, &ask.files);
-    let mut request = maker.make(&ask, &excerpt);
+    let mut request = maker.make(ask, &excerpt);
     let assemble = model_ready.elapsed();
     // A person who asks does not type on.
     if !ask.cold && !ask.explicit && session.may_go_ahead(&config) {
@@ -207,17 +273,23 @@ pub async fn complete(
         true => asked_for(&excerpt, &Answer::from(&generation), on_screen),
         false => unasked(&excerpt, said, false).map(|it| vec![it]),
     };
-    let items = with_name(items, &ask, &excerpt, settings.min_confidence);
-    completion.show(&ask, &excerpt, items);
+    let items = with_name(items, ask, &excerpt, settings.min_confidence);
+    completion.show(ask, &excerpt, items);
+    completion.ends_line = ends_line(said);
     completion.confidence = said.confidence;
     completion.raw.clone_from(&said.text);
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;
     completion.source = generation.source.name();
-    let completion = recorded(session, completion, started);
+    completion.total = started.elapsed();
     session.record_local(&model.name, &completion);
     Ok(completion)
+}
+
+/// Whether nothing comes any more in the caret's line, and not for want of confidence.
+fn ends_line(said: &Said) -> bool {
+    said.text.trim().is_empty() && matches!(said.finish, Finish::EndToken | Finish::StopRule)
 }
 
 /// What is known without the model: the answer to the same question, or the rest of one that was typed
@@ -247,8 +319,9 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
     let items = with_name(items, ask, &excerpt, session.config().completion.min_confidence);
     let mut completion = Completion::nothing(ask.caret, None);
     completion.show(ask, &excerpt, items);
+    completion.ends_line = ends_line(&answer.said);
     completion.confidence = answer.said.confidence;
-    completion.source = if is_same { "same question" } else { "typed along" };
+    completion.source = if is_same { SAME_QUESTION } else { TYPED_ALONG };
     Some(completion)
 }
 
@@ -279,6 +352,9 @@ fn shown_unasked(session: &Session, question: &Question, excerpt: &Excerpt) -> O
 fn recorded(session: &Session, mut completion: Completion, started: Instant) -> Completion {
     completion.total = started.elapsed();
     let stats = &session.stats;
+    if [SAME_QUESTION, TYPED_ALONG].contains(&completion.source) {
+        Stats::count(&stats.reused);
+    }
     Stats::count(if completion.text.is_empty() { &stats.empty } else { &stats.shown });
     stats.set_last(LastCompletion {
         usage: completion.usage,

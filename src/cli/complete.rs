@@ -255,6 +255,7 @@ mod tests {
             assemble: Duration::ZERO,
             total: Duration::ZERO,
             source: "model",
+            ends_line: false,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::actor::EngineCounts;
+use crate::engine::line_so_far::Chosen;
 use crate::engine::model::{EvaluateError, Model, TokenKind};
 use crate::engine::pace::{Pace, stretch};
 use crate::engine::resident::Resident;
@@ -217,7 +218,8 @@ impl Machine<'_> {
             }
             let mixer = request.mixer.as_deref_mut();
             let next = given.or_else(|| sampled.next(vocabulary, logits, mixer));
-            let Some((next, log_probability)) = next else { break Finish::EndToken };
+            let Some(chosen) = next else { break Finish::EndToken };
+            let Chosen { token: next, log_probability, .. } = chosen;
             let counts = self.counts;
             let counter = if self.is_idle {
                 &counts.prefetch_generated_tokens
@@ -237,7 +239,7 @@ impl Machine<'_> {
                 }
                 sure = Some(ended(&mut sampled.clone(), unsure, &request.stop));
             }
-            sampled.push(next, piece, log_probability);
+            sampled.push(chosen, piece);
             said_before = said_before.strip_prefix(&[next]).unwrap_or_default().to_vec();
             if let Some(end) = (request.stop)(sampled.text()) {
                 sampled.end = end;
@@ -313,8 +315,8 @@ fn check(flag: &CancelFlag) -> Result<(), GenerationError> {
 /// What is known before the first token.
 #[derive(Default)]
 struct Begun {
-    /// The first token, with the logarithm of its probability, where it is not the likeliest one.
-    first: Option<(Token, f32)>,
+    /// The first token, where it is not the likeliest one.
+    first: Option<Chosen>,
     /// What was generated after this prompt the last time.
     said_before: Vec<Token>,
 }
@@ -326,7 +328,7 @@ struct Decoded {
     n_generated: usize,
     n_speculative: usize,
     /// Other tokens that could have been the first.
-    others: Vec<(Token, f32)>,
+    others: Vec<Chosen>,
 }
 
 /// What is said where generating ends so.

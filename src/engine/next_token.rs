@@ -2,6 +2,7 @@
 //!
 //! The one place where a logit becomes a probability; generating and scoring both read it here.
 
+use crate::engine::line_so_far::{Chosen, LineSoFar};
 use crate::engine::model::{TokenKind, Vocabulary};
 use crate::generation::{
     ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token,
@@ -13,41 +14,8 @@ use crate::generation::{
 /// 32.9%.
 const NATS_PER_BYTE_LEFT: f32 = std::f32::consts::LN_10;
 
-/// The tokens generated of the present line.
-#[derive(Debug, Clone, Default)]
-pub struct LineSoFar {
-    tokens: Vec<Token>,
-    after_break: bool,
-    /// The line's beginning came in one token with the break before it (`\n    `, in the vocabularies of
-    /// StarCoder and its like), so its own tokens are not known.
-    unknown: bool,
-}
-
-impl LineSoFar {
-    pub fn tokens(&self) -> &[Token] {
-        &self.tokens
-    }
-
-    /// What stands before the next token.
-    fn context<'a>(&'a self, constraint: Option<&'a dyn PrefixConstraint>) -> NextTokenContext<'a> {
-        NextTokenContext { line: &self.tokens, at_line_start: self.after_break, constraint }
-    }
-
-    /// Speculative tokens of this line; `None` where its own tokens are not known.
-    pub fn speculate(&self, mixer: &mut dyn NextTokenMixer, n: usize) -> Option<Vec<Token>> {
-        (!self.unknown).then(|| mixer.speculate(&self.context(None), n))
-    }
-
-    pub fn push(&mut self, token: Token, piece: &[u8]) {
-        if piece.contains(&b'\n') {
-            self.tokens.clear();
-            self.after_break = true;
-            self.unknown = !piece.ends_with(b"\n");
-        } else {
-            self.tokens.push(token);
-        }
-    }
-}
+/// However well retrieval has told a word's beginning, the model has some say in its rest.
+const MAX_ODDS: f32 = 8.0;
 
 /// The likeliest token by retrieval alone, of those that spell `forced`, and its probability.
 pub fn without_model(
@@ -176,13 +144,14 @@ impl<'a> NextToken<'a> {
             mixture: NextTokenMixture { model_weight: 1.0, retrieved: Vec::new() },
             sum: 1.0,
         };
-        if let Some(mixer) = mixer.filter(|_| this.model_best.is_some() && !line.unknown) {
+        if let Some(mixer) = mixer.filter(|_| this.model_best.is_some() && !line.is_unknown()) {
             let next = line.context(this.constraint());
             let mut mixture = mixer.mix(&next, this.confidence);
             for (token, _) in &mut mixture.retrieved {
                 *token = this.as_the_model_ends(*token);
             }
             mixture.retrieved.retain(|(token, _)| this.is_allowed(*token));
+            this.go_on_with_word(line, &mut mixture);
             let retrieved: f32 = mixture.retrieved.iter().map(|(_, p)| p).sum();
             // All of it is lost where retrieval is sure of what may not come.
             if mixture.model_weight + retrieved > f32::EPSILON {
@@ -243,6 +212,35 @@ impl<'a> NextToken<'a> {
         let retrieved =
             self.mixture.retrieved.iter().find(|it| it.0 == token).map_or(0.0, |it| it.1);
         ((self.mixture.model_weight * self.by_model(token) + retrieved) / self.sum).min(1.0)
+    }
+
+    /// A word outside ASCII is spelled in bytes, of which the model knows little: each would have its own doubt, and a
+    /// name that the texts are full of would not be sure to its end. So within such a word retrieval keeps the odds
+    /// that its beginning has given it: a mixture over words instead of tokens, by Bayes' rule.
+    fn go_on_with_word(&self, line: &LineSoFar, mixture: &mut NextTokenMixture) {
+        let Some(odds) = line.odds_of_retrieval() else { return };
+        let likeliest = mixture.retrieved.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let Some((likeliest, _)) = likeliest else { return };
+        let first = self.vocabulary.bytes_of(*likeliest).first();
+        if line.is_in_word_outside_ascii() || first.is_some_and(|it| !it.is_ascii()) {
+            let retrieved: f32 = mixture.retrieved.iter().map(|it| it.1).sum();
+            mixture.model_weight = mixture.model_weight.min(retrieved * (-odds).exp());
+        }
+    }
+
+    /// The token with what is known of it.
+    pub fn choose(&self, token: Token) -> Chosen {
+        let NextTokenMixture { model_weight, retrieved } = &self.mixture;
+        let by_retrieval = retrieved.iter().find(|it| it.0 == token).map(|it| it.1);
+        let by_model = model_weight * self.by_model(token);
+        Chosen {
+            token,
+            log_probability: self.probability(token).max(f32::MIN_POSITIVE).ln(),
+            // The weights are in both, so that this is the odds before times what the token tells.
+            odds_of_retrieval: by_retrieval.map(|it| {
+                (it.max(f32::MIN_POSITIVE) / by_model.max(f32::MIN_POSITIVE)).ln().min(MAX_ODDS)
+            }),
+        }
     }
 
     /// The likeliest token, or `None` where nothing can spell what is forced.
@@ -324,6 +322,55 @@ mod tests {
         assert_eq!(best(b"(resul", &logits), "(result");
         assert_eq!(best(b"(resu", &[0.0, 4.0, 1.5, 0.0, 0.0, 0.0]), "(res");
         assert_eq!(best(b"(resum", &logits), "(res");
+    }
+
+    /// Retrieval that knows one name: it gets `first` of the mixture at its beginning, and a tenth in its rest.
+    struct OneName {
+        tokens: Vec<Token>,
+        first: f32,
+    }
+
+    impl NextTokenMixer for OneName {
+        fn mix(&mut self, next: &NextTokenContext, _: ModelConfidence) -> NextTokenMixture {
+            let share = if next.line.is_empty() { self.first } else { 0.1 };
+            let retrieved = self.tokens.get(next.line.len()).map(|it| (*it, share));
+            let retrieved = retrieved.into_iter().collect();
+            NextTokenMixture { model_weight: 1.0 - share, retrieved }
+        }
+
+        fn predict_without_model(&mut self, _: &NextTokenContext) -> Option<(Token, f32)> {
+            None
+        }
+
+        fn speculate(&mut self, _: &NextTokenContext, _: usize) -> Vec<Token> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_word_outside_ascii_is_as_likely_as_its_beginning() {
+        let pieces: [&[u8]; 6] = [b"(", b"\xc3", b"\xb6", b"a", b"b", b")"];
+        let vocabulary = Vocabulary::new(pieces.map(|it| (it, TokenKind::Text)));
+        // A mixture of a model that knows nothing with retrieval, at a name's tokens one after another.
+        let probabilities = |name: &[Token], first: f32| {
+            let mut mixer = OneName { tokens: name.to_vec(), first };
+            let mut line = LineSoFar::default();
+            let mut next = |token: &Token| {
+                let next = NextToken::new(&vocabulary, &[0.0; 6], b"", &line, Some(&mut mixer));
+                let chosen = next.choose(*token);
+                line.push(chosen, pieces[*token as usize]);
+                chosen.log_probability.exp()
+            };
+            name.iter().map(&mut next).collect::<Vec<f32>>()
+        };
+        let umlauts = probabilities(&[0, 1, 2, 1, 2, 5], 0.5);
+        assert!(umlauts[1..].iter().all(|it| *it > 0.7), "{umlauts:?}");
+        assert!(umlauts[3..].iter().all(|it| *it > 0.95), "{umlauts:?}");
+        // In ASCII the gate decides, and where retrieval did not expect the beginning.
+        let letters = probabilities(&[0, 3, 4, 3, 4, 5], 0.5);
+        assert!(letters[1..].iter().all(|it| *it < 0.3), "{letters:?}");
+        let surprising = probabilities(&[0, 1, 2], 0.0);
+        assert!(surprising[1] < 0.3, "{surprising:?}");
     }
 
     #[test]

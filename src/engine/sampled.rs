@@ -1,7 +1,8 @@
 //! The text sampled so far, and tokens that are evaluated before the model has said them.
 
+use crate::engine::line_so_far::{Chosen, LineSoFar};
 use crate::engine::model::{Model, TokenKind, Vocabulary};
-use crate::engine::next_token::{LineSoFar, NextToken, without_model};
+use crate::engine::next_token::{NextToken, without_model};
 use crate::generation::{CompletionRequest, Finish, NextTokenMixer, Said, Token};
 
 /// An alternative begins with a token that has at least this probability.
@@ -71,7 +72,8 @@ pub fn generated_by_lookup(
         if vocabulary.kind(next) == TokenKind::End {
             break Finish::EndToken;
         }
-        sampled.push(next, vocabulary.bytes_of(next), log_probability);
+        let chosen = Chosen { token: next, log_probability, odds_of_retrieval: None };
+        sampled.push(chosen, vocabulary.bytes_of(next));
         if let Some(end) = (request.stop)(sampled.text()) {
             sampled.end = end;
             break Finish::StopRule;
@@ -109,17 +111,16 @@ impl<'a> Sampled<'a> {
         }
     }
 
-    /// The likeliest token that is allowed and the logarithm of its probability among those that are,
-    /// or `None` where nothing can spell what is forced.
+    /// The likeliest token that is allowed, its probability among those that are, or `None` where nothing can
+    /// spell what is forced.
     pub fn next(
         &self,
         vocabulary: &Vocabulary,
         logits: &[f32],
         mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
-    ) -> Option<(Token, f32)> {
+    ) -> Option<Chosen> {
         let next = NextToken::new(vocabulary, logits, self.forced, &self.line, mixer);
-        let best = next.likeliest()?;
-        Some((best, next.probability(best).max(f32::MIN_POSITIVE).ln()))
+        Some(next.choose(next.likeliest()?))
     }
 
     /// The likeliest tokens but the first one, at most `n`, that are not out of the question.
@@ -129,7 +130,7 @@ impl<'a> Sampled<'a> {
         logits: &[f32],
         mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
         n: usize,
-    ) -> Vec<(Token, f32)> {
+    ) -> Vec<Chosen> {
         if n == 0 {
             return Vec::new();
         }
@@ -137,11 +138,11 @@ impl<'a> Sampled<'a> {
         let likeliest = next.likeliest_ones(n + 1).into_iter().skip(1);
         let likeliest = likeliest.filter(|it| vocabulary.kind(it.0) == TokenKind::Text);
         let likeliest = likeliest.filter(|it| it.1 >= LEAST_PROBABILITY_OF_OTHERS);
-        likeliest.map(|(token, probability)| (token, probability.ln())).collect()
+        likeliest.map(|(token, _)| next.choose(token)).collect()
     }
 
-    pub fn push(&mut self, token: Token, piece: &[u8], log_probability: f32) {
-        self.line.push(token, piece);
+    pub fn push(&mut self, chosen: Chosen, piece: &[u8]) {
+        self.line.push(chosen, piece);
         let forced = piece.len().min(self.forced.len());
         self.forced = &self.forced[forced..];
         self.bytes.extend_from_slice(&piece[forced..]);
@@ -150,7 +151,7 @@ impl<'a> Sampled<'a> {
             Ok(rest) => rest.len(),
             Err(error) => error.valid_up_to(),
         };
-        self.log_probability += log_probability;
+        self.log_probability += chosen.log_probability;
     }
 
     /// The character that the text would go on with, by a token that is not said.
@@ -163,6 +164,10 @@ impl<'a> Sampled<'a> {
     pub fn finish(&self, finish: Finish) -> Finish {
         match self.next_char(&[]) {
             Some(next) if finish != Finish::StopRule => Finish::Unsure { next: Some(next) },
+            // Time ran out within a word whose characters take several tokens each; half of it is not shown.
+            None if finish == Finish::Budget && self.line.is_in_word_outside_ascii() => {
+                Finish::Unsure { next: Some('ö') }
+            }
             _ => finish,
         }
     }
@@ -220,11 +225,16 @@ mod tests {
     fn a_text_ends_before_a_part_of_a_character() {
         let bytes = "xö".as_bytes();
         let mut sampled = Sampled::new(b"");
-        sampled.push(1, &bytes[..2], -1.0);
+        let chosen = Chosen { token: 1, log_probability: -1.0, odds_of_retrieval: None };
+        sampled.push(chosen, &bytes[..2]);
         assert_eq!(sampled.text(), "x");
         assert_eq!(sampled.next_char(&bytes[2..]), Some('ö'));
         assert!(matches!(sampled.said(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
-        sampled.push(2, &bytes[2..], -1.0);
+        sampled.push(chosen, &bytes[2..]);
+        assert_eq!(sampled.said(Finish::EndToken).finish, Finish::EndToken);
+        // More of the word may come, so what ran out of time in it ends before it.
+        assert!(matches!(sampled.said(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
+        sampled.push(chosen, b"(");
         assert_eq!(sampled.said(Finish::Budget).finish, Finish::Budget);
         // What is forced is no part of the text.
         assert_eq!(Sampled::new(b" gr").next_char("  grö".as_bytes()), Some('r'));

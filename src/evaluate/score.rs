@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ropey::Rope;
 
 use crate::assist::session::Assembling;
+use crate::engine::line_so_far::LineSoFar;
 use crate::engine::model::{EvaluateError, Model, TokenKind};
-use crate::engine::next_token::{LineSoFar, NextToken};
+use crate::engine::next_token::NextToken;
 use crate::engine::resident::Resident;
 use crate::generation::Token;
 use crate::prompt::assemble::PromptSize;
@@ -159,7 +160,7 @@ impl Scorer {
             } else {
                 let piece = vocabulary.bytes_of(*target);
                 left = &left[piece.len().min(left.len())..];
-                line.push(*target, piece);
+                line.push(next.choose(*target), piece);
                 self.evaluate(&[*target])?;
             }
         }
@@ -201,7 +202,7 @@ impl Scorer {
                 bytes.truncate(end);
                 break;
             }
-            line.push(best, piece);
+            line.push(next.choose(best), piece);
             self.evaluate(&[best])?;
         }
         Ok((String::from_utf8_lossy(&bytes).trim_end().to_owned(), confidence))

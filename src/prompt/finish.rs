@@ -172,6 +172,12 @@ mod tests {
         assert_eq!(seen, expected);
     }
 
+    /// A text that ends where the model was not sure that `next` comes.
+    #[track_caller]
+    fn check_unsure(marked: &str, raw: &str, next: char, expected: &str) {
+        check_finished(marked, raw, Finish::Unsure { next: Some(next) }, expected);
+    }
+
     #[test]
     fn blanks_are_nothing() {
         check("let x$0", "", "blank");
@@ -258,15 +264,14 @@ mod tests {
 
     #[test]
     fn what_a_text_opens_it_closes() {
-        let before = |c| Finish::Unsure { next: Some(c) };
-        check_finished("x = $0\n", "foo(a, ", before('b'), "[foo]");
-        check_finished("x = $0\n", "foo(a)", before('.'), "[foo(a)]");
-        check_finished("$0\n", "print(\"hel", before('l'), "[print]");
-        check_finished("foo($0)\n", "bar(x", before(','), "[bar]");
-        check_finished("print(\"$0\")", "a {x", before('!'), "[a {x]");
-        check_finished("let x: $0\n", "&'a str", before(','), "[&'a str]");
+        check_unsure("x = $0\n", "foo(a, ", 'b', "[foo]");
+        check_unsure("x = $0\n", "foo(a)", '.', "[foo(a)]");
+        check_unsure("$0\n", "print(\"hel", 'l', "[print]");
+        check_unsure("foo($0)\n", "bar(x", ',', "[bar]");
+        check_unsure("print(\"$0\")", "a {x", '!', "[a {x]");
+        check_unsure("let x: $0\n", "&'a str", ',', "[&'a str]");
         let lines = "vec![\n    a(),\n    b(";
-        check_finished("let x = $0\n", lines, before('c'), "[vec![\n    a(),\n    b]");
+        check_unsure("let x = $0\n", lines, 'c', "[vec![\n    a(),\n    b]");
         // The construct goes on in the next line, or what follows closes it.
         check("$0\n", "if foo(", "[if foo(]");
         check("    if x $0\n    }\n", "{", "[{]");
@@ -312,13 +317,12 @@ mod tests {
 
     #[test]
     fn half_a_word_is_left_out_where_the_model_is_not_sure() {
-        let before = |c| Finish::Unsure { next: Some(c) };
-        check_finished("x = $0\n", "map.un", before('w'), "[map.]");
-        check_finished("x = $0\n", "map.un", before('('), "[map.un]");
-        check_finished("x = ma$0\n", "p_of", before('x'), "blank");
-        check_finished("x = $0\n", "map.", before('w'), "[map.]");
-        check_finished("x = $0\n", "a.grö", before('ß'), "[a.]");
-        check_finished("x = $0\n", "cafe", before('\u{301}'), "blank");
+        check_unsure("x = $0\n", "map.un", 'w', "[map.]");
+        check_unsure("x = $0\n", "map.un", '(', "[map.un]");
+        check_unsure("x = ma$0\n", "p_of", 'x', "blank");
+        check_unsure("x = $0\n", "map.", 'w', "[map.]");
+        check_unsure("x = $0\n", "a.grö", 'ß', "[a.]");
+        check_unsure("x = $0\n", "cafe", '\u{301}', "blank");
     }
 
     #[test]

@@ -142,8 +142,7 @@ async fn words_of_all_scripts_are_whole_and_half_of_one_is_completed() {
             [(format!("{used}x = {half}$0"), half.as_str()), (format!("{used}print($0)"), "")]
         {
             let text = editor.first("python", &marked, Automatic).await;
-            let is_whole = format!("{begun}{text}").starts_with(name);
-            assert!(is_whole || text.is_empty() && begun.is_empty(), "{begun}|{text}");
+            assert!(format!("{begun}{text}").starts_with(name), "{begun}|{text}");
         }
     }
 }
@@ -236,4 +235,50 @@ async fn what_a_text_opens_it_closes() {
         }
     }
     assert!(n_shown > 10, "{n_shown} texts are too few to tell");
+}
+
+/// A text with a block at the caret whose first line is the one of the blocks above.
+const SAME_BLOCKS: &str = "fn check(a: &Form, b: &Form, c: &Form) -> Result<(), Error> {\n    if a.is_empty() {\n        \
+                           return Err(Error::Empty);\n    }\n    if b.is_empty() {\n        return \
+                           Err(Error::Empty);\n    }\n    if c.is_empty() {$0\n    }\n    Ok(())\n}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_what_opens_a_block_its_first_line_is_shown() {
+    let editor = Editor::start().await;
+    let shown = editor.first("rust", SAME_BLOCKS, Automatic).await;
+    assert!(shown.starts_with("\n        return Err(Error::Empty)"), "{shown}");
+    // After Enter it is what is left of it.
+    let below = SAME_BLOCKS.replace("$0", "\n        $0");
+    let left = editor.first("rust", &below, Automatic).await;
+    assert_eq!(format!("\n        {left}"), shown);
+    // Whatever the document's line breaks are, the text has `\n`.
+    let crlf = editor.first("rust", &SAME_BLOCKS.replace('\n', "\r\n"), Automatic).await;
+    assert_eq!(crlf, shown);
+    // A block that has lines gets none.
+    let has_lines = SAME_BLOCKS.replace("$0", "$0\n        return Err(Error::Empty);");
+    assert_eq!(editor.first("rust", &has_lines, Automatic).await, "");
+    editor.client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_behind_what_opens_a_block_gets_its_first_line() {
+    let editor = Editor::start().await;
+    for (language, marked, first) in [
+        (
+            "rust",
+            "use std::collections::HashMap;\n\npub struct Counter {\n    counts: HashMap<String, \
+             usize>,\n}\n\nimpl Counter {\n    pub fn new() -> Self {\n        Self { counts: HashMap::new() \
+             }\n    }\n\n    pub fn len(&self) -> usize {$0\n    }\n}\n",
+            "\n        self.counts",
+        ),
+        (
+            "python",
+            "class Store:\n    def __init__(self, path):\n        self.path = path\n        self.items = \
+             {}\n\n    def clear(self):$0\n\n    def get(self, key):\n        return self.items[key]\n",
+            "\n        ",
+        ),
+    ] {
+        let shown = editor.first(language, marked, Explicit).await;
+        assert!(shown.starts_with(first) && shown.trim().contains("self."), "{shown}");
+    }
 }
