@@ -230,7 +230,7 @@ impl AddAssign for Usage {
         self.cached_tokens += other.cached_tokens;
         self.evaluated_tokens += other.evaluated_tokens;
         self.generated_tokens += other.generated_tokens;
-        self.drafted_tokens += other.drafted_tokens;
+        self.speculative_tokens += other.speculative_tokens;
     }
 }
 

@@ -109,7 +109,7 @@ pub struct Completion {
     pub times: Times,
     pub assemble: Duration,
     pub total: Duration,
-    /// Where it comes from: the model, counts, or an earlier answer.
+    /// Where it comes from: the model, retrieval, or an earlier answer.
     pub source: &'static str,
     /// Why nothing is shown, where nothing is.
     pub dropped: Option<&'static str>,

@@ -5,7 +5,7 @@
 use crate::engine::line_so_far::{Chosen, LineSoFar};
 use crate::engine::model::{TokenKind, Vocabulary};
 use crate::generation::{
-    ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token,
+    ModelConfidence, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token,
 };
 
 /// Each forced byte that a token leaves over makes it a tenth as likely. Without this, a line was right
@@ -294,6 +294,7 @@ fn score(logits: &[f32], forced: Option<&Forced>, token: Token) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generation::NextTokenContext;
 
     const PIECES: [&str; 6] = ["(", "(res", "(result", "ult", "ume", "x"];
 
