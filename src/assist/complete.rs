@@ -24,9 +24,10 @@ use crate::stdx::cancel::Ticket;
 use crate::text::Document;
 use crate::text::words::is_word;
 
-/// At the end of a line that opens a block, the block's first line is shown unasked only with this confidence. A line
-/// of which nothing is typed is told worse than the rest of one: of what is shown at 0.45, the default elsewhere, 55%
-/// were right in 600 blocks of 15 languages, and 68% at 0.6 (`benches/NOTES.md`).
+/// At the end of a line that opens a block, the block's first line is shown unasked only with this
+/// confidence. A line of which nothing is typed is told worse than the rest of one: of what is
+/// shown at 0.45, the default elsewhere, 55% were right in 600 blocks of 15 languages, and 68% at
+/// 0.6 (`benches/NOTES.md`).
 const MIN_CONFIDENCE_OF_NEXT_LINE: f32 = 0.6;
 
 /// Sources of what is known without the model.
@@ -217,8 +218,8 @@ pub async fn complete(
     Ok(recorded(session, completion, started))
 }
 
-/// The first line of a block that the caret's line opens, where it has none: the place behind the break and the
-/// indentation that Enter inserts, and these.
+/// The first line of a block that the caret's line opens, where it has none: the place behind the
+/// break and the indentation that Enter inserts, and these.
 fn in_block(ask: &CompletionAsk) -> Option<(CompletionAsk, String)> {
     let excerpt = ask.excerpt();
     let line_break = line_break_into_block(&excerpt)?;

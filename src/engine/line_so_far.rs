@@ -7,8 +7,8 @@ use crate::generation::{NextTokenContext, NextTokenMixer, PrefixConstraint, Toke
 pub struct LineSoFar {
     tokens: Vec<Token>,
     after_break: bool,
-    /// The line's beginning came in one token with the break before it (`\n    `, in the vocabularies of
-    /// StarCoder and its like), so its own tokens are not known.
+    /// The line's beginning came in one token with the break before it (`\n    `, in the
+    /// vocabularies of StarCoder and its like), so its own tokens are not known.
     unknown: bool,
     /// The last token ended within a word that is not all ASCII.
     in_word_outside_ascii: bool,
@@ -21,8 +21,8 @@ pub struct LineSoFar {
 pub struct Chosen {
     pub token: Token,
     pub log_probability: f32,
-    /// The logarithm of the odds, once this token is said, that retrieval and not the model knows the word that it
-    /// belongs to; `None` where retrieval has nothing.
+    /// The logarithm of the odds, once this token is said, that retrieval and not the model knows
+    /// the word that it belongs to; `None` where retrieval has nothing.
     pub odds_of_retrieval: Option<f32>,
 }
 

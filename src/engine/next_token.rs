@@ -214,9 +214,10 @@ impl<'a> NextToken<'a> {
         ((self.mixture.model_weight * self.by_model(token) + retrieved) / self.sum).min(1.0)
     }
 
-    /// A word outside ASCII is spelled in bytes, of which the model knows little: each would have its own doubt, and a
-    /// name that the texts are full of would not be sure to its end. So within such a word retrieval keeps the odds
-    /// that its beginning has given it: a mixture over words instead of tokens, by Bayes' rule.
+    /// A word outside ASCII is spelled in bytes, of which the model knows little: each would have
+    /// its own doubt, and a name that the texts are full of would not be sure to its end. So within
+    /// such a word retrieval keeps the odds that its beginning has given it: a mixture over words
+    /// instead of tokens, by Bayes' rule.
     fn go_on_with_word(&self, line: &LineSoFar, mixture: &mut NextTokenMixture) {
         let Some(odds) = line.odds_of_retrieval() else { return };
         let likeliest = mixture.retrieved.iter().max_by(|a, b| a.1.total_cmp(&b.1));
@@ -325,7 +326,8 @@ mod tests {
         assert_eq!(best(b"(resum", &logits), "(res");
     }
 
-    /// Retrieval that knows one name: it gets `first` of the mixture at its beginning, and a tenth in its rest.
+    /// Retrieval that knows one name: it gets `first` of the mixture at its beginning, and a tenth
+    /// in its rest.
     struct OneName {
         tokens: Vec<Token>,
         first: f32,
@@ -352,7 +354,8 @@ mod tests {
     fn a_word_outside_ascii_is_as_likely_as_its_beginning() {
         let pieces: [&[u8]; 6] = [b"(", b"\xc3", b"\xb6", b"a", b"b", b")"];
         let vocabulary = Vocabulary::new(pieces.map(|it| (it, TokenKind::Text)));
-        // A mixture of a model that knows nothing with retrieval, at a name's tokens one after another.
+        // A mixture of a model that knows nothing with retrieval, at a name's tokens one after
+        // another.
         let probabilities = |name: &[Token], first: f32| {
             let mut mixer = OneName { tokens: name.to_vec(), first };
             let mut line = LineSoFar::default();

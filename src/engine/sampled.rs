@@ -111,8 +111,8 @@ impl<'a> Sampled<'a> {
         }
     }
 
-    /// The likeliest token that is allowed, its probability among those that are, or `None` where nothing can
-    /// spell what is forced.
+    /// The likeliest token that is allowed, its probability among those that are, or `None` where
+    /// nothing can spell what is forced.
     pub fn next(
         &self,
         vocabulary: &Vocabulary,
@@ -164,7 +164,8 @@ impl<'a> Sampled<'a> {
     pub fn finish(&self, finish: Finish) -> Finish {
         match self.next_char(&[]) {
             Some(next) if finish != Finish::StopRule => Finish::Unsure { next: Some(next) },
-            // Time ran out within a word whose characters take several tokens each; half of it is not shown.
+            // Time ran out within a word whose characters take several tokens each; half of it is
+            // not shown.
             None if finish == Finish::Budget && self.line.is_in_word_outside_ascii() => {
                 Finish::Unsure { next: Some('ö') }
             }

@@ -5,7 +5,8 @@ use crate::prompt::follows::mode_at_caret;
 use crate::prompt::lexis::Mode;
 use crate::prompt::stop::indent_columns;
 
-/// Words that open a block at the end of a line, in languages that end blocks by a word or by indentation.
+/// Words that open a block at the end of a line, in languages that end blocks by a word or by
+/// indentation.
 const OPENING_WORDS: &[&str] = &["do", "then", "else", "begin", "repeat", "ensure", "rescue"];
 
 /// Whether a line ends with what opens a block.
@@ -23,8 +24,8 @@ pub fn opens_block(line: &str) -> bool {
     OPENING_WORDS.contains(&word)
 }
 
-/// What Enter inserts at the end of a line that opens a block without lines: the break and the first line's
-/// indentation. `None` at any other caret.
+/// What Enter inserts at the end of a line that opens a block without lines: the break and the
+/// first line's indentation. `None` at any other caret.
 pub fn line_break_into_block(excerpt: &Excerpt) -> Option<String> {
     let line = &excerpt.line_before;
     let is_at_end = excerpt.line_after.trim().is_empty() && line.trim_end().len() == line.len();

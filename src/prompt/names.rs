@@ -9,8 +9,8 @@ use crate::text::words::is_word;
 const MAX_CONTEXT_BYTES: usize = 64;
 
 /// The rest of the word at the caret, where all words around that begin so are the same one, not only in ASCII, and
-/// stand there often enough: one of `n` times is the chance that the next one is another. Where no word is begun, the
-/// one that follows everywhere around what stands before the caret (`print(`).
+/// stand there often enough: one of `n` times is the chance that the next one is another. Where no
+/// word is begun, the one that follows everywhere around what stands before the caret (`print(`).
 pub fn only_name(excerpt: &Excerpt, min_confidence: f32) -> Option<Suggestion> {
     let line = &excerpt.line_before;
     let words = line.char_indices().rev().take_while(|it| is_word(it.1)).last();
@@ -35,7 +35,8 @@ pub fn only_name(excerpt: &Excerpt, min_confidence: f32) -> Option<Suggestion> {
             let start = at + before.len() - typed.len();
             let end = line[start..].find(|c| !is_word(c)).map_or(line.len(), |it| start + it);
             let word = &line[start..end];
-            // What is begun here may stand alone somewhere; what follows here has to be a word everywhere.
+            // What is begun here may stand alone somewhere; what follows here has to be a word
+            // everywhere.
             let is_begun_only = !typed.is_empty() && word.len() == typed.len();
             if line[..at].ends_with(is_word) || is_begun_only {
                 continue;
@@ -88,7 +89,8 @@ mod tests {
         let used = "print(顧客番号)\nprint(顧客番号, 3)\n";
         assert_eq!(rest(&format!("{used}print($0)")).as_deref(), Some("顧客番号"));
         assert_eq!(rest("a.größe = 1\nb = a.größe\nc = a.$0").as_deref(), Some("größe"));
-        // Something else follows somewhere, it is another function, once is too seldom, it is in ASCII.
+        // Something else follows somewhere, it is another function, once is too seldom, it is in
+        // ASCII.
         assert_eq!(rest(&format!("{used}print('x')\nprint($0)")), None);
         assert_eq!(rest(&format!("{used}sprint($0)")), None);
         assert_eq!(rest("print(顧客番号)\nprint($0)"), None);
