@@ -249,38 +249,37 @@ impl Openers {
     }
 }
 
-/// A word's first half, its second one, and what follows, where that is an opener.
-fn before_an_opener(line: &str, random: &mut Random) -> Option<(String, String, String)> {
-    let chars: Vec<char> = line.chars().collect();
-    let mut places = Vec::new();
-    let mut start = None;
-    for at in 0..=chars.len() {
-        let c = chars.get(at).copied().unwrap_or('\n');
-        match start {
-            None if is_word(c) => start = Some(at),
-            Some(from) if !is_word(c) => {
-                let n_letters = chars[from..at].iter().filter(|it| it.is_alphabetic()).count();
-                let rest: String = chars[at..].iter().collect();
-                let before: String = chars[..at].iter().collect();
-                if n_letters >= 4 && opener(&rest).is_some() && Scan::of(&before).quote.is_none() {
-                    places.push((from, at));
-                }
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    let (from, to) = *places.get(random.below(places.len()))?;
-    let caret = from + (to - from).div_ceil(2);
-    let part = |from: usize, to: usize| chars[from..to].iter().collect::<String>();
-    Some((part(0, caret), part(caret, to), part(to, chars.len())))
-}
-
 impl Kind for Openers {
     const SEED: u64 = SEED;
 
+    /// A word's first half, its second one, and what follows, where that is an opener.
     fn caret_in(line: &str, random: &mut Random) -> Option<(String, String, String)> {
-        before_an_opener(line, random)
+        let chars: Vec<char> = line.chars().collect();
+        let mut places = Vec::new();
+        let mut start = None;
+        for at in 0..=chars.len() {
+            let c = chars.get(at).copied().unwrap_or('\n');
+            match start {
+                None if is_word(c) => start = Some(at),
+                Some(from) if !is_word(c) => {
+                    let n_letters = chars[from..at].iter().filter(|it| it.is_alphabetic()).count();
+                    let rest: String = chars[at..].iter().collect();
+                    let before: String = chars[..at].iter().collect();
+                    if n_letters >= 4
+                        && opener(&rest).is_some()
+                        && Scan::of(&before).quote.is_none()
+                    {
+                        places.push((from, at));
+                    }
+                    start = None;
+                }
+                _ => {}
+            }
+        }
+        let (from, to) = *places.get(random.below(places.len()))?;
+        let caret = from + (to - from).div_ceil(2);
+        let part = |from: usize, to: usize| chars[from..to].iter().collect::<String>();
+        Some((part(0, caret), part(caret, to), part(to, chars.len())))
     }
 
     fn asks(_: &Arguments) -> bool {
@@ -335,29 +334,25 @@ impl Ends {
     }
 }
 
-/// A line without its rest, or with what an editor has closed by itself.
-fn without_rest(line: &str, random: &mut Random) -> Option<(String, String, String)> {
-    let chars: Vec<char> = line.trim_end().chars().collect();
-    let from = chars.iter().take_while(|it| it.is_whitespace()).count();
-    let caret = from + 1 + random.below(chars.len().saturating_sub(from + 1));
-    let before: String = chars.get(..caret)?.iter().collect();
-    let missing: String = chars[caret..].iter().collect();
-    let scan = Scan::of(&before);
-    let mut after = String::new();
-    if random.below(2) == 0 {
-        after.extend(scan.quote);
-        let closed =
-            |c: char| [('(', ')'), ('[', ']'), ('{', '}')].into_iter().find(|it| it.0 == c);
-        after.extend(scan.open.iter().rev().filter_map(|it| closed(it.1)).map(|it| it.1));
-    }
-    Some((before, missing, after))
-}
-
 impl Kind for Ends {
     const SEED: u64 = SEED + 1;
 
+    /// A line without its rest, or with what an editor has closed by itself.
     fn caret_in(line: &str, random: &mut Random) -> Option<(String, String, String)> {
-        without_rest(line, random)
+        let chars: Vec<char> = line.trim_end().chars().collect();
+        let from = chars.iter().take_while(|it| it.is_whitespace()).count();
+        let caret = from + 1 + random.below(chars.len().saturating_sub(from + 1));
+        let before: String = chars.get(..caret)?.iter().collect();
+        let missing: String = chars[caret..].iter().collect();
+        let scan = Scan::of(&before);
+        let mut after = String::new();
+        if random.below(2) == 0 {
+            after.extend(scan.quote);
+            let closed =
+                |c: char| [('(', ')'), ('[', ']'), ('{', '}')].into_iter().find(|it| it.0 == c);
+            after.extend(scan.open.iter().rev().filter_map(|it| closed(it.1)).map(|it| it.1));
+        }
+        Some((before, missing, after))
     }
 
     fn asks(arguments: &Arguments) -> bool {

@@ -3,7 +3,7 @@
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::follows::mode_at_caret;
 use crate::prompt::lexis::Mode;
-use crate::prompt::stop::indent_columns;
+use crate::prompt::stop::{closes, indent_columns};
 
 /// Words that open a block at the end of a line, in languages that end blocks by a word or by
 /// indentation.
@@ -33,7 +33,9 @@ pub fn line_break_into_block(excerpt: &Excerpt) -> Option<String> {
         return None;
     }
     let next = excerpt.lines_after.iter().find(|it| !it.trim().is_empty());
-    if next.is_some_and(|it| indent_columns(it) > indent_columns(line)) {
+    let goes_on =
+        |it: &String| indent_columns(it) > indent_columns(line) && !closes(it.trim_start());
+    if next.is_some_and(goes_on) {
         return None;
     }
     Some(format!("\n{}{}", indentation(line), indent_unit(excerpt)))

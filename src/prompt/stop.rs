@@ -43,7 +43,7 @@ pub fn extent(excerpt: &Excerpt, max_lines: usize) -> Extent {
     }
 }
 
-fn closes(content: &str) -> bool {
+pub(super) fn closes(content: &str) -> bool {
     content.starts_with(['}', ')', ']'])
 }
 
