@@ -25,9 +25,9 @@ use crate::text::Document;
 use crate::text::words::is_word;
 
 /// At the end of a line that opens a block, the block's first line is shown unasked only with this
-/// confidence. A line of which nothing is typed is told worse than the rest of one: of what is
-/// shown at 0.45, the default elsewhere, 55% were right in 600 blocks of 15 languages, and 68% at
-/// 0.6 (`benches/NOTES.md`).
+/// confidence. A line of which nothing is typed is told worse than the rest of one: of what is shown
+/// at 0.45, the default elsewhere, 55% were right in 600 blocks of 15 languages, and 71% at 0.6
+/// (`benches/NOTES.md`).
 const MIN_CONFIDENCE_OF_NEXT_LINE: f32 = 0.6;
 
 /// Sources of what is known without the model.
