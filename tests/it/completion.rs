@@ -85,10 +85,11 @@ async fn acceptance_is_counted() {
     assert_eq!(answer["result"], Value::Null);
     assert!(answer.get("error").is_none());
     let stats = client.stats().await;
-    assert_eq!(
-        stats["completions"],
-        json!({"requested": 1, "shown": 1, "empty": 0, "reused": 0, "accepted": 1})
-    );
+    let expected = json!({
+        "requested": 1, "shown": 1, "empty": 0, "reused": 0,
+        "accepted": 1, "accepted_parts": 0, "rejected": 0,
+    });
+    assert_eq!(stats["completions"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
