@@ -135,7 +135,7 @@ pub struct CompletionRequest {
     pub cold: bool,
     /// What is mixed into the model's distribution; `None`: the model alone.
     pub mixer: Option<Box<dyn NextTokenMixer>>,
-    /// What will be asked next, most likely; worked out while nobody asks anything.
+    /// The most likely next request, for prefetching while the engine is idle.
     pub ahead: Option<Ahead>,
 }
 
@@ -145,7 +145,7 @@ pub type ShortPrompt = Box<dyn FnOnce(u64) -> Vec<Token> + Send>;
 /// From an answer to the request that is likely to follow it, where one is.
 pub type Ahead = Box<dyn FnOnce(&Generation) -> Option<AheadRequest> + Send>;
 
-/// A request that nobody has made yet.
+/// A request to prefetch.
 pub struct AheadRequest {
     pub request: CompletionRequest,
     /// Takes its answer.
@@ -253,7 +253,7 @@ impl AddAssign for Times {
 /// Why there is no generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GenerationError {
-    /// Nobody waits any more.
+    /// No receiver waits any more.
     Cancelled,
     /// A newer request took its place.
     Superseded,

@@ -32,7 +32,7 @@ impl Spare {
         Self { root: root.to_owned(), last_look, is_scarce }
     }
 
-    /// Whether there was nothing for work that nobody has asked for when that was last looked at. Has it looked at
+    /// Whether there was nothing for background work when that was last looked at. Has it looked at
     /// again, on another thread, when that is a while ago. Inside of a tokio runtime only.
     pub fn is_scarce(self: &Arc<Self>) -> bool {
         let mut last = self.last_look.lock().unwrap_or_else(PoisonError::into_inner);

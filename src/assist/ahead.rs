@@ -1,8 +1,8 @@
-//! What a person is likely to ask next, worked out while nobody asks anything: the place after ghost text
+//! What a person is likely to ask next, computed while the engine is idle: the place after ghost text
 //! that is taken, and the line after this one.
 //!
 //! A key in a line changes only the prompt's last tokens. A new line changes it before the text after the
-//! caret, which is the dearest thing that a key can do; so it is done in a sequence of its own, once the
+//! caret, which is the most expensive thing that a key can do; so it is done in a sequence of its own, once the
 //! model has said how the present line ends. The answer is kept like any other. Where the guess of the new
 //! line's indentation is wrong the answer is of no use, but the prompt is: it ends before it.
 

@@ -28,7 +28,7 @@ pub struct Cloud {
     pub(crate) broker: Broker,
     consent_writer: Arc<ConsentWriter>,
     folders: Folders,
-    /// Opened when it is first needed. Locked while SQLite works, by threads that answer nobody.
+    /// Opened when it is first needed. Locked while SQLite works, by threads that answer no request.
     ledger: Arc<Mutex<Option<Ledger>>>,
     /// What a person should be told of the ledger, each thing once.
     notes: Arc<Mutex<Vec<String>>>,
@@ -73,7 +73,7 @@ impl Cloud {
     /// Starts what asking needs, `None` where the settings say no. To be called before this process enters its sandbox.
     ///
     /// # Errors
-    /// One sentence: nobody to ask, an address that text may not go to, or no broker.
+    /// One sentence: no provider to ask, an address that text may not go to, or no broker.
     pub fn start(
         config: &CloudConfig,
         folders: &Folders,

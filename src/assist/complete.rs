@@ -54,7 +54,7 @@ pub struct CompletionAsk {
     pub files: OtherFiles,
     /// Forget the resident prompt first: the baseline of measurements.
     pub cold: bool,
-    /// Nobody is typing: the model sees all it can, however long that takes.
+    /// No person types: the model sees all it can, however long that takes.
     pub patient: bool,
 }
 

@@ -247,8 +247,8 @@ async fn question(
         n => format!("{n} secrets were taken out ({}).", rules.join(", ")),
     };
     let price = match cloud.tariff_of(prepared.provider()).source {
-        PriceSource::Dearest => {
-            " (its price is not known, so the dearest is counted; `prices` in the settings says it)"
+        PriceSource::HighestKnown => {
+            " (its price is not known, so the highest known is counted; `prices` in the settings says it)"
         }
         PriceSource::ThisMachine => {
             " (a server on this machine, counted as nothing; `prices` in the settings says otherwise)"
@@ -372,7 +372,7 @@ async fn reserve(
         Agreed::Workspace => Consent::Workspace,
     };
     let caps = cloud.caps();
-    let is_unknown = cloud.tariff_of(&provider).source == PriceSource::Dearest;
+    let is_unknown = cloud.tariff_of(&provider).source == PriceSource::HighestKnown;
     cloud
         .with_ledger(move |ledger, calendar| {
             let what = Reservation {

@@ -44,7 +44,7 @@ pub enum Answered {
     Chose(String),
     /// The person went on without an answer, or gave none in time.
     Nothing,
-    /// This editor asks nobody.
+    /// This editor shows no questions.
     NotAsked,
 }
 

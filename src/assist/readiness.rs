@@ -11,7 +11,7 @@ pub(crate) async fn may_be_sent(cloud: &Cloud, prepared: &Prepared) -> Result<()
     let unsent = |why: String| format!("nothing was sent: {why}");
     let (most, caps, model) =
         (worst_case(cloud, prepared), cloud.caps(), prepared.model().to_owned());
-    let is_unknown = cloud.tariff_of(prepared.provider()).source == PriceSource::Dearest;
+    let is_unknown = cloud.tariff_of(prepared.provider()).source == PriceSource::HighestKnown;
     let refusal = cloud.with_ledger(move |ledger, calendar| {
         ledger.refusal(most, &caps, &calendar.now()).map_err(|fault| fault.to_string())
     });
@@ -25,7 +25,7 @@ pub(crate) async fn may_be_sent(cloud: &Cloud, prepared: &Prepared) -> Result<()
 pub(crate) fn cap_sentence(refusal: CapRefusal, is_unknown: bool, model: &str) -> String {
     if is_unknown {
         format!(
-            "{refusal}; the price of {model} is not known, so the dearest is counted: give `prices` of the provider"
+            "{refusal}; the price of {model} is not known, so the highest known is counted: give `prices` of the provider"
         )
     } else {
         refusal.to_string()

@@ -66,7 +66,7 @@ impl RequestMaker {
         CompletionRequest {
             arrival: ask.arrival,
             prompt,
-            // The rest of the whole prompt is evaluated when nobody asks anything.
+            // The rest of the whole prompt is evaluated when the engine is idle.
             short_prompt: (settings.prefetch && !ask.patient && !ask.explicit)
                 .then(|| self.short_prompt(ask)),
             forced: forced.as_bytes().to_vec(),
@@ -105,7 +105,7 @@ impl RequestMaker {
         }
     }
 
-    /// Nothing is made before it is needed, which is seldom.
+    /// Made only when it is needed, which is rare.
     fn short_prompt(&self, ask: &CompletionAsk) -> ShortPrompt {
         let (maker, ask) = (self.clone(), ask.clone());
         Box::new(move |tokens_per_second| {

@@ -91,7 +91,7 @@ pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<St
         return Err("the ledger knows of no such request that was agreed to; ask again in the editor, and remove the file".to_owned());
     }
     let outbound = prepared.agreed_by_a_person();
-    // Whoever has it under this name sends it, and nobody else; a program that dies while it does leaves it so.
+    // Only whoever has it under this name sends it; a program that dies while it does leaves it so.
     let claimed = file.with_extension("sending");
     std::fs::rename(file, &claimed)
         .map_err(|error| format!("another program sends it, or it is gone ({error})"))?;

@@ -162,7 +162,7 @@ impl Answers {
         Some(found)
     }
 
-    /// What is on the screen at a place where nobody has asked, from a short prompt or not.
+    /// What is on the screen at a place without an explicit request, from a short prompt or not.
     pub fn on_screen(&mut self, question: &Question) -> Option<Known> {
         let question = Question { explicit: false, ..question.clone() };
         let is_same =

@@ -48,7 +48,7 @@ pub struct Session {
     pub(crate) suggestions: SuggestionLog,
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
-    /// What there is for work that nobody has asked for.
+    /// Power and load, for background work.
     pub spare: Arc<Spare>,
     /// Where the user has switched it on.
     cloud: Option<Arc<Cloud>>,
@@ -94,7 +94,7 @@ impl Session {
         }
     }
 
-    /// The session with somebody to ask when a person wants it; or with why there is nobody, though the settings say so.
+    /// The session with a cloud model to ask; or with why there is none, though the settings say so.
     #[must_use]
     pub fn with_cloud(self, cloud: Result<Option<Cloud>, String>) -> Self {
         match cloud {
@@ -103,7 +103,7 @@ impl Session {
         }
     }
 
-    /// Why nobody can be asked, though the settings say so.
+    /// Why no provider can be asked, though the settings say so.
     pub fn cloud_fault(&self) -> Option<String> {
         self.cloud_fault.clone()
     }
@@ -287,7 +287,7 @@ impl Session {
         }
     }
 
-    /// Whether there is time and power for what nobody has asked for.
+    /// Whether there is time and power for background work.
     pub(crate) fn may_go_ahead(&self, config: &Config) -> bool {
         let completion = &config.completion;
         completion.prefetch && (completion.prefetch_on_battery || !self.spare.is_scarce())

@@ -31,7 +31,7 @@ pub(crate) struct Received {
     pub request_id: String,
     /// Bytes have left this machine.
     pub was_sent: bool,
-    /// The model thought, at a length that nobody told.
+    /// The model thought, at an unknown length.
     pub has_thought: bool,
     pub first_text: Option<Duration>,
 }

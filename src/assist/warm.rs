@@ -1,10 +1,10 @@
 //! The prompt of the place where the caret rests, evaluated before anything is typed there: the first key in a
-//! file is otherwise the dearest of all.
+//! file is otherwise the most expensive of all.
 
 use crate::assist::complete::CompletionAsk;
 use crate::assist::session::Session;
 
-/// Has the prompt at this place made resident when nobody asks anything. Waits for the model, not for that.
+/// Has the prompt at this place evaluated when the engine is idle. Waits for the model, not for that.
 pub async fn warm(session: &Session, ask: CompletionAsk) {
     let config = session.config();
     if !config.completion.suggests_in(&ask.language_id) || !session.may_go_ahead(&config) {

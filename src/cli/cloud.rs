@@ -175,8 +175,8 @@ fn status(cloud: &CloudConfig) -> String {
             }
             PriceSource::Table => format!("prices of keyside's table ({source}, {date})"),
             PriceSource::ThisMachine => "no price, as it is on this machine".to_owned(),
-            PriceSource::Dearest => {
-                "no price is known, so the dearest known is reckoned with; set `prices`".to_owned()
+            PriceSource::HighestKnown => {
+                "no price is known, so the highest known is counted; set `prices`".to_owned()
             }
         };
         let Provider { name, model, .. } = provider;

@@ -40,7 +40,7 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
     Ok(())
 }
 
-/// Nobody is asked and nothing is shown but the answers.
+/// Asks no question and shows nothing but the answers.
 struct Terminal;
 
 impl Front for Terminal {

@@ -65,7 +65,7 @@ pub fn run() -> Result<Infallible, String> {
     if let Some(cloud) = &cloud {
         runtime.block_on(cloud.close(PATIENCE));
     }
-    // The ledger may be held by others; nobody waits for that here.
+    // The ledger may be held by others; serving does not wait for that.
     let (done, wait) = std::sync::mpsc::channel();
     let finish = std::thread::Builder::new().spawn(move || {
         session.finish();

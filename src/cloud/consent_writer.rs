@@ -26,7 +26,7 @@ const MAX_ENTRIES: usize = 200;
 /// The server's end.
 #[derive(Debug)]
 pub struct ConsentWriter {
-    // Locked while an entry is written, by threads that answer nobody.
+    // Locked while an entry is written, by threads that answer no request.
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
 }
 

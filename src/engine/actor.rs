@@ -73,7 +73,7 @@ pub struct Shared {
     pub counts: EngineCounts,
 }
 
-/// Makes a prompt that nobody has asked about yet.
+/// Evaluates a prompt ahead of its request.
 pub type WarmPrompt = Box<dyn FnOnce() -> Vec<Token> + Send>;
 
 /// What the thread does next.
@@ -90,7 +90,7 @@ struct Mailbox {
     /// To make resident when there is nothing else to do.
     warm: Option<WarmPrompt>,
     running: Option<CancelFlag>,
-    /// Nobody waits for what runs.
+    /// No request waits for what runs.
     idle_work: bool,
     /// The highest arrival number so far.
     newest_arrival: u64,
@@ -177,7 +177,7 @@ impl Engine {
         answer
     }
 
-    /// Hands in a prompt to make resident when nobody asks anything, in the place of an earlier one. Not if a
+    /// Hands in a prompt to make resident when the engine is idle, in the place of an earlier one. Not if a
     /// completion has come that is newer than `arrival`.
     pub fn warm(&self, arrival: u64, prompt: WarmPrompt) {
         let mut mailbox = self.shared.mailbox();
@@ -185,7 +185,7 @@ impl Engine {
             return;
         }
         mailbox.warm = Some(prompt);
-        // What else is done while nobody asks is about an earlier place too.
+        // What else is done while idle is about an earlier place too.
         if let Some(running) = mailbox.running.as_ref().filter(|_| mailbox.idle_work) {
             running.close();
         }
@@ -200,7 +200,7 @@ impl Engine {
             return;
         }
         mailbox.newest_arrival = arrival;
-        // What is done while nobody asks is about the text that is typed along, so it goes on.
+        // What is done while idle is about the text that is typed along, so it goes on.
         if !mailbox.idle_work {
             mailbox.supersede_running();
         }
@@ -291,7 +291,7 @@ impl Shared {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A flag for work that nobody waits for, when nobody has asked anything for a moment.
+    /// A flag for background work, when no request has come for a moment.
     pub fn begin_idle_work(&self) -> Option<CancelFlag> {
         let is_idle = |it: &mut Mailbox| it.waiting.is_none() && it.warm.is_none() && !it.closed;
         let waited = self.arrived.wait_timeout_while(self.mailbox(), IDLE_AFTER, is_idle);
@@ -334,7 +334,7 @@ impl Shared {
         result: Result<Generation, GenerationError>,
     ) {
         let result = match (result, flag.stop_reason()) {
-            // What was finished although nobody waits is told as what it is.
+            // Work that was finished without a waiting request is reported as such.
             (Ok(_), Some(StopReason::Cancelled | StopReason::Closed)) => {
                 Err(GenerationError::Cancelled)
             }
@@ -356,7 +356,7 @@ impl Shared {
         if let Some(counter) = by_source {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        // Nobody may be there any more, which is what a cancelled request looks like.
+        // The receiver may be gone, which is what a cancelled request looks like.
         let _ = reply.send(result);
     }
 }

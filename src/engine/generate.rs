@@ -15,7 +15,7 @@ use crate::generation::{
 };
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
-/// A stretch that nobody waits for is lost when somebody does, so it is no longer than this, nor than what a person
+/// A background chunk is lost when a request comes, so it is no longer than this, nor than what a person
 /// who types would wait for.
 const IDLE_STRETCH: usize = 64;
 const LEAST_IDLE_STRETCH: usize = 8;
@@ -30,7 +30,7 @@ pub struct Machine<'a> {
     pub resident: &'a mut Resident,
     pub pace: &'a mut Pace,
     pub counts: &'a EngineCounts,
-    /// Nobody waits for what is generated: it leaves alone what is resident for the next key, and is stopped
+    /// Background generation: it leaves alone what is resident for the next key, and is stopped
     /// in the middle of a stretch when that comes.
     pub is_idle: bool,
 }
@@ -47,7 +47,7 @@ impl Machine<'_> {
     ) -> Result<Generation, GenerationError> {
         let started = Instant::now();
         self.check_length(&request.prompt)?;
-        // Before the context is touched: a request that nobody waits for must not cost the next its cache.
+        // Before the context is touched: a background request must not cost the next its cache.
         check(flag)?;
         if request.cold {
             self.resident.clear(self.model);
@@ -112,7 +112,7 @@ impl Machine<'_> {
         })
     }
 
-    /// Makes a prompt resident that nobody has asked about yet; what is done of it when somebody asks is kept.
+    /// Makes a prompt resident ahead of its request; what is done of it when that comes is kept.
     pub fn warm(&mut self, prompt: &[Token], flag: &CancelFlag) -> Result<(), GenerationError> {
         self.check_length(prompt)?;
         match self.resident.n_resident_of(prompt) + 1 < prompt.len() {

@@ -94,7 +94,7 @@ impl Resident {
         self.take_up(model, prompt, None)
     }
 
-    /// The same for a prompt that nobody has asked: the active sequence stays as it is, because the next
+    /// The same for a background prompt: the active sequence stays as it is, because the next
     /// prompt most likely goes on with it.
     pub fn keep_prefix_beside(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
         self.take_up(model, prompt, Some(self.active))

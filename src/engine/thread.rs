@@ -89,11 +89,11 @@ impl Worker<'_> {
         self.go_ahead(request.ahead, generation);
     }
 
-    /// Makes a prompt resident that nobody has asked about yet.
+    /// Makes a prompt resident ahead of its request.
     fn warm(&mut self, prompt: WarmPrompt, flag: &CancelFlag) {
         // With room for one prompt, that of the next key stays.
         if self.model.n_sequences() > 1 {
-            // A failure is told to nobody, since nobody asked.
+            // A background failure is not reported: no request waits for it.
             let _ = self.fenced(true, |machine| machine.warm(&prompt(), flag));
         }
         self.shared.ended();

@@ -30,7 +30,7 @@ impl Escalations {
         Forgets { escalations: Arc::clone(self), token }
     }
 
-    /// One that is over, or another program's, is let be.
+    /// Tokens of requests that are over, or of another server, are ignored.
     pub(crate) fn cancel(&self, token: &ProgressToken) {
         if let Some(sender) = self.lock().get(&name(token)) {
             sender.send_replace(true);

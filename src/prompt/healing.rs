@@ -1,6 +1,6 @@
 //! Token healing: a caret inside a word completes the word.
 //!
-//! What is typed so far of a word is seldom a token of its own in the finished word (`resu` against
+//! What is typed so far of a word is rarely a token of its own in the finished word (`resu` against
 //! ` result`), so a model that is shown the tokens of the half word goes on badly (llama.cpp #5765,
 //! guidance). The prompt therefore ends before the last pre-token of the caret's line, and what was cut
 //! off is forced: the generation has to begin with those bytes. Byte-level BPE never merges across a

@@ -89,7 +89,7 @@ mod tests {
         let used = "print(顧客番号)\nprint(顧客番号, 3)\n";
         assert_eq!(rest(&format!("{used}print($0)")).as_deref(), Some("顧客番号"));
         assert_eq!(rest("a.größe = 1\nb = a.größe\nc = a.$0").as_deref(), Some("größe"));
-        // Something else follows somewhere, it is another function, once is too seldom, it is in
+        // Something else follows somewhere, it is another function, once is too rare, it is in
         // ASCII.
         assert_eq!(rest(&format!("{used}print('x')\nprint($0)")), None);
         assert_eq!(rest(&format!("{used}sprint($0)")), None);

@@ -14,7 +14,7 @@ const CLOSED: u8 = 3;
 /// Why work should stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// Nobody waits for the answer any more.
+    /// No receiver waits for the answer any more.
     Cancelled,
     /// A newer request has taken its place.
     Superseded,

@@ -46,7 +46,7 @@ pub struct Amounts {
 pub struct UsageReport {
     /// All days that were asked for, in their order.
     pub days: Vec<(Day, Amounts)>,
-    /// The dearest first, then those with most calls.
+    /// The most expensive first, then those with most calls.
     pub models: Vec<(String, Amounts)>,
     pub actions: Vec<(String, Amounts)>,
     pub total: Amounts,

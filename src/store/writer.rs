@@ -26,7 +26,7 @@ const REST_AFTER_FAULT: Duration = Duration::from_secs(60);
 const FOLD_EVERY: Duration = Duration::from_secs(6 * 3_600);
 /// Days whose calls stay rows.
 const KEEP_DAYS: u32 = 31;
-/// At the end nobody should have to wait.
+/// The end of the program should not wait.
 const PATIENCE_AT_THE_END: Duration = Duration::from_millis(500);
 
 /// See the module. Its drop writes what is left, and waits for that.

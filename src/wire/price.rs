@@ -3,7 +3,7 @@
 //!
 //! The table is made by `tools/prices.py`, which says from what. It is never fetched: prices of
 //! the settings override it, what the provider itself reports overrides the table, and prices of
-//! the settings where it is more, and a model that nobody knows costs as much as the dearest that
+//! the settings where it is more, and an unknown model costs as much as the most expensive that
 //! is known, so that a cap holds.
 
 use std::collections::BTreeMap;
@@ -49,10 +49,10 @@ pub enum PriceSource {
     /// `prices` of the provider in the settings file.
     Settings,
     Table,
-    /// A server on this machine for whose model nobody gives a price: nothing.
+    /// A server on this machine for whose model no price is given: nothing.
     ThisMachine,
-    /// Nobody gives a price: the dearest known.
-    Dearest,
+    /// No price is given: the highest known.
+    HighestKnown,
 }
 
 /// The prices of one model, by the size of the prompt.
@@ -76,7 +76,7 @@ impl Tariff {
         if provider.prices.is_none() && Address::of(provider).is_ok_and(|it| it.is_loopback) {
             return Self { source: PriceSource::ThisMachine, rates: vec![Rates::default()] };
         }
-        Self { source: PriceSource::Dearest, rates: vec![dearest()] }
+        Self { source: PriceSource::HighestKnown, rates: vec![highest_known()] }
     }
 
     /// What the tokens cost: by the provider's own word where it gives one, otherwise by these
@@ -108,7 +108,7 @@ impl Tariff {
     }
 
     /// The most that a request can cost: all input at the dearer of reading and caching it, all
-    /// output used, at the dearest of the sizes that the estimate may fall into.
+    /// output used, at the most expensive of the sizes that the estimate may fall into.
     pub fn worst_case(&self, estimated_input_tokens: u64, max_output_tokens: u64) -> i64 {
         self.rates
             .iter()
@@ -143,7 +143,7 @@ fn known(model: &str) -> Option<&'static [Rates]> {
     (!rates.is_empty()).then_some(rates)
 }
 
-fn dearest() -> Rates {
+fn highest_known() -> Rates {
     // Should the table ever be unreadable, nothing can be said to be within a cap.
     let most = |price: fn(&Rates) -> i64| {
         TABLE.models.values().flatten().map(price).max().unwrap_or(i64::MAX)
@@ -264,7 +264,7 @@ mod tests {
         let asked = usage(1_000, 100);
         let unknown = model("a-model-that-nobody-knows");
         let (dear, source) = Tariff::of(&unknown).cost(&asked);
-        assert_eq!(source, PriceSource::Dearest);
+        assert_eq!(source, PriceSource::HighestKnown);
         for rates in TABLE.models.values().flatten() {
             let tariff = Tariff {
                 source: PriceSource::Table,
@@ -280,7 +280,7 @@ mod tests {
         let gateway = Provider { model: "claude-sonnet-5-5".to_owned(), ..here.clone() };
         assert_eq!(Tariff::of(&gateway).source, PriceSource::Table);
         let base_url = "http://192.168.0.2:8080".to_owned();
-        assert_eq!(Tariff::of(&Provider { base_url, ..here }).source, PriceSource::Dearest);
+        assert_eq!(Tariff::of(&Provider { base_url, ..here }).source, PriceSource::HighestKnown);
 
         let prices =
             Some(Prices { input: 0.1, output: 0.35, cache_read: Some(0.01), cache_write: None });
@@ -292,7 +292,7 @@ mod tests {
         let prices = Some(Prices { input: -1.0, output: f64::NAN, ..Prices::default() });
         assert_eq!(
             Tariff::of(&Provider { prices, ..unknown.clone() }).source,
-            PriceSource::Dearest
+            PriceSource::HighestKnown
         );
 
         let reported = Usage { cost_pico_usd: Some(7), ..asked };

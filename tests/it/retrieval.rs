@@ -146,21 +146,21 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     let rust = &first["languages"][0];
     assert_eq!(rust["rest_of_line"]["n"], 24);
 
-    // Each position's candidates hold the right token, with an opinion for the model and each source.
+    // Each position's candidates hold the right token, with a distribution for the model and each source.
     let positions = std::fs::read_to_string(positions).unwrap();
     assert!(positions.lines().count() > 60);
     let mut n_places = 0;
     for line in positions.lines() {
         let position: Value = serde_json::from_str(line).unwrap();
-        let opinions = position["distributions"].as_array().unwrap();
-        assert_eq!(opinions.len(), 3);
+        let distributions = position["distributions"].as_array().unwrap();
+        assert_eq!(distributions.len(), 3);
         let target = position["target"].as_u64().unwrap() as usize;
-        assert!(opinions[0][target].as_f64().unwrap() > 0.0, "{line}");
+        assert!(distributions[0][target].as_f64().unwrap() > 0.0, "{line}");
         assert_eq!(position["ngrams"].as_array().unwrap().len(), 2);
         let places = position["contexts"].as_str().unwrap();
         n_places += places.len() / 44;
         assert_eq!(places.len() % 44, 0, "two bytes and twenty: {places}");
-        let n_candidates = opinions[0].as_array().unwrap().len();
+        let n_candidates = distributions[0].as_array().unwrap().len();
         for at in (0..places.len()).step_by(44) {
             assert!(usize::from_str_radix(&places[at..at + 4], 16).unwrap() < n_candidates);
         }
@@ -275,7 +275,7 @@ async fn what_the_text_leaves_no_doubt_of_is_answered_without_the_model() {
     assert_eq!(stats["engine"]["by_lookup"], 1);
     assert_eq!(stats["engine"]["evaluated_tokens"], 0, "the model was not asked");
 
-    // Somebody who asks gets the model's opinion too.
+    // An explicit request gets the model's suggestion too.
     let mut params = inline_params(uri, 20, 16);
     params["context"]["triggerKind"] = json!(1);
     client.ask("textDocument/inlineCompletion", params).await;
