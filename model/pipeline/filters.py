@@ -1,4 +1,4 @@
-"""Which files may be trained on: licences, files nobody wrote by hand, secrets, licence headers,
+"""Which files may be trained on: licences, generated files, secrets, licence headers,
 and the rule that holds packages out."""
 
 import contextlib

@@ -4,7 +4,7 @@ asks (src/prompt/assemble.rs).
     [<file_sep> PATH of a neighbour \\n a chunk of it]… <file_sep> PATH \\n <fim_prefix> whole lines before the caret's line
     <fim_suffix> what follows the caret <fim_middle> the caret's line from its start, and what was left out <endoftext>
 
-The caret may stand anywhere in its line: the product heals half-typed words
+The caret may stand anywhere in its line: the product heals partial words
 (src/prompt/healing.rs), so that the model always reads and writes a line in its natural tokens.
 Each sample is cut to a budget of tokens, so that no middle loses its context by packing.
 """

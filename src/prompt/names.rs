@@ -84,6 +84,7 @@ mod tests {
         assert_eq!(rest("größe = größe\nx = größe$0"), None);
         assert_eq!(rest("$0"), None);
     }
+
     #[test]
     fn a_name_that_follows_everywhere_is_suggested_before_it_is_begun() {
         let used = "print(顧客番号)\nprint(顧客番号, 3)\n";

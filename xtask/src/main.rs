@@ -59,9 +59,8 @@ fn build(arguments: &[String]) -> Result<(), String> {
     }
 }
 
-/// Compiles keyside itself for quick builds and its dependencies, llama.cpp among them, for speed, as always.
-/// The tests take as long either way, and building them takes half as long. Speed is measured by the
-/// benches, which are built as the program is.
+/// Compiles keyside itself with few optimisations, so that tests are built sooner; its dependencies,
+/// llama.cpp among them, as ever. Speed is measured by the benches, which are built as the program is.
 const QUICK_BUILD: [&str; 2] = ["--config", "profile.release.package.keyside.opt-level=1"];
 
 fn test(arguments: &[String]) -> Result<(), String> {
