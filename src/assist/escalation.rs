@@ -18,8 +18,8 @@ use crate::privacy::outbound::{Draft, DraftFile, Prepared};
 use crate::stdx::clean;
 use crate::syntax;
 use crate::text::position::position_of;
-use crate::text::uri::{is_file, scheme};
-use crate::text::{Document, LineRange, PositionEncoding, file_path, file_paths};
+use crate::text::uri::scheme;
+use crate::text::{Document, LineRange, PositionEncoding, file_paths};
 use crate::wire;
 use crate::workspace::rules;
 
@@ -196,8 +196,8 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let others: Vec<(PathBuf, Arc<Document>)> = asked
         .others
         .iter()
-        .filter(|it| is_file(&it.uri))
-        .filter_map(|it| Some((file_path(&it.uri)?, Arc::clone(it))))
+        .filter(|it| it.is_file())
+        .filter_map(|it| Some((it.file.as_deref()?.to_path_buf(), Arc::clone(it))))
         .filter(|(file, _)| !workspaces.is_empty() && workspaces == workspaces_of(file))
         .collect();
     // However its URI is read.

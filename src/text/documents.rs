@@ -53,6 +53,11 @@ impl Document {
             lost: false,
         }
     }
+
+    /// Whether its text is a file's, rather than something that is made of one or that will be one.
+    pub fn is_file(&self) -> bool {
+        self.key.starts_with("file:")
+    }
 }
 
 /// All open documents as they were when a request arrived.
@@ -84,7 +89,7 @@ impl World {
 
     /// The files whose texts are open.
     pub fn open_files(&self) -> impl Iterator<Item = Arc<Path>> {
-        let files = self.documents.values().filter(|it| it.key.starts_with("file:"));
+        let files = self.documents.values().filter(|it| it.is_file());
         files.filter_map(|it| it.file.clone())
     }
 

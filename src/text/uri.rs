@@ -131,11 +131,6 @@ pub fn scheme(uri: &str) -> String {
     if is_bare_path { "file".to_owned() } else { parts.scheme }
 }
 
-/// Whether a URI's text is a file's, rather than something that is made of one or that will be one.
-pub fn is_file(uri: &str) -> bool {
-    scheme(uri) == "file"
-}
-
 /// The URI of a file.
 pub fn file_uri(path: &Path) -> String {
     let mut uri = "file://".to_owned();
