@@ -10,7 +10,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use keyside::config::{CompletionConfig, Config};
-use keyside::engine::fake::FakeScript;
+use keyside::lm::backend::scripted::FakeScript;
 use serde_json::{Value, json};
 use support::{Client, Ghost, TempFolder, frozen, inline_params};
 

@@ -6,8 +6,7 @@ pub mod text;
 
 pub mod config;
 pub mod files;
-pub mod fim;
-pub mod generation;
+pub mod lm;
 
 pub mod actions;
 pub mod edits;
@@ -18,7 +17,6 @@ pub mod syntax;
 pub mod wire;
 
 pub mod cloud;
-pub mod engine;
 pub mod machine;
 pub mod sandbox;
 pub mod store;

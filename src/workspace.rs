@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::generation::ModelInfo;
+use crate::lm::task::ModelInfo;
 use crate::retrieval::suffix_array::IndexView;
 pub use collect::Skipped;
 use collect::{Indexed, family_of};
@@ -261,8 +261,8 @@ fn lower_priority() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::fake::{FakeModel, FakeScript};
-    use crate::engine::model::Model;
+    use crate::lm::backend::Model;
+    use crate::lm::backend::scripted::{FakeModel, FakeScript};
 
     /// What follows `history` in the files of `folder`, once what is being built is built.
     fn known(workspace: &Workspace, folder: &Path, history: &str) -> String {

@@ -12,7 +12,7 @@ use crate::assist::complete::CompletionAsk;
 use crate::assist::offer::unasked;
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
-use crate::generation::{Ahead, AheadRequest, Finish, Generation};
+use crate::lm::task::{Ahead, AheadRequest, Finish, Generation};
 use crate::prompt::block::{indent_unit, indentation, opens_block};
 use crate::prompt::excerpt::Excerpt;
 
@@ -92,7 +92,7 @@ fn typed_next(excerpt: &Excerpt, generation: &Generation) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Said, Source, Times, Usage};
+    use crate::lm::task::{Said, Source, Times, Usage};
     use crate::prompt::excerpt;
 
     fn next(marked: &str, text: &str, finish: Finish) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::assist::reuse::{Known, Question};
 use crate::assist::secrets;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::generation::{Finish, GenerationError, Said, Times, Usage};
+use crate::lm::task::{Finish, GenerationError, Said, Times, Usage};
 use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::Suggestion;

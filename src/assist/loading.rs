@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::config::folders::Folders;
 use crate::config::{Config, ModelConfig};
-use crate::engine::llama::LoadOptions;
-use crate::engine::model::Model;
-use crate::engine::{Engine, check, embedded, llama};
+use crate::lm::Engine;
+use crate::lm::backend::Model;
+use crate::lm::backend::llama::LoadOptions;
+use crate::lm::backend::{check, embedded, llama};
 
 /// An engine whose model is loaded in the background.
 ///

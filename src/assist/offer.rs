@@ -1,6 +1,6 @@
 //! What of an answer is shown at a caret, and in which order.
 
-use crate::generation::{Generation, Said};
+use crate::lm::task::{Generation, Said};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Suggestion, finish};
 
@@ -106,7 +106,7 @@ pub fn add(items: &mut Vec<Suggestion>, other: Suggestion) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::Finish;
+    use crate::lm::task::Finish;
     use crate::prompt::excerpt;
 
     fn said(text: &str, finish: Finish) -> Said {

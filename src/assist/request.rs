@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::assist::complete::CompletionAsk;
 use crate::assist::session::{Assembling, with_assembling};
 use crate::config::Config;
-use crate::generation::{CompletionRequest, ModelInfo, NextTokenMixer, ShortPrompt, Token};
+use crate::lm::task::{CompletionRequest, ModelInfo, NextTokenMixer, ShortPrompt, Token};
 use crate::privacy::elsewhere::without_secret_lines;
 use crate::prompt::assemble::{PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;

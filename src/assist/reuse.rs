@@ -13,7 +13,7 @@ use lru::LruCache;
 use ropey::Rope;
 
 use crate::assist::offer::Answer;
-use crate::generation::{Generation, Source};
+use crate::lm::task::{Generation, Source};
 
 /// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -183,7 +183,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::{Finish, Said, Times, Usage};
+    use crate::lm::task::{Finish, Said, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {

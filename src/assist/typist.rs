@@ -5,7 +5,7 @@ use ropey::Rope;
 
 use crate::assist::complete::{Completion, CompletionAsk, OtherFiles, complete};
 use crate::assist::session::Session;
-use crate::generation::GenerationError;
+use crate::lm::task::GenerationError;
 
 /// A key and what came of it.
 #[derive(Debug, Clone)]

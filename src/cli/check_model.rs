@@ -1,11 +1,11 @@
 //! The hidden `keyside check-model`: loads a file and asks it for one token, in a process that may
-//! die of it. `engine/check.rs` starts it.
+//! die of it. `lm/backend/check.rs` starts it.
 
 use std::io::Read;
 use std::path::Path;
 
 use crate::cli::setup;
-use crate::engine::llama::{self, LoadOptions};
+use crate::lm::backend::llama::{self, LoadOptions};
 use crate::stdx::cancel::Ticket;
 
 /// Runs the command.

@@ -10,7 +10,7 @@ use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::{setup, terminal};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
-use crate::engine::check;
+use crate::lm::backend::check;
 use crate::sandbox::{self, Hold};
 use crate::stdx::{clean, milliseconds as ms};
 use crate::wire;

@@ -17,7 +17,7 @@ use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
 use crate::cli::terminal::{self, Styled};
 use crate::cli::{setup, whole_number};
-use crate::generation::GenerationError;
+use crate::lm::task::GenerationError;
 use crate::stdx::milliseconds;
 use crate::text::position::line_end_char;
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::evaluate::cases::Part;
 use crate::evaluate::score::Position;
-use crate::generation::{NextTokenContext, Token};
+use crate::lm::task::{NextTokenContext, Token};
 use crate::retrieval::features::{
     AttentionFeatures, ModelFeatures, N_COMPONENTS, N_HEADS, N_NGRAMS, NgramFeatures,
 };

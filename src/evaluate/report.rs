@@ -11,7 +11,7 @@ use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Scorer};
-use crate::generation::ModelInfo;
+use crate::lm::task::ModelInfo;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::{IndexView, SuffixArray};
 use crate::stdx::milliseconds;

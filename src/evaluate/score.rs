@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ropey::Rope;
 
 use crate::assist::session::Assembling;
-use crate::engine::line_so_far::LineSoFar;
-use crate::engine::model::{EvaluateError, Model, TokenKind};
-use crate::engine::next_token::NextToken;
-use crate::engine::resident::Resident;
-use crate::generation::Token;
+use crate::lm::backend::{EvaluateError, Model, TokenKind};
+use crate::lm::decode::distribution::NextToken;
+use crate::lm::decode::line::LineSoFar;
+use crate::lm::kv_cache::Resident;
+use crate::lm::task::Token;
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::healing;

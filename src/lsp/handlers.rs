@@ -16,7 +16,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
-use crate::generation::GenerationError;
+use crate::lm::task::GenerationError;
 use crate::lsp::server::Server;
 use crate::retrieval::datastore::MAX_OPEN_DOCUMENTS;
 use crate::text::{Document, World};

@@ -10,8 +10,8 @@ use tower_lsp::gen_lsp_types as lsp;
 
 use crate::assist::Session;
 use crate::config;
-use crate::engine::EngineState;
-use crate::generation::ModelInfo;
+use crate::lm::EngineState;
+use crate::lm::task::ModelInfo;
 use crate::lsp::ext::{Status, StatusNotification};
 use crate::lsp::notes::NoteKind;
 use crate::lsp::server::Server;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::generation::{Token, Tokenizer};
+use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
+use crate::lm::task::{Token, Tokenizer};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::window::{Block, tail, window_start};
 

@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::generation::{
-    ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, Token,
-};
+use crate::lm::task::{ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, Token};
 use crate::retrieval::attention::{Attention, Component, Mlp, add};
 use crate::retrieval::contexts::{ContextQuery, RetrievedContext};
 use crate::retrieval::datastore::{DocumentTokens, RelatedTexts};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyside::config::{CompletionConfig, Config};
-use keyside::engine::fake::FakeScript;
+use keyside::lm::backend::scripted::FakeScript;
 use serde_json::{Value, json};
 
 use crate::support::{Client, frozen, inline_params, saying, until};

@@ -1,6 +1,6 @@
 //! Ghost text as a client gets it.
 
-use keyside::engine::fake::FakeScript;
+use keyside::lm::backend::scripted::FakeScript;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Ghost, frozen, inline_params, saying, until};

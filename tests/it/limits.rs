@@ -40,8 +40,10 @@ async fn end(client: &mut Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pipes_in_the_place_of_files_are_not_waited_for() {
-    let model =
-        format!("cache/models/keyside-nano-v1-{}.gguf", &keyside::engine::embedded::SHA256[..12]);
+    let model = format!(
+        "cache/models/keyside-nano-v1-{}.gguf",
+        &keyside::lm::backend::embedded::SHA256[..12]
+    );
     for name in ["config.toml", &model, "cache/models/checked.txt", "data/ledger.db"] {
         let home = TempFolder::new();
         pipe(&home.0.join(name));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyside::engine::embedded::{BYTES, NAME};
+use keyside::lm::backend::embedded::{BYTES, NAME};
 use serde_json::{Value, json};
 
 use crate::support::{Client, TempFolder, until};
@@ -169,15 +169,15 @@ async fn a_cached_copy_that_was_changed_is_written_anew() {
     let home = TempFolder::new();
     let folder = home.0.join("cache/models");
     let cache = home.0.join("cache");
-    let path = keyside::engine::embedded::unpack(&cache).unwrap().path;
+    let path = keyside::lm::backend::embedded::unpack(&cache).unwrap().path;
     assert!(path.starts_with(&folder));
     std::fs::write(&path, &BYTES[..1_000]).unwrap();
-    assert_eq!(keyside::engine::embedded::unpack(&cache).unwrap().path, path);
+    assert_eq!(keyside::lm::backend::embedded::unpack(&cache).unwrap().path, path);
     assert!(std::fs::read(&path).unwrap() == BYTES);
     // A cache that can't be written: a file stands where the folder should be.
     let blocked = home.0.join("blocked");
     std::fs::write(&blocked, "").unwrap();
-    let elsewhere = keyside::engine::embedded::unpack(&blocked).unwrap();
+    let elsewhere = keyside::lm::backend::embedded::unpack(&blocked).unwrap();
     let temporary = elsewhere.path.clone();
     assert!(std::fs::read(&temporary).unwrap() == BYTES);
     drop(elsewhere);

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use keyside::assist::session::load_model;
 use keyside::config::ModelConfig;
-use keyside::engine::fake::{FakeModel, FakeScript};
-use keyside::engine::model::Model;
+use keyside::lm::backend::Model;
+use keyside::lm::backend::scripted::{FakeModel, FakeScript};
 use keyside::retrieval::ngram_table::{LanguageGroup, NgramTable};
 
 use crate::support::{

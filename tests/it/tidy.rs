@@ -10,21 +10,19 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Words.
     ("stdx", &[]),
     ("text", &["stdx"]),
-    ("fim", &["generation"]),
-    ("generation", &["fim", "stdx"]),
     ("files", &[]),
     ("config", &["stdx", "files"]),
+    ("lm", &["stdx", "files"]),
     // Judgement.
-    ("prompt", &["text", "fim", "generation", "stdx"]),
-    ("retrieval", &["text", "generation"]),
+    ("prompt", &["text", "lm", "stdx"]),
+    ("retrieval", &["text", "lm"]),
     ("syntax", &[]),
     ("actions", &[]),
     ("edits", &["syntax"]),
     ("wire", &["stdx", "config"]),
     ("privacy", &["files", "config", "wire"]),
     // Powers.
-    ("engine", &["files", "fim", "generation", "stdx"]),
-    ("workspace", &["files", "generation", "retrieval", "privacy"]),
+    ("workspace", &["files", "lm", "retrieval", "privacy"]),
     ("machine", &[]),
     ("sandbox", &[]),
     ("cloud", &["stdx", "files", "config", "wire", "privacy", "sandbox"]),
@@ -35,8 +33,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "stdx",
             "text",
-            "fim",
-            "generation",
+            "lm",
             "files",
             "config",
             "prompt",
@@ -46,7 +43,6 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "edits",
             "wire",
             "privacy",
-            "engine",
             "workspace",
             "machine",
             "sandbox",
@@ -54,20 +50,19 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("evaluate", &["stdx", "generation", "prompt", "retrieval", "engine", "assist"]),
-    ("lsp", &["stdx", "text", "generation", "config", "retrieval", "engine", "sandbox", "assist"]),
+    ("evaluate", &["stdx", "lm", "prompt", "retrieval", "assist"]),
+    ("lsp", &["stdx", "text", "lm", "config", "retrieval", "sandbox", "assist"]),
     (
         "cli",
         &[
             "stdx",
             "text",
-            "generation",
+            "lm",
             "files",
             "config",
             "retrieval",
             "wire",
             "privacy",
-            "engine",
             "sandbox",
             "cloud",
             "store",
@@ -82,8 +77,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Outside crates that only one place may name.
 const HOME_OF: &[(&str, &str)] = &[
-    ("llama_cpp_2", "src/engine/llama.rs"),
-    ("llama_cpp_sys_2", "src/engine/llama.rs"),
+    ("llama_cpp_2", "src/lm/backend/llama.rs"),
+    ("llama_cpp_sys_2", "src/lm/backend/llama.rs"),
     ("tower_lsp::", "src/lsp"),
     ("clap::", "src/cli"),
     ("ignore::Walk", "src/workspace"),
@@ -113,7 +108,10 @@ const MAY_NAME_THE_BROKER: &[&str] = &["src/cloud", "src/cli/broker.rs", "src/cl
 
 /// Files over 400 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
-    ("src/engine/llama.rs", "all of llama.cpp behind one door; splitting it would name it twice"),
+    (
+        "src/lm/backend/llama.rs",
+        "all of llama.cpp behind one door; splitting it would name it twice",
+    ),
     ("src/edits/answer/tests.rs", "a table of answers"),
     ("tests/it/nvim.rs", "the editor's driver and its tests"),
 ];
@@ -240,7 +238,7 @@ const PURE: &[&str] = &[
     "stdx",
     "text",
     "fim",
-    "generation",
+    "lm",
     "prompt",
     "retrieval",
     "syntax",
@@ -326,11 +324,9 @@ const NOT_WRAPPED: &[&str] = &[
     "src/actions",
     "src/assist",
     "src/config",
-    "src/engine",
+    "src/lm",
     "src/evaluate",
     "src/files",
-    "src/fim",
-    "src/generation",
     "src/machine",
     "src/privacy",
     "src/prompt",

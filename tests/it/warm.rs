@@ -1,7 +1,7 @@
 //! What is ready before it is asked for: the first key in a file where the caret has rested, or else from a short
 //! prompt where the model is slow; what follows ghost text that is taken, and the next line.
 
-use keyside::engine::fake::FakeScript;
+use keyside::lm::backend::scripted::FakeScript;
 use serde_json::{Value, json};
 
 use crate::support::{Client, TempFolder, inline_params, saying, until};

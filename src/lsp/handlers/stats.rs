@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use crate::assist::Session;
-use crate::engine::EngineState;
+use crate::lm::EngineState;
 use crate::stdx::milliseconds as ms;
 
 /// Numbers and names only.

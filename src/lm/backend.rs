@@ -1,8 +1,13 @@
 //! The seam between the engine and what evaluates tokens: llama.cpp, or a script in tests.
 
+pub mod check;
+pub mod embedded;
+pub mod llama;
+pub mod scripted;
+
 use std::sync::Arc;
 
-use crate::generation::{ModelInfo, Token};
+use crate::lm::task::{ModelInfo, Token};
 use crate::stdx::cancel::CancelFlag;
 
 /// Why an evaluation did not finish.

@@ -1,9 +1,9 @@
 //! The text sampled so far, and tokens that are evaluated before the model has said them.
 
-use crate::engine::line_so_far::{Chosen, LineSoFar};
-use crate::engine::model::{Model, TokenKind, Vocabulary};
-use crate::engine::next_token::{NextToken, without_model};
-use crate::generation::{CompletionRequest, Finish, NextTokenMixer, Said, Token};
+use crate::lm::backend::{Model, TokenKind, Vocabulary};
+use crate::lm::decode::distribution::{NextToken, without_model};
+use crate::lm::decode::line::{Chosen, LineSoFar};
+use crate::lm::task::{CompletionRequest, Finish, NextTokenMixer, Said, Token};
 
 /// An alternative begins with a token that has at least this probability.
 const LEAST_PROBABILITY_OF_OTHERS: f32 = 0.02;

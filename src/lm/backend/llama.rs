@@ -23,11 +23,11 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token_type::LlamaTokenAttr;
 use llama_cpp_2::vocab::VocabType;
 
-use crate::engine::check;
-use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
 use crate::files;
-use crate::fim::{self, Markers};
-use crate::generation::{ModelInfo, Token, Tokenizer};
+use crate::lm::backend::check;
+use crate::lm::backend::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::lm::fim::{self, Markers};
+use crate::lm::task::{ModelInfo, Token, Tokenizer};
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// Parameters below which a model counts as tiny: one thread, a short context.

@@ -1,15 +1,19 @@
 //! One generation: evaluate what of the prompt is new, then sample greedily until something says stop.
 
+pub mod distribution;
+pub mod line;
+pub mod text;
+
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::engine::actor::EngineCounts;
-use crate::engine::line_so_far::Chosen;
-use crate::engine::model::{EvaluateError, Model, TokenKind};
-use crate::engine::pace::{Pace, stretch};
-use crate::engine::resident::Resident;
-use crate::engine::sampled::{Draft, Sampled, generated_by_lookup};
-use crate::generation::{
+use crate::lm::backend::{EvaluateError, Model, TokenKind};
+use crate::lm::decode::line::Chosen;
+use crate::lm::decode::text::{Draft, Sampled, generated_by_lookup};
+use crate::lm::kv_cache::Resident;
+use crate::lm::prefill_rate::{Pace, stretch};
+use crate::lm::scheduler::EngineCounts;
+use crate::lm::task::{
     CompletionRequest, Finish, Generation, GenerationError, Said, Source, StopRule, Times, Token,
     Usage,
 };

@@ -7,8 +7,8 @@
 
 pub mod families;
 
-use crate::fim::families::{FAMILIES, Family};
-use crate::generation::Token;
+use crate::lm::fim::families::{FAMILIES, Family};
+use crate::lm::task::Token;
 
 /// In which order the prompt's sections go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

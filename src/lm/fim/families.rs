@@ -4,7 +4,7 @@
 //! detection list of llama.cpp's `llama-vocab.cpp`. Several families spell the prefix, suffix and middle
 //! markers alike and differ in order, so an entry can ask for markers that must, or must not, be there.
 
-use crate::fim::{FileHeader, FimOrder};
+use crate::lm::fim::{FileHeader, FimOrder};
 
 /// One family.
 #[derive(Debug)]

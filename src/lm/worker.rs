@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::engine::actor::{EngineState, Job, Shared, WarmPrompt, Work};
-use crate::engine::generate::Machine;
-use crate::engine::model::Model;
-use crate::engine::pace::Pace;
-use crate::engine::resident::Resident;
-use crate::generation::{Ahead, Generation, GenerationError, Source};
+use crate::lm::backend::Model;
+use crate::lm::decode::Machine;
+use crate::lm::kv_cache::Resident;
+use crate::lm::prefill_rate::Pace;
+use crate::lm::scheduler::{EngineState, Job, Shared, WarmPrompt, Work};
+use crate::lm::task::{Ahead, Generation, GenerationError, Source};
 use crate::stdx::cancel::CancelFlag;
 
 /// Loads the model and works until the engine is closed.

@@ -1,6 +1,6 @@
 //! What is generated of the present line, as far as the next token depends on it.
 
-use crate::generation::{NextTokenContext, NextTokenMixer, PrefixConstraint, Token};
+use crate::lm::task::{NextTokenContext, NextTokenMixer, PrefixConstraint, Token};
 
 /// The tokens generated of the present line.
 #[derive(Debug, Clone, Default)]

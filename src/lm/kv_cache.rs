@@ -5,8 +5,8 @@
 //! after it has been, so that at any failure they claim too little rather than too much (llama.cpp #9113
 //! tells what the other order does).
 
-use crate::engine::model::Model;
-use crate::generation::Token;
+use crate::lm::backend::Model;
+use crate::lm::task::Token;
 
 /// A sequence that would lose more tokens than this to a prompt is left alone, and a copy of it takes the
 /// prompt: what it would lose is asked for again when the caret goes back.
@@ -216,7 +216,7 @@ impl Resident {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::fake::{FakeModel, FakeScript};
+    use crate::lm::backend::scripted::{FakeModel, FakeScript};
     use crate::stdx::cancel::Ticket;
 
     /// Evaluates prompts one after the other; how many tokens each could keep.

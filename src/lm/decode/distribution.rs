@@ -2,11 +2,9 @@
 //!
 //! The one place where a logit becomes a probability; generating and scoring both read it here.
 
-use crate::engine::line_so_far::{Chosen, LineSoFar};
-use crate::engine::model::{TokenKind, Vocabulary};
-use crate::generation::{
-    ModelConfidence, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token,
-};
+use crate::lm::backend::{TokenKind, Vocabulary};
+use crate::lm::decode::line::{Chosen, LineSoFar};
+use crate::lm::task::{ModelConfidence, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token};
 
 /// Each forced byte that a token leaves over makes it a tenth as likely. Without this, a line was right
 /// inside a name in 29.9% of 1,000 cases (packages for fitting, four languages) and at a token's border in
@@ -295,7 +293,7 @@ fn score(logits: &[f32], forced: Option<&Forced>, token: Token) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::NextTokenContext;
+    use crate::lm::task::NextTokenContext;
 
     const PIECES: [&str; 6] = ["(", "(res", "(result", "ult", "ume", "x"];
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::model::Model;
-use crate::engine::pace::Pace;
-use crate::engine::thread::run;
-use crate::generation::{CompletionRequest, Generation, GenerationError, ModelInfo, Source, Token};
+use crate::lm::backend::Model;
+use crate::lm::prefill_rate::Pace;
+use crate::lm::task::{CompletionRequest, Generation, GenerationError, ModelInfo, Source, Token};
+use crate::lm::worker::run;
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// So long after an answer a person who types fast has typed the next key.

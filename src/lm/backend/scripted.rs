@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::model::{EvaluateError, Model, TokenKind, Vocabulary};
-use crate::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::generation::{ModelInfo, Token, Tokenizer};
+use crate::lm::backend::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
+use crate::lm::task::{ModelInfo, Token, Tokenizer};
 use crate::stdx::cancel::CancelFlag;
 
 const PREFIX: Token = 256;

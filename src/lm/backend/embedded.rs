@@ -14,7 +14,7 @@ pub const NAME: &str = "keyside-nano-v1";
 /// SHA-256 of [`BYTES`]; model/CARD.md says where it comes from.
 pub const SHA256: &str = "abc006cc20ea554cc017f9d9fc1fab82292e63da34f7a6afa842bbe710090b8e";
 /// The GGUF file.
-pub static BYTES: &[u8] = include_bytes!("../../model/keyside-nano-v1.gguf");
+pub static BYTES: &[u8] = include_bytes!("../../../model/keyside-nano-v1.gguf");
 
 /// A file that holds the embedded model.
 #[derive(Debug)]

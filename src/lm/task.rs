@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fim::FimTemplate;
+use crate::lm::fim::FimTemplate;
 
 /// A token id of the resident model's vocabulary.
 pub type Token = i32;
