@@ -7,6 +7,7 @@ pub mod expected;
 pub mod folders;
 pub mod languages;
 pub mod layers;
+pub(crate) mod protocols;
 mod providers;
 
 use schemars::JsonSchema;

@@ -16,6 +16,7 @@ pub(crate) mod json;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod price;
+pub(crate) mod protocols;
 pub mod retry;
 pub mod sse;
 pub(crate) mod stop;
@@ -24,9 +25,10 @@ pub mod usage;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::cloud::{Auth, Protocol, Provider};
+use crate::config::cloud::{Auth, Provider};
 use crate::wire::address::Address;
 use crate::wire::fault::FaultKind;
+use crate::wire::protocols::{API_KEY, BEARER, KeyHeader, implementation};
 use crate::wire::usage::Usage;
 
 /// A question to a model.
@@ -120,11 +122,7 @@ impl StopReason {
 /// The body of a request, the exact bytes that go over the wire. The order of the keys is fixed.
 /// Sampling parameters are left to the provider: newer models refuse them.
 pub fn body(provider: &Provider, ask: &Ask, stream: bool) -> String {
-    match provider.protocol {
-        Protocol::AnthropicMessages => anthropic::body(&provider.model, ask, stream),
-        Protocol::OpenaiChat => openai_chat::body(provider, ask, stream),
-        Protocol::OpenaiResponses => openai_responses::body(&provider.model, ask, stream),
-    }
+    implementation(provider.protocol).body(provider, ask, stream)
 }
 
 /// Where the request goes.
@@ -168,9 +166,9 @@ pub fn headers(provider: &Provider) -> Result<Vec<(String, String)>, String> {
         ("content-type".to_owned(), "application/json".to_owned()),
         ("accept".to_owned(), "text/event-stream".to_owned()),
     ];
-    if provider.protocol == Protocol::AnthropicMessages {
-        headers.push(("anthropic-version".to_owned(), anthropic::VERSION.to_owned()));
-    }
+    let of_protocol = implementation(provider.protocol).headers();
+    headers
+        .extend(of_protocol.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     for (name, value) in &provider.headers {
         let name = name.to_ascii_lowercase();
         let is_name = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
@@ -196,12 +194,11 @@ pub fn headers(provider: &Provider) -> Result<Vec<(String, String)>, String> {
 
 /// The header that carries the key, as its name and what stands before the key; `None`: no key is
 /// sent.
-pub fn key_header(provider: &Provider) -> Option<(&'static str, &'static str)> {
-    const API_KEY: (&str, &str) = ("x-api-key", "");
-    const BEARER: (&str, &str) = ("authorization", "Bearer ");
-    match (provider.auth, provider.protocol) {
-        (Auth::None, _) => None,
-        (Auth::ApiKey, _) | (Auth::Protocol, Protocol::AnthropicMessages) => Some(API_KEY),
-        (Auth::Bearer, _) | (Auth::Protocol, _) => Some(BEARER),
+pub fn key_header(provider: &Provider) -> Option<KeyHeader> {
+    match provider.auth {
+        Auth::None => None,
+        Auth::ApiKey => Some(API_KEY),
+        Auth::Bearer => Some(BEARER),
+        Auth::Protocol => Some(implementation(provider.protocol).key_header()),
     }
 }

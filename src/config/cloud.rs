@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::expected::expected;
+pub use crate::config::protocols::Protocol;
 
 /// Asking a cloud model, when a person asks for it. Followed in the user's settings file alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -153,24 +154,11 @@ fn keyring() -> String {
     "keyring".to_owned()
 }
 
-/// The language that a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Protocol {
-    /// `POST /v1/messages`.
-    #[default]
-    AnthropicMessages,
-    /// `POST /v1/chat/completions`.
-    OpenaiChat,
-    /// `POST /v1/responses`.
-    OpenaiResponses,
-}
-
 /// How the key is shown to the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
-    /// `x-api-key` for Anthropic's protocol, `Authorization: Bearer` for OpenAI's.
+    /// As the protocol has it: `x-api-key` in Anthropic's, `Authorization: Bearer` in OpenAI's.
     #[default]
     Protocol,
     /// `x-api-key: KEY`.

@@ -10,7 +10,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::config::cloud::Provider;
 use crate::config::consent::{Consents, Standing};
@@ -18,6 +17,7 @@ use crate::files;
 use crate::privacy::fence::Fence;
 use crate::privacy::placeholders::{Placeholders, names_like_placeholders};
 use crate::privacy::redact::Redactor;
+use crate::stdx::hex_sha256;
 use crate::wire::{self, Ask, Role, Turn};
 
 /// What is to be asked, with nothing taken out yet.
@@ -161,7 +161,7 @@ impl Prepared {
 
     /// Of the body, in hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex_sha256(self.body.as_bytes())
     }
 
     /// The request as it can be kept on the disk, for sending it later. Without the secrets, which stay in this process: an answer to
@@ -241,11 +241,16 @@ impl Kept {
                 self.model, self.host
             ));
         }
-        let Some(size) = wire::estimate::of_body(&self.body).filter(|it| it.model == self.model)
-        else {
+        if hex_sha256(self.body.as_bytes()) != self.sha256 {
+            return Err(
+                "what was kept has changed since it was agreed to; remove the file and ask again"
+                    .to_owned(),
+            );
+        }
+        let Some(ask) = wire::strict::ask_of(provider, &self.body) else {
             return Err("what was kept is no request to this model; remove the file".to_owned());
         };
-        let prepared = Prepared {
+        Ok(Prepared {
             provider: self.provider,
             model: self.model,
             host: self.host,
@@ -254,16 +259,9 @@ impl Kept {
             redactions: BTreeMap::new(),
             secrets: Placeholders::new(),
             target: String::new(),
-            n_input_tokens: size.n_input_tokens,
-            max_output_tokens: size.max_output_tokens,
-        };
-        if prepared.sha256() != self.sha256 {
-            return Err(
-                "what was kept has changed since it was agreed to; remove the file and ask again"
-                    .to_owned(),
-            );
-        }
-        Ok(prepared)
+            n_input_tokens: wire::estimate::ask_tokens(&ask),
+            max_output_tokens: ask.max_output_tokens,
+        })
     }
 }
 

@@ -10,7 +10,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::config::cloud::{Protocol, Provider};
+use crate::config::cloud::Provider;
+use crate::wire::protocols::{Endpoint, implementation};
 
 /// A checked address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,9 @@ impl Address {
                 provider.name
             ))
         };
+        let endpoint = implementation(provider.protocol).endpoint(provider);
         let written = provider.base_url.trim();
-        let written = if written.is_empty() { vendor(provider.protocol) } else { written };
+        let written = if written.is_empty() { endpoint.vendor } else { written };
         let Ok(mut url) = Url::parse(written) else {
             return refused("is not a URL such as https://example.com/v1");
         };
@@ -83,31 +85,26 @@ impl Address {
             Host::Ipv6(address) => IpAddr::V6(*address).to_canonical().is_loopback(),
         };
         let host = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
-        let path = endpoint_path(url.path(), provider.protocol);
-        url.set_path(&path);
+        set_endpoint(&mut url, &endpoint);
         Ok(Self { url: url.into(), host, is_loopback, is_plain })
     }
 }
 
-fn vendor(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::AnthropicMessages => "https://api.anthropic.com",
-        Protocol::OpenaiChat | Protocol::OpenaiResponses => "https://api.openai.com",
-    }
-}
-
-fn endpoint_path(path: &str, protocol: Protocol) -> String {
-    let endpoint = match protocol {
-        Protocol::AnthropicMessages => "/messages",
-        Protocol::OpenaiChat => "/chat/completions",
-        Protocol::OpenaiResponses => "/responses",
+fn set_endpoint(url: &mut Url, endpoint: &Endpoint) {
+    let (path, query) = match endpoint.path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (&*endpoint.path, None),
     };
-    let path = path.trim_end_matches('/');
-    if path.ends_with(endpoint) {
-        return path.to_owned();
-    }
-    let version = if path.split('/').any(is_version) { "" } else { "/v1" };
-    format!("{path}{version}{endpoint}")
+    let base = url.path().trim_end_matches('/');
+    let whole = if base.ends_with(path) {
+        base.to_owned()
+    } else if base.split('/').any(is_version) {
+        format!("{base}{path}")
+    } else {
+        format!("{base}{}{path}", endpoint.version)
+    };
+    url.set_path(&whole);
+    url.set_query(query);
 }
 
 /// `v1`, `v4`, `v1beta`.
@@ -159,10 +156,29 @@ fn is_unique_local(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::cloud::Protocol;
 
     fn address(protocol: Protocol, base_url: &str) -> Result<Address, String> {
         let base_url = base_url.to_owned();
         Address::of(&Provider { name: "p".to_owned(), protocol, base_url, ..Provider::default() })
+    }
+
+    #[test]
+    fn an_endpoint_brings_its_version_and_its_query() {
+        let endpoint = Endpoint {
+            vendor: "https://a.test",
+            version: "/v1beta",
+            path: "/models/m:ask?alt=sse".into(),
+        };
+        for (base_url, expected) in [
+            ("https://a.test", "https://a.test/v1beta/models/m:ask?alt=sse"),
+            ("https://a.test/v2/", "https://a.test/v2/models/m:ask?alt=sse"),
+            ("https://a.test/x/models/m:ask", "https://a.test/x/models/m:ask?alt=sse"),
+        ] {
+            let mut url = Url::parse(base_url).unwrap();
+            set_endpoint(&mut url, &endpoint);
+            assert_eq!(url.as_str(), expected);
+        }
     }
 
     #[test]

@@ -6,16 +6,17 @@ use serde_json::Value;
 use crate::config::cloud::Protocol;
 use crate::wire::fault::{self, FaultKind};
 use crate::wire::json::{self, Halves};
+use crate::wire::protocols::implementation;
 use crate::wire::sse::{Event, MAX_EVENT_BYTES, Parser, TooLong, is_end_mark};
-use crate::wire::usage::{Told, Usage};
-use crate::wire::{Piece, StopReason, anthropic, openai_chat, openai_responses};
+use crate::wire::usage::{Usage, UsageCounts};
+use crate::wire::{Piece, StopReason};
 
 /// What is known of an answer between two events. Once a `Stop` or an `Error` was given, nothing
 /// more comes.
 #[derive(Debug, Clone)]
 pub struct State {
-    pub(crate) protocol: Protocol,
-    pub(crate) told: Told,
+    protocol: Protocol,
+    pub(crate) counts: UsageCounts,
     /// Told before the end, as two of the protocols do.
     pub(crate) stop: Option<StopReason>,
     /// What there is so far is whole, and more may follow; where the stream ends here, it is the
@@ -39,7 +40,7 @@ impl State {
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
-            told: Told::default(),
+            counts: UsageCounts::default(),
             stop: None,
             is_whole_so_far: false,
             refusal: String::new(),
@@ -100,11 +101,8 @@ impl State {
 
     /// Gives what is known of the tokens where it is news.
     pub(crate) fn usage(&mut self, pieces: &mut Vec<Piece>) {
-        let usage = match self.protocol {
-            Protocol::AnthropicMessages => self.told.with_input_apart(),
-            Protocol::OpenaiChat | Protocol::OpenaiResponses => self.told.with_input_whole(),
-        };
-        if self.told.is_something() && self.usage_given != Some(usage) {
+        let usage = implementation(self.protocol).usage(&self.counts);
+        if self.counts.is_something() && self.usage_given != Some(usage) {
             self.sign_of_life();
             self.usage_given = Some(usage);
             pieces.push(Piece::Usage(usage));
@@ -161,7 +159,8 @@ pub fn on_event(state: &mut State, event: &Event) -> Vec<Piece> {
         state.end_marked(&mut pieces);
         return pieces;
     }
-    if state.protocol == Protocol::AnthropicMessages && !anthropic::knows(&event.name) {
+    let protocol = implementation(state.protocol);
+    if !protocol.has_event(&event.name) {
         return pieces;
     }
     let Some(parsed) = json::parse(data) else {
@@ -181,11 +180,7 @@ pub fn on_event(state: &mut State, event: &Event) -> Vec<Piece> {
         state.refused(&json, &mut pieces);
         return pieces;
     }
-    match state.protocol {
-        Protocol::AnthropicMessages => anthropic::on_event(state, &json, &mut pieces),
-        Protocol::OpenaiChat => openai_chat::on_event(state, &json, &mut pieces),
-        Protocol::OpenaiResponses => openai_responses::on_event(state, &json, &mut pieces),
-    }
+    protocol.on_event(state, &json, &mut pieces);
     pieces
 }
 
@@ -201,11 +196,7 @@ pub fn on_whole(state: &mut State, json: &Value) -> Vec<Piece> {
         state.refused(json, &mut pieces);
         return pieces;
     }
-    match state.protocol {
-        Protocol::AnthropicMessages => anthropic::on_whole(state, json, &mut pieces),
-        Protocol::OpenaiChat => openai_chat::on_whole(state, json, &mut pieces),
-        Protocol::OpenaiResponses => openai_responses::on_whole(state, json, &mut pieces),
-    }
+    implementation(state.protocol).on_whole(state, json, &mut pieces);
     pieces
 }
 

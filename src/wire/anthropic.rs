@@ -1,15 +1,21 @@
 //! Anthropic's Messages protocol, as its own SDK (2.11.0) has it, and as llama-server and LiteLLM
 //! speak it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::config::cloud::Provider;
 use crate::wire::answer::State;
 use crate::wire::fault::FaultKind;
+use crate::wire::protocols::{API_KEY, Endpoint, KeyHeader, ProviderProtocol};
+use crate::wire::strict::turns_of;
+use crate::wire::usage::{Usage, UsageCounts, count, merge};
 use crate::wire::{Ask, Piece, Role, StopReason, stop};
 
-/// The protocol's version, a header of every request.
-pub(crate) const VERSION: &str = "2023-06-01";
+/// `POST /v1/messages`.
+pub(crate) struct AnthropicMessages;
 
 // Fields are written in the order in which they stand.
 #[derive(Serialize)]
@@ -40,56 +46,122 @@ struct Message<'a> {
     content: &'a str,
 }
 
-pub(crate) fn body(model: &str, ask: &Ask, stream: bool) -> String {
-    // An empty block of text is refused.
-    let system = (!ask.system.is_empty()).then(|| {
-        let cache_control = CacheControl { r#type: "ephemeral" };
-        [Block { r#type: "text", text: &ask.system, cache_control }]
-    });
-    let messages =
-        ask.turns.iter().map(|turn| Message { role: turn.role, content: &turn.text }).collect();
-    let body = Body { model, max_tokens: ask.max_output_tokens, stream, system, messages };
-    serde_json::to_string(&body).unwrap_or_default()
-}
-
-/// Whether an event of that name matters; others are to be ignored, whatever is in them. Without a
-/// name, the data tell.
-pub(crate) fn knows(name: &str) -> bool {
-    matches!(
-        name,
-        "" | "message_start"
-            | "content_block_start"
-            | "content_block_delta"
-            | "message_delta"
-            | "message_stop"
-            | "error"
-    )
-}
-
-pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
-    match json["type"].as_str().unwrap_or_default() {
-        "message_start" => {
-            state.sign_of_life();
-            state.told.merge_anthropic(&json["message"]["usage"]);
-            state.usage(pieces);
+impl ProviderProtocol for AnthropicMessages {
+    fn endpoint(&self, _provider: &Provider) -> Endpoint {
+        Endpoint {
+            vendor: "https://api.anthropic.com",
+            version: "/v1",
+            path: Cow::Borrowed("/messages"),
         }
-        "content_block_start" => {
-            state.sign_of_life();
-            on_block(state, &json["content_block"], pieces);
-        }
-        "content_block_delta" => on_delta(state, &json["delta"], pieces),
-        "message_delta" => {
-            state.told.merge_anthropic(&json["usage"]);
-            state.usage(pieces);
-            let delta = &json["delta"];
-            let reason = delta["stop_reason"].as_str().unwrap_or_default();
-            if let Some(reason) = stop_reason(reason, &delta["stop_details"]) {
-                state.stops(reason);
-            }
-        }
-        "message_stop" => state.end_marked(pieces),
-        _ => {}
     }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[("anthropic-version", "2023-06-01")]
+    }
+
+    fn key_header(&self) -> KeyHeader {
+        API_KEY
+    }
+
+    fn body(&self, provider: &Provider, ask: &Ask, stream: bool) -> String {
+        // An empty block of text is refused.
+        let system = (!ask.system.is_empty()).then(|| {
+            let cache_control = CacheControl { r#type: "ephemeral" };
+            [Block { r#type: "text", text: &ask.system, cache_control }]
+        });
+        let messages =
+            ask.turns.iter().map(|turn| Message { role: turn.role, content: &turn.text }).collect();
+        let body = Body {
+            model: &provider.model,
+            max_tokens: ask.max_output_tokens,
+            stream,
+            system,
+            messages,
+        };
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+
+    fn ask_of_body(&self, body: &Value) -> Option<Ask> {
+        Some(Ask {
+            system: body
+                .pointer("/system/0/text")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            turns: turns_of(&body["messages"])?,
+            max_output_tokens: body["max_tokens"].as_u64()?,
+        })
+    }
+
+    /// Others are new in the protocol. Without a name, the data tell.
+    fn has_event(&self, name: &str) -> bool {
+        matches!(
+            name,
+            "" | "message_start"
+                | "content_block_start"
+                | "content_block_delta"
+                | "message_delta"
+                | "message_stop"
+                | "error"
+        )
+    }
+
+    fn on_event(&self, state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
+        match json["type"].as_str().unwrap_or_default() {
+            "message_start" => {
+                state.sign_of_life();
+                merge_usage(&mut state.counts, &json["message"]["usage"]);
+                state.usage(pieces);
+            }
+            "content_block_start" => {
+                state.sign_of_life();
+                on_block(state, &json["content_block"], pieces);
+            }
+            "content_block_delta" => on_delta(state, &json["delta"], pieces),
+            "message_delta" => {
+                merge_usage(&mut state.counts, &json["usage"]);
+                state.usage(pieces);
+                let delta = &json["delta"];
+                let reason = delta["stop_reason"].as_str().unwrap_or_default();
+                if let Some(reason) = stop_reason(reason, &delta["stop_details"]) {
+                    state.stops(reason);
+                }
+            }
+            "message_stop" => state.end_marked(pieces),
+            _ => {}
+        }
+    }
+
+    fn on_whole(&self, state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
+        let Some(blocks) = json["content"].as_array() else {
+            return state.fail(FaultKind::Malformed, String::new(), pieces);
+        };
+        for block in blocks {
+            on_block(state, block, pieces);
+        }
+        merge_usage(&mut state.counts, &json["usage"]);
+        state.usage(pieces);
+        let reason = json["stop_reason"].as_str().unwrap_or_default();
+        state.stop = stop_reason(reason, &json["stop_details"]);
+        state.end_marked(pieces);
+    }
+
+    /// The input leaves cached tokens out.
+    fn usage(&self, counts: &UsageCounts) -> Usage {
+        counts.with_input_apart()
+    }
+}
+
+/// Merges the protocol's `usage`.
+pub(crate) fn merge_usage(counts: &mut UsageCounts, usage: &Value) {
+    merge(&mut counts.input, count(&usage["input_tokens"]));
+    merge(&mut counts.output, count(&usage["output_tokens"]));
+    merge(&mut counts.cache_read, count(&usage["cache_read_input_tokens"]));
+    merge(&mut counts.cache_write, count(&usage["cache_creation_input_tokens"]));
+    let written_for_an_hour = &usage["cache_creation"]["ephemeral_1h_input_tokens"];
+    merge(&mut counts.cache_write_1h, count(written_for_an_hour));
+    merge(&mut counts.reasoning, count(&usage["output_tokens_details"]["thinking_tokens"]));
+    counts.merge_cost(usage);
 }
 
 fn on_delta(state: &mut State, delta: &Value, pieces: &mut Vec<Piece>) {
@@ -107,20 +179,6 @@ fn on_delta(state: &mut State, delta: &Value, pieces: &mut Vec<Piece>) {
             }
         }
     }
-}
-
-pub(crate) fn on_whole(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
-    let Some(blocks) = json["content"].as_array() else {
-        return state.fail(FaultKind::Malformed, String::new(), pieces);
-    };
-    for block in blocks {
-        on_block(state, block, pieces);
-    }
-    state.told.merge_anthropic(&json["usage"]);
-    state.usage(pieces);
-    let reason = json["stop_reason"].as_str().unwrap_or_default();
-    state.stop = stop_reason(reason, &json["stop_details"]);
-    state.end_marked(pieces);
 }
 
 fn on_block(state: &mut State, block: &Value, pieces: &mut Vec<Piece>) {

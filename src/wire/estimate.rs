@@ -8,8 +8,6 @@
 //! Newer tokenizers of Anthropic's make up to a third more tokens than that published one. Text
 //! without any words, such as Base64 (0.8 times) or pictograms (0.9 times), is the exception.
 
-use serde_json::Value;
-
 use crate::wire::Ask;
 
 /// Letters of one word that are counted as one token.
@@ -25,40 +23,6 @@ const TOKENS_PER_ASK: u64 = 64;
 pub fn ask_tokens(ask: &Ask) -> u64 {
     let turns = ask.turns.iter().map(|turn| text_tokens(&turn.text) + TOKENS_PER_TURN);
     TOKENS_PER_ASK + text_tokens(&ask.system) + turns.sum::<u64>()
-}
-
-/// What a request's body says of its own size.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BodySize {
-    pub model: String,
-    /// An estimate of all text in it.
-    pub n_input_tokens: u64,
-    /// How many tokens the answer may have.
-    pub max_output_tokens: u64,
-}
-
-/// Names of the limit of an answer's tokens, in the protocols that are spoken.
-pub const LIMITS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
-
-/// Reads a request's body. `None`: it is none, or says nothing of model or limit.
-pub fn of_body(body: &str) -> Option<BodySize> {
-    let body: Value = serde_json::from_str(body).ok()?;
-    let max_output_tokens = LIMITS.iter().find_map(|it| body[it].as_u64())?;
-    let model = body["model"].as_str()?.to_owned();
-    let mut n_input_tokens = TOKENS_PER_ASK;
-    let mut waiting = vec![&body];
-    while let Some(value) = waiting.pop() {
-        match value {
-            Value::String(text) => n_input_tokens += text_tokens(text),
-            Value::Array(list) => waiting.extend(list),
-            Value::Object(map) => {
-                n_input_tokens += if map.contains_key("role") { TOKENS_PER_TURN } else { 0 };
-                waiting.extend(map.values());
-            }
-            _ => {}
-        }
-    }
-    Some(BodySize { model, n_input_tokens, max_output_tokens })
 }
 
 /// An estimate for a text: three letters of a word (`camelCase` is two) a token, digits and marks
@@ -94,7 +58,6 @@ pub fn text_tokens(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::cloud::{Protocol, Provider};
     use crate::wire::{Role, Turn};
 
     #[test]
@@ -118,17 +81,5 @@ mod tests {
         let turn = Turn { role: Role::User, text: "abc".to_owned() };
         let ask = Ask { system: "abc".to_owned(), turns: vec![turn], max_output_tokens: 1 };
         assert_eq!(ask_tokens(&ask), 64 + 1 + 16 + 1);
-        for protocol in
-            [Protocol::AnthropicMessages, Protocol::OpenaiChat, Protocol::OpenaiResponses]
-        {
-            let model = "m".to_owned();
-            let provider = Provider { protocol, model, ..Provider::default() };
-            let size = of_body(&crate::wire::body(&provider, &ask, true)).unwrap();
-            assert_eq!((size.model.as_str(), size.max_output_tokens), ("m", 1));
-            // With the protocol's own words.
-            assert!((82..110).contains(&size.n_input_tokens), "{size:?}");
-        }
-        assert_eq!(of_body("{}"), None);
-        assert_eq!(of_body("{\"model\": \"m\"}"), None);
     }
 }

@@ -1,6 +1,8 @@
 //! OpenAI's Chat Completions protocol, which every server of models speaks, each with its own
 //! accent.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +10,13 @@ use crate::config::cloud::Provider;
 use crate::wire::address::Address;
 use crate::wire::answer::State;
 use crate::wire::fault::FaultKind;
+use crate::wire::protocols::{Endpoint, ProviderProtocol};
+use crate::wire::strict::turn_of;
+use crate::wire::usage::{UsageCounts, count, merge};
 use crate::wire::{Ask, Piece, Role, stop};
+
+/// `POST /v1/chat/completions`.
+pub(crate) struct OpenaiChat;
 
 // Fields are written in the order in which they stand.
 #[derive(Serialize)]
@@ -35,28 +43,79 @@ struct Message<'a> {
     content: &'a str,
 }
 
-pub(crate) fn body(provider: &Provider, ask: &Ask, stream: bool) -> String {
-    let limit = Some(ask.max_output_tokens);
-    let (max_completion_tokens, max_tokens) =
-        if counts_thinking(provider) { (limit, None) } else { (None, limit) };
-    let system =
-        (!ask.system.is_empty()).then_some(Message { role: "system", content: &ask.system });
-    let turns = ask.turns.iter().map(|turn| {
-        let role = match turn.role {
-            Role::User => "user",
-            Role::Assistant => "assistant",
+impl ProviderProtocol for OpenaiChat {
+    fn endpoint(&self, _provider: &Provider) -> Endpoint {
+        Endpoint {
+            vendor: "https://api.openai.com",
+            version: "/v1",
+            path: Cow::Borrowed("/chat/completions"),
+        }
+    }
+
+    fn body(&self, provider: &Provider, ask: &Ask, stream: bool) -> String {
+        let limit = Some(ask.max_output_tokens);
+        let (max_completion_tokens, max_tokens) =
+            if counts_thinking(provider) { (limit, None) } else { (None, limit) };
+        let system =
+            (!ask.system.is_empty()).then_some(Message { role: "system", content: &ask.system });
+        let turns = ask.turns.iter().map(|turn| {
+            let role = match turn.role {
+                Role::User => "user",
+                Role::Assistant => "assistant",
+            };
+            Message { role, content: &turn.text }
+        });
+        let body = Body {
+            model: &provider.model,
+            max_completion_tokens,
+            max_tokens,
+            stream,
+            stream_options: stream.then_some(StreamOptions { include_usage: true }),
+            messages: system.into_iter().chain(turns).collect(),
         };
-        Message { role, content: &turn.text }
-    });
-    let body = Body {
-        model: &provider.model,
-        max_completion_tokens,
-        max_tokens,
-        stream,
-        stream_options: stream.then_some(StreamOptions { include_usage: true }),
-        messages: system.into_iter().chain(turns).collect(),
-    };
-    serde_json::to_string(&body).unwrap_or_default()
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+
+    fn ask_of_body(&self, body: &Value) -> Option<Ask> {
+        let limits = [&body["max_completion_tokens"], &body["max_tokens"]];
+        let messages = body["messages"].as_array()?;
+        let (system, turns) = match messages.split_first() {
+            Some((first, turns)) if first["role"] == "system" => {
+                (first["content"].as_str()?, turns)
+            }
+            _ => ("", &messages[..]),
+        };
+        Some(Ask {
+            system: system.to_owned(),
+            turns: turns.iter().map(turn_of).collect::<Option<_>>()?,
+            max_output_tokens: limits.into_iter().find_map(Value::as_u64)?,
+        })
+    }
+
+    fn on_event(&self, state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
+        let choice = &json["choices"][0];
+        // Some servers send the whole message in the one event of their stream.
+        let message =
+            if choice["delta"].is_object() || state.has_text { "delta" } else { "message" };
+        on_message(state, &choice[message], pieces);
+        on_finish(state, choice);
+        // LiteLLM sends it after the chunk with the reason, vLLM with every chunk where it is set
+        // so, others with no choice beside it.
+        merge_usage(&mut state.counts, &json["usage"]);
+        state.usage(pieces);
+    }
+
+    fn on_whole(&self, state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
+        let choice = &json["choices"][0];
+        if !choice["message"].is_object() {
+            return state.fail(FaultKind::Malformed, String::new(), pieces);
+        }
+        on_message(state, &choice["message"], pieces);
+        on_finish(state, choice);
+        merge_usage(&mut state.counts, &json["usage"]);
+        state.usage(pieces);
+        state.end_marked(pieces);
+    }
 }
 
 /// Whether the limit is called `max_completion_tokens`: OpenAI's own models from o1 and GPT-5 on
@@ -76,28 +135,15 @@ fn counts_thinking(provider: &Provider) -> bool {
     number("gpt-").is_some_and(|it| it >= 5) || number("o").is_some()
 }
 
-pub(crate) fn on_event(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
-    let choice = &json["choices"][0];
-    // Some servers send the whole message in the one event of their stream.
-    let message = if choice["delta"].is_object() || state.has_text { "delta" } else { "message" };
-    on_message(state, &choice[message], pieces);
-    on_finish(state, choice);
-    // LiteLLM sends it after the chunk with the reason, vLLM with every chunk if so told, others
-    // with no choice beside it.
-    state.told.merge_chat(&json["usage"]);
-    state.usage(pieces);
-}
-
-pub(crate) fn on_whole(state: &mut State, json: &Value, pieces: &mut Vec<Piece>) {
-    let choice = &json["choices"][0];
-    if !choice["message"].is_object() {
-        return state.fail(FaultKind::Malformed, String::new(), pieces);
-    }
-    on_message(state, &choice["message"], pieces);
-    on_finish(state, choice);
-    state.told.merge_chat(&json["usage"]);
-    state.usage(pieces);
-    state.end_marked(pieces);
+/// Merges the protocol's `usage`.
+pub(crate) fn merge_usage(counts: &mut UsageCounts, usage: &Value) {
+    merge(&mut counts.input, count(&usage["prompt_tokens"]));
+    // Gemini leaves what it thought out of the completion, and bills it.
+    let total = count(&usage["total_tokens"]).zip(counts.input);
+    let rest = total.and_then(|(total, input)| total.checked_sub(input));
+    merge(&mut counts.output, count(&usage["completion_tokens"]).max(rest));
+    counts.merge_details(&usage["prompt_tokens_details"], &usage["completion_tokens_details"]);
+    counts.merge_cost(usage);
 }
 
 fn on_message(state: &mut State, message: &Value, pieces: &mut Vec<Piece>) {

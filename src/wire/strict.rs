@@ -4,59 +4,43 @@
 
 use serde_json::Value;
 
-use crate::config::cloud::{Protocol, Provider};
+use crate::config::cloud::Provider;
+use crate::wire::protocols::implementation;
 use crate::wire::{Ask, Role, Turn, body};
 
 /// What a body asks, or `None` where it is not one of keyside's for this provider.
 pub fn ask_of(provider: &Provider, bytes: &str) -> Option<Ask> {
     let json: Value = serde_json::from_str(bytes).ok()?;
-    let number = |name: &str| json.get(name).and_then(Value::as_u64);
-    let text = |it: &Value| it.as_str().map(str::to_owned);
-    let (limit, system, messages) = match provider.protocol {
-        Protocol::AnthropicMessages => {
-            (number("max_tokens"), json.pointer("/system/0/text").and_then(text), &json["messages"])
-        }
-        Protocol::OpenaiChat => (
-            number("max_completion_tokens").or_else(|| number("max_tokens")),
-            None,
-            &json["messages"],
-        ),
-        Protocol::OpenaiResponses => {
-            (number("max_output_tokens"), json.get("instructions").and_then(text), &json["input"])
-        }
-    };
-    let mut ask =
-        Ask { system: system.unwrap_or_default(), turns: Vec::new(), max_output_tokens: limit? };
-    for message in messages.as_array()? {
-        let text = text(message.get("content")?)?;
-        let role = match message.get("role")?.as_str()? {
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            "system" if ask.turns.is_empty() && ask.system.is_empty() => {
-                ask.system = text;
-                continue;
-            }
-            _ => return None,
-        };
-        ask.turns.push(Turn { role, text });
-    }
+    let ask = implementation(provider.protocol).ask_of_body(&json)?;
     (body(provider, &ask, true) == bytes).then_some(ask)
+}
+
+/// The turns of a list of `{"role": …, "content": …}`.
+pub(crate) fn turns_of(messages: &Value) -> Option<Vec<Turn>> {
+    messages.as_array()?.iter().map(turn_of).collect()
+}
+
+pub(crate) fn turn_of(message: &Value) -> Option<Turn> {
+    let role = match message["role"].as_str()? {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => return None,
+    };
+    Some(Turn { role, text: message["content"].as_str()?.to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::cloud::Protocol;
 
     fn provider(protocol: Protocol) -> Provider {
         Provider { protocol, model: "m".to_owned(), ..Provider::default() }
     }
 
-    const PROTOCOLS: [Protocol; 3] =
-        [Protocol::AnthropicMessages, Protocol::OpenaiChat, Protocol::OpenaiResponses];
-
     #[test]
     fn what_keyside_makes_is_read_as_what_it_was_made_of() {
-        for protocol in PROTOCOLS {
+        for &protocol in Protocol::ALL {
             for system in ["", "You \"help\".\u{2028}"] {
                 let turn = |role, text: &str| Turn { role, text: text.to_owned() };
                 let ask = Ask {
@@ -76,12 +60,13 @@ mod tests {
 
     #[test]
     fn whatever_else_is_in_it_it_is_not_keysides() {
-        for protocol in PROTOCOLS {
+        for &protocol in Protocol::ALL {
             let provider = provider(protocol);
             let turns = vec![Turn { role: Role::User, text: "hello".to_owned() }];
             let ask = Ask { system: "s".to_owned(), turns, max_output_tokens: 100 };
             let good = body(&provider, &ask, true);
             assert!(ask_of(&provider, &good).is_some());
+            let mut n_changed = 0;
             for (from, to) in [
                 ("{", "{\"tools\":[],"),
                 ("{", "{\"model\":\"other\","),
@@ -96,16 +81,22 @@ mod tests {
                 ("100", "-1"),
             ] {
                 let bad = good.replacen(from, to, 1);
-                assert_ne!(bad, good, "{from}");
-                assert_eq!(ask_of(&provider, &bad), None, "{bad}");
+                // Not every protocol has the model or the wish for a stream in the body.
+                if bad != good {
+                    assert_eq!(ask_of(&provider, &bad), None, "{bad}");
+                    n_changed += 1;
+                }
             }
+            assert!(n_changed >= 9, "{good}");
             for bad in
                 ["", "{}", "[]", "null", &good[1..], &format!("{good}\n"), &format!("{good}{good}")]
             {
                 assert_eq!(ask_of(&provider, bad), None, "{bad}");
             }
-            let other = Provider { protocol: PROTOCOLS[(protocol as usize + 1) % 3], ..provider };
-            assert_eq!(ask_of(&other, &good), None, "{protocol:?}");
+            for &other in Protocol::ALL.iter().filter(|it| **it != protocol) {
+                let other = Provider { protocol: other, ..provider.clone() };
+                assert_eq!(ask_of(&other, &good), None, "{protocol:?}");
+            }
         }
     }
 }

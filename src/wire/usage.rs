@@ -37,56 +37,24 @@ impl Usage {
     }
 }
 
-/// Counts as a provider names them, from all events so far.
+/// Counts as a provider reports them, from all events so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Told {
-    input: Option<u64>,
-    output: Option<u64>,
-    cache_read: Option<u64>,
+pub struct UsageCounts {
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    pub(crate) cache_read: Option<u64>,
     /// All that was put into the cache.
-    cache_write: Option<u64>,
-    cache_write_1h: Option<u64>,
-    reasoning: Option<u64>,
+    pub(crate) cache_write: Option<u64>,
+    pub(crate) cache_write_1h: Option<u64>,
+    pub(crate) reasoning: Option<u64>,
     cost_pico_usd: Option<i64>,
     /// What the provider's own supplier charges beside it.
     upstream_pico_usd: Option<i64>,
 }
 
-impl Told {
-    /// Merges the `usage` of Anthropic's protocol.
-    pub fn merge_anthropic(&mut self, usage: &Value) {
-        merge(&mut self.input, count(&usage["input_tokens"]));
-        merge(&mut self.output, count(&usage["output_tokens"]));
-        merge(&mut self.cache_read, count(&usage["cache_read_input_tokens"]));
-        merge(&mut self.cache_write, count(&usage["cache_creation_input_tokens"]));
-        merge(
-            &mut self.cache_write_1h,
-            count(&usage["cache_creation"]["ephemeral_1h_input_tokens"]),
-        );
-        merge(&mut self.reasoning, count(&usage["output_tokens_details"]["thinking_tokens"]));
-        self.merge_cost(usage);
-    }
-
-    /// Merges the `usage` of OpenAI's chat protocol.
-    pub fn merge_chat(&mut self, usage: &Value) {
-        merge(&mut self.input, count(&usage["prompt_tokens"]));
-        // Gemini leaves what it thought out of the completion, and bills it.
-        let total = count(&usage["total_tokens"]).zip(self.input);
-        let rest = total.and_then(|(total, input)| total.checked_sub(input));
-        merge(&mut self.output, count(&usage["completion_tokens"]).max(rest));
-        self.merge_details(&usage["prompt_tokens_details"], &usage["completion_tokens_details"]);
-        self.merge_cost(usage);
-    }
-
-    /// Merges the `usage` of OpenAI's Responses protocol.
-    pub fn merge_responses(&mut self, usage: &Value) {
-        merge(&mut self.input, count(&usage["input_tokens"]));
-        merge(&mut self.output, count(&usage["output_tokens"]));
-        self.merge_details(&usage["input_tokens_details"], &usage["output_tokens_details"]);
-        self.merge_cost(usage);
-    }
-
-    fn merge_details(&mut self, input: &Value, output: &Value) {
+impl UsageCounts {
+    /// Merges the details that OpenAI's protocols have beside both counts.
+    pub(crate) fn merge_details(&mut self, input: &Value, output: &Value) {
         merge(&mut self.cache_read, count(&input["cached_tokens"]));
         merge(&mut self.cache_write, count(&input["cache_write_tokens"]));
         merge(&mut self.reasoning, count(&output["reasoning_tokens"]));
@@ -94,7 +62,7 @@ impl Told {
 
     /// LiteLLM and OpenRouter report `cost`. Where OpenRouter uses a customer's own key, its `cost`
     /// is its fee alone and the supplier's bill comes on top.
-    fn merge_cost(&mut self, usage: &Value) {
+    pub(crate) fn merge_cost(&mut self, usage: &Value) {
         merge(&mut self.cost_pico_usd, pico_usd(&usage["cost"]));
         if usage["is_byok"] == true {
             merge(
@@ -129,22 +97,23 @@ impl Told {
         usage
     }
 
-    /// Whether anything was told.
+    /// Whether anything was reported.
     pub fn is_something(&self) -> bool {
         *self != Self::default()
     }
 }
 
-fn merge<T: Default + PartialEq>(into: &mut Option<T>, told: Option<T>) {
-    if let Some(told) = told
-        && (into.is_none() || told != T::default())
+/// The later value, unless it is missing, or 0 after another.
+pub(crate) fn merge<T: Default + PartialEq>(into: &mut Option<T>, later: Option<T>) {
+    if let Some(later) = later
+        && (into.is_none() || later != T::default())
     {
-        *into = Some(told);
+        *into = Some(later);
     }
 }
 
-/// A count of tokens; what is no whole number from 0 up was not told.
-fn count(value: &Value) -> Option<u64> {
+/// A count of tokens; `None` for what is no whole number from 0 up.
+pub(crate) fn count(value: &Value) -> Option<u64> {
     value.as_u64()
 }
 
@@ -162,6 +131,7 @@ fn pico_usd(value: &Value) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{anthropic, openai_chat, openai_responses};
     use serde_json::json;
 
     #[test]
@@ -174,52 +144,68 @@ mod tests {
             reasoning_tokens: 3,
             ..Usage::default()
         };
-        let mut anthropic = Told::default();
-        anthropic.merge_anthropic(&json!({
+        let mut anthropic = UsageCounts::default();
+        anthropic::merge_usage(
+            &mut anthropic,
+            &json!({
             "input_tokens": 100, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 7,
-            "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 3}}));
+            "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 3}}),
+        );
         assert_eq!(anthropic.with_input_apart(), expected);
-        let mut chat = Told::default();
-        chat.merge_chat(&json!({
+        let mut chat = UsageCounts::default();
+        openai_chat::merge_usage(
+            &mut chat,
+            &json!({
             "prompt_tokens": 147, "completion_tokens": 9,
             "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 7},
-            "completion_tokens_details": {"reasoning_tokens": 3}}));
+            "completion_tokens_details": {"reasoning_tokens": 3}}),
+        );
         assert_eq!(chat.with_input_whole(), expected);
         // As Gemini counts.
-        let mut chat = Told::default();
-        chat.merge_chat(&json!({
+        let mut chat = UsageCounts::default();
+        openai_chat::merge_usage(
+            &mut chat,
+            &json!({
             "prompt_tokens": 147, "completion_tokens": 6, "total_tokens": 156,
             "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 7},
-            "completion_tokens_details": {"reasoning_tokens": 3}}));
+            "completion_tokens_details": {"reasoning_tokens": 3}}),
+        );
         assert_eq!(chat.with_input_whole(), expected);
-        let mut responses = Told::default();
-        responses.merge_responses(&json!({
+        let mut responses = UsageCounts::default();
+        openai_responses::merge_usage(
+            &mut responses,
+            &json!({
             "input_tokens": 147, "output_tokens": 9,
             "input_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 7},
-            "output_tokens_details": {"reasoning_tokens": 3}}));
+            "output_tokens_details": {"reasoning_tokens": 3}}),
+        );
         assert_eq!(responses.with_input_whole(), expected);
     }
 
     #[test]
     fn the_later_wins_and_nothing_is_no_number() {
-        let mut told = Told::default();
-        told.merge_anthropic(
+        let mut told = UsageCounts::default();
+        anthropic::merge_usage(
+            &mut told,
             &json!({"input_tokens": 0, "output_tokens": 1, "cache_read_input_tokens": null}),
         );
-        told.merge_anthropic(&json!({"input_tokens": 12, "output_tokens": 5}));
-        told.merge_anthropic(&json!({"input_tokens": 0, "output_tokens": 6}));
-        told.merge_anthropic(&Value::Null);
-        told.merge_anthropic(&json!({"output_tokens": -3, "input_tokens": "x"}));
+        anthropic::merge_usage(&mut told, &json!({"input_tokens": 12, "output_tokens": 5}));
+        anthropic::merge_usage(&mut told, &json!({"input_tokens": 0, "output_tokens": 6}));
+        anthropic::merge_usage(&mut told, &Value::Null);
+        anthropic::merge_usage(&mut told, &json!({"output_tokens": -3, "input_tokens": "x"}));
         assert_eq!(told.with_input_apart().input_tokens, 12);
         assert_eq!(told.with_input_apart().output_tokens, 6);
-        assert!(!Told::default().is_something());
+        assert!(!UsageCounts::default().is_something());
     }
 
     #[test]
     fn one_hour_of_cache_is_apart() {
-        let mut told = Told::default();
-        told.merge_anthropic(&json!({"cache_creation_input_tokens": 10,
-            "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6}}));
+        let mut told = UsageCounts::default();
+        anthropic::merge_usage(
+            &mut told,
+            &json!({"cache_creation_input_tokens": 10,
+            "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6}}),
+        );
         let usage = told.with_input_apart();
         assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (4, 6));
     }
@@ -236,12 +222,13 @@ mod tests {
             (json!("free"), None),
             (Value::Null, None),
         ] {
-            let mut told = Told::default();
-            told.merge_chat(&json!({"cost": cost}));
+            let mut told = UsageCounts::default();
+            openai_chat::merge_usage(&mut told, &json!({"cost": cost}));
             assert_eq!(told.with_input_whole().cost_pico_usd, expected, "{cost}");
         }
-        let mut told = Told::default();
-        told.merge_chat(
+        let mut told = UsageCounts::default();
+        openai_chat::merge_usage(
+            &mut told,
             &json!({"cost": 0.1, "is_byok": true, "cost_details": {"upstream_inference_cost": 2}}),
         );
         assert_eq!(told.with_input_whole().cost_pico_usd, Some(2_100_000_000_000));

@@ -20,7 +20,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("actions", &[]),
     ("edits", &["syntax"]),
     ("wire", &["stdx", "config"]),
-    ("privacy", &["files", "config", "wire"]),
+    ("privacy", &["stdx", "files", "config", "wire"]),
     // Powers.
     ("workspace", &["files", "lm", "retrieval", "privacy"]),
     ("machine", &[]),
@@ -288,7 +288,6 @@ const SAME_NAMES: &[&str] = &[
     "Standing",
     "Status",
     "StopReason",
-    "Told",
     "Usage",
 ];
 

@@ -340,7 +340,7 @@ fn a_response_that_is_not_whole() {
 
 #[test]
 fn a_web_page_or_nothing_is_no_answer() {
-    for protocol in [Protocol::AnthropicMessages, Protocol::OpenaiChat, Protocol::OpenaiResponses] {
+    for &protocol in Protocol::ALL {
         for nothing in ["", "\n", "{", "data: {", "[]", "{}", "null", "\u{feff}", "<html>"] {
             let last = pieces_of(protocol, &[nothing.as_bytes()]).pop();
             assert!(matches!(last, Some(Piece::Error { .. })), "{nothing}: {last:?}");

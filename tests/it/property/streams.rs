@@ -59,8 +59,7 @@ fn any_lines() -> impl Strategy<Value = String> {
 }
 
 fn any_protocol() -> impl Strategy<Value = Protocol> {
-    use Protocol::{AnthropicMessages, OpenaiChat, OpenaiResponses};
-    prop_oneof![Just(AnthropicMessages), Just(OpenaiChat), Just(OpenaiResponses)]
+    prop::sample::select(Protocol::ALL)
 }
 
 /// The pieces of an answer, neighbouring texts joined: where a text is cut is no matter.
