@@ -13,12 +13,12 @@ use keyside::lm::task::{Finish, Token, Tokenizer};
 use keyside::privacy::redact::Redactor;
 use keyside::prompt::excerpt::Excerpt;
 use keyside::prompt::{finish, stop};
+use keyside::remote::protocol::answer::Answer;
 use keyside::retrieval::contexts::ContextQuery;
 use keyside::retrieval::datastore::{IncrementalTokens, tokenize_lines};
 use keyside::retrieval::suffix_array::{IndexView, SuffixArray};
 use keyside::text::edit::{Change, apply};
 use keyside::text::position::{LinePosition, LineRange, PositionEncoding};
-use keyside::wire::answer::Answer;
 use ropey::Rope;
 
 /// Repetitions of the two runs.

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keyside::stdx::milliseconds;
-use keyside::store::{
+use keyside::ledger::{
     Calendar, Caps, Consent, CostSource, Ledger, LedgerWriter, LocalCall, LocalStatus, Name,
     Reservation, Settlement, Status, Tokens, UsageSource, WorkspaceHash, unix_ms,
 };
+use keyside::stdx::milliseconds;
 
 const CALLS_A_DAY: i64 = 10_000;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;

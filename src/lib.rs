@@ -6,20 +6,19 @@ pub mod text;
 
 pub mod config;
 pub mod files;
+pub mod ledger;
 pub mod lm;
 
 pub mod actions;
 pub mod edits;
 pub mod privacy;
 pub mod prompt;
+pub mod remote;
 pub mod retrieval;
 pub mod syntax;
-pub mod wire;
 
-pub mod cloud;
 pub mod machine;
 pub mod sandbox;
-pub mod store;
 pub mod workspace;
 
 pub mod assist;

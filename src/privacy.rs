@@ -1,4 +1,4 @@
-//! What may leave this machine: which files, without which secrets, and who agreed. Pure, but for the rules' first compilation.
+//! What must not leave this machine: files that are excluded, and secrets. Pure, but for the rules' first compilation.
 
 mod allowlist;
 mod bare;
@@ -13,7 +13,6 @@ mod kinds;
 mod literals;
 mod memory;
 mod names;
-pub mod outbound;
 mod pairs;
 pub mod placeholders;
 mod providers;

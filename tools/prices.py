@@ -1,8 +1,8 @@
-"""Makes src/wire/prices.json from LiteLLM's map of prices, as its wheel on PyPI carries it (MIT
+"""Makes src/remote/pricing/prices.json from LiteLLM's map of prices, as its wheel on PyPI carries it (MIT
 licence).
 
     python3 -m pip download --no-deps litellm==1.109.1
-    python3 tools/prices.py litellm-1.109.1-*.whl YYYY-MM-DD > src/wire/prices.json
+    python3 tools/prices.py litellm-1.109.1-*.whl YYYY-MM-DD > src/remote/pricing/prices.json
 
 The date is the day of that download. Of the map, the models of Anthropic, OpenAI and Google that
 answer chat or Responses requests are kept, and of each the prices of text at the usual service.

@@ -1,11 +1,11 @@
 //! What a request cost, by what is known of it when it is over.
 
 use crate::assist::stream::{Ended, Received};
-use crate::store::{CostSource, UsageSource};
-use crate::wire::estimate::text_tokens;
-use crate::wire::fault::FaultKind;
-use crate::wire::price::{PriceSource, Tariff};
-use crate::wire::usage::Usage;
+use crate::ledger::{CostSource, UsageSource};
+use crate::remote::pricing::tariff::{PriceSource, Tariff};
+use crate::remote::pricing::token_estimate::text_tokens;
+use crate::remote::protocol::fault::FaultKind;
+use crate::remote::protocol::usage::Usage;
 
 /// What is written into the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +89,8 @@ fn filled_in(told: Usage, n_input_tokens: u64, n_text_tokens: u64) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::link::Failure;
     use crate::config::cloud::{Prices, Provider};
+    use crate::remote::broker::ipc::Failure;
 
     const RESERVED: i64 = 1_000_000;
 

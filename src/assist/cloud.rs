@@ -9,15 +9,15 @@ use tokio::sync::watch;
 
 use crate::actions::Action;
 use crate::assist::shown::{self, Shown};
-use crate::cloud::consent_writer::ConsentWriter;
-use crate::cloud::link::{Broker, BrokerProcess};
 use crate::config::cloud::{CloudConfig, Provider};
 use crate::config::consent::{Consents, Entry};
 use crate::config::folders::Folders;
 use crate::files;
-use crate::store::{Calendar, Caps, Ledger, usd_to_pico};
-use crate::wire;
-use crate::wire::price::Tariff;
+use crate::ledger::{Calendar, Caps, Ledger, usd_to_pico};
+use crate::remote::broker::consent_writer::ConsentWriter;
+use crate::remote::broker::ipc::{Broker, BrokerProcess};
+use crate::remote::pricing::tariff::Tariff;
+use crate::remote::protocol;
 
 /// The user has switched it on, and there is somebody to ask.
 pub struct Cloud {
@@ -86,7 +86,7 @@ impl Cloud {
         let Some(provider) = config.chosen() else {
             return Err(config.why_nobody());
         };
-        let host = wire::host(provider)?;
+        let host = protocol::host(provider)?;
         let Helpers { broker, mut consent_writer } = helpers;
         // Keys are the broker's alone.
         config.providers.iter().filter_map(|it| it.key_variable()).for_each(|it| {

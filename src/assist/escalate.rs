@@ -18,11 +18,11 @@ use crate::assist::readiness::{cap_sentence, may_be_sent, worst_case};
 use crate::assist::stream::{Ended, Received};
 use crate::assist::{Session, outcome, retry, stream};
 use crate::config::consent::{Entry, Standing};
-use crate::privacy::outbound::{Outbound, Prepared, prepare};
+use crate::ledger::{Consent, Granted, Refused, Reservation, WorkspaceHash, usd};
+use crate::remote::outbound::{Outbound, Prepared, prepare};
+use crate::remote::pricing::tariff::{PriceSource, table_source};
 use crate::stdx::clean;
-use crate::store::{Consent, Granted, Refused, Reservation, WorkspaceHash, usd};
 use crate::text::Newest;
-use crate::wire::price::{PriceSource, table_source};
 
 const SEND_ONCE: &str = "Send once";
 const ALWAYS: &str = "Always for this workspace";
@@ -358,7 +358,7 @@ async fn reserve(
     outbound: &Outbound,
     workspace: Option<&Path>,
 ) -> Result<Granted, String> {
-    use crate::privacy::outbound::Agreed;
+    use crate::remote::outbound::Agreed;
     let request = outbound.request();
     let (provider, host, model) =
         (request.provider().to_owned(), request.host().to_owned(), request.model().to_owned());

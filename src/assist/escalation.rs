@@ -14,13 +14,13 @@ use crate::assist::cloud::Cloud;
 use crate::assist::put_back::{PutBack, put_back};
 use crate::edits::{self, Edit};
 use crate::privacy::fence::Fence;
-use crate::privacy::outbound::{Draft, DraftFile, Prepared};
+use crate::remote::outbound::{Draft, DraftFile, Prepared};
+use crate::remote::pricing::token_estimate;
 use crate::stdx::clean;
 use crate::syntax;
 use crate::text::position::position_of;
 use crate::text::uri::scheme;
 use crate::text::{Document, LineRange, PositionEncoding, file_paths};
-use crate::wire;
 use crate::workspace::rules;
 
 /// A type of more lines is quoted by its head.
@@ -257,7 +257,7 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let quoted = code.text.clone();
     material.code = code;
     let assembled =
-        assemble(&template, &material, config.max_input_tokens, wire::estimate::text_tokens)?;
+        assemble(&template, &material, config.max_input_tokens, token_estimate::text_tokens)?;
     let mut draft_files: Vec<DraftFile> = Vec::new();
     for part in assembled.parts {
         let same =

@@ -9,11 +9,11 @@ use crate::assist::escalation::{Changed, Escalation, Gathered};
 use crate::assist::front::{Front, Tone};
 use crate::assist::stream::{Ended, Received};
 use crate::edits;
-use crate::privacy::outbound::{Outbound, Prepared};
+use crate::ledger::{CallId, Settlement, Status, Tokens, unix_ms};
+use crate::remote::outbound::{Outbound, Prepared};
+use crate::remote::protocol::fault::shortened;
 use crate::stdx::clean;
-use crate::store::{CallId, Settlement, Status, Tokens, unix_ms};
 use crate::text::Newest;
-use crate::wire::fault::shortened;
 
 /// How often an answer is put into a document in which somebody types.
 const TRIES: usize = 5;

@@ -1,9 +1,9 @@
 //! What would stop a request anyway: looked for before a person is asked about it.
 
 use crate::assist::cloud::Cloud;
-use crate::privacy::outbound::Prepared;
-use crate::store::CapRefusal;
-use crate::wire::price::PriceSource;
+use crate::ledger::CapRefusal;
+use crate::remote::outbound::Prepared;
+use crate::remote::pricing::tariff::PriceSource;
 
 /// # Errors
 /// Why a request could not be sent if a person agreed to it now, in a sentence.

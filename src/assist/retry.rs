@@ -13,8 +13,8 @@ use crate::assist::shown::write_private;
 use crate::assist::stream::{Ended, Received};
 use crate::config::consent::Standing;
 use crate::files;
-use crate::privacy::outbound::Kept;
-use crate::store::{WorkspaceHash, unix_ms};
+use crate::ledger::{WorkspaceHash, unix_ms};
+use crate::remote::outbound::Kept;
 use crate::workspace::rules;
 
 /// A body with all of it escaped, and what is kept beside it.

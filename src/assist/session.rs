@@ -18,6 +18,9 @@ use crate::assist::stats::Stats;
 use crate::assist::suggested::SuggestionLog;
 use crate::config::Config;
 use crate::config::folders::Folders;
+use crate::ledger::{
+    LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms,
+};
 use crate::lm::task::{GenerationError, ModelInfo, Usage};
 use crate::lm::{Engine, EngineState};
 use crate::machine::Spare;
@@ -27,7 +30,6 @@ use crate::retrieval::mixture::{MixtureNetworks, Retriever};
 use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
 use crate::retrieval::suffix_array::IndexView;
 use crate::sandbox;
-use crate::store::{LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms};
 use crate::workspace::Workspace;
 
 /// Shared by everything that answers requests.

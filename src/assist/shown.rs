@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::presence::{self, Found, Presence};
+use crate::ledger::presence::{self, Found, Presence};
 
 /// The files of one session.
 pub(crate) struct Shown {

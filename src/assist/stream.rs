@@ -7,12 +7,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::assist::cloud::Cloud;
 use crate::assist::front::Front;
-use crate::cloud::link::{Event, Failure};
-use crate::privacy::outbound::Outbound;
-use crate::store::usd;
-use crate::wire;
-use crate::wire::price::Tariff;
-use crate::wire::usage::Usage;
+use crate::ledger::usd;
+use crate::remote::broker::ipc::{Event, Failure};
+use crate::remote::outbound::Outbound;
+use crate::remote::pricing::tariff::Tariff;
+use crate::remote::pricing::token_estimate;
+use crate::remote::protocol::usage::Usage;
 
 /// How often what has come is shown.
 const REPORT_EVERY: Duration = Duration::from_millis(150);
@@ -163,7 +163,7 @@ impl Received {
 /// How far it is: `writing, 120 tokens, $0.0021`.
 fn progress(tariff: &Tariff, received: &Received, state: &str) -> String {
     let told = received.usage.unwrap_or_default();
-    let n_tokens = told.output_tokens.max(wire::estimate::text_tokens(&received.text));
+    let n_tokens = told.output_tokens.max(token_estimate::text_tokens(&received.text));
     if n_tokens == 0 {
         return state.to_owned();
     }

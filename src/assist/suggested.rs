@@ -10,7 +10,7 @@ use lru::LruCache;
 use crate::assist::complete::Completion;
 use crate::assist::session::Session;
 use crate::assist::stats::Stats;
-use crate::store::{Name, Suggested, unix_ms};
+use crate::ledger::{Name, Suggested, unix_ms};
 
 /// Suggestions that may be accepted yet: a popup's list may be old.
 const KEPT: NonZeroUsize = NonZeroUsize::new(64).unwrap();

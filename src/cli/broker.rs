@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use crate::cli::setup;
-use crate::cloud;
+use crate::remote::broker::process;
 
 /// Runs until standard input ends.
 ///
@@ -12,5 +12,5 @@ use crate::cloud;
 /// One sentence.
 pub fn run() -> Result<Infallible, String> {
     let folders = setup::folders()?;
-    cloud::broker::run(folders.config_file(), setup::variable)
+    process::run(folders.config_file(), setup::variable)
 }

@@ -7,11 +7,11 @@ use clap::Subcommand;
 
 use crate::cli::consent::{self, ConsentArguments};
 use crate::cli::{retry, setup, terminal};
-use crate::cloud::keys::{self, Place};
 use crate::config::cloud::{CloudConfig, Provider};
 use crate::config::consent::Standing;
-use crate::wire;
-use crate::wire::price::{PriceSource, Tariff, table_source};
+use crate::remote::broker::keys::{self, Place};
+use crate::remote::pricing::tariff::{PriceSource, Tariff, table_source};
+use crate::remote::protocol;
 
 /// Longer than any key.
 const MAX_INPUT_BYTES: u64 = 64 << 10;
@@ -79,7 +79,7 @@ fn in_keyring<'a>(cloud: &'a CloudConfig, name: &str) -> Result<&'a Provider, St
 }
 
 fn login(provider: &Provider) -> Result<(), String> {
-    let host = wire::host(provider)?;
+    let host = protocol::host(provider)?;
     let name = &provider.name;
     let key = keys::checked(read_key(&format!("Key of {name} for {host} (it is not shown): "))?)?;
     keys::store(name, key)?;
@@ -163,7 +163,7 @@ fn status(cloud: &CloudConfig) -> String {
         let is_asked =
             if cloud.provider.is_empty() { n == 0 } else { provider.name == cloud.provider };
         let mark = if is_asked { "*" } else { " " };
-        let host = match wire::host(provider) {
+        let host = match protocol::host(provider) {
             Ok(host) => host,
             Err(sentence) => format!("nowhere: {sentence}"),
         };

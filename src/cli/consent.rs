@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::setup;
 use crate::config::consent::{Consents, Entry, Standing};
-use crate::wire;
+use crate::remote::protocol;
 
 /// What `allow` and `deny` take.
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub fn run(arguments: &ConsentArguments, answer: Standing) -> Result<(), String>
         )
     })?;
     let workspace = absolute(&arguments.workspace)?;
-    let host = wire::host(provider)?;
+    let host = protocol::host(provider)?;
     let (shown, name) = (workspace.display().to_string(), provider.name.clone());
     let entry = Entry { workspace, provider: provider.name.clone(), host: host.clone(), answer };
     Consents::remember(&folders.consent_file(), entry)?;

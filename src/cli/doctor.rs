@@ -11,9 +11,9 @@ use crate::cli::{setup, terminal};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
 use crate::lm::backend::check;
+use crate::remote::protocol;
 use crate::sandbox::{self, Hold};
 use crate::stdx::{clean, milliseconds as ms};
-use crate::wire;
 
 /// One line of the report.
 struct Finding {
@@ -159,7 +159,7 @@ fn network(resolved: &Resolved) -> Finding {
     let cloud = &resolved.config.cloud;
     if cloud.enabled {
         let own = sandbox::state().network_sentence();
-        return match cloud.chosen().map(wire::host) {
+        return match cloud.chosen().map(protocol::host) {
             Some(Ok(host)) => good(
                 "network",
                 format!("cloud: on, {host} when you ask; this program itself: {own}"),

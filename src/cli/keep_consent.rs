@@ -2,7 +2,7 @@
 //! server starts it; people say `keyside cloud allow` and `keyside cloud deny`.
 
 use crate::cli::setup;
-use crate::cloud::consent_writer;
+use crate::remote::broker::consent_writer;
 use crate::sandbox::{self, Needs};
 
 /// Runs until standard input ends.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::assist::cloud::{caps, ledger_file};
 use crate::cli::{setup, terminal};
 use crate::config::cloud::Provider;
-use crate::store::{Amounts, Calendar, Caps, Ledger, PICO_USD_PER_USD, Standing, UsageReport};
-use crate::wire::price::{PriceSource, Tariff};
-use crate::wire::usage::Usage;
+use crate::ledger::{Amounts, Calendar, Caps, Ledger, PICO_USD_PER_USD, Standing, UsageReport};
+use crate::remote::pricing::tariff::{PriceSource, Tariff};
+use crate::remote::protocol::usage::Usage;
 
 /// What `usage` takes.
 #[derive(Debug, Args)]

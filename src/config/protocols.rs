@@ -1,7 +1,7 @@
 //! The table of chat protocols that keyside speaks.
 //!
-//! A protocol is a line here and a file in `wire`, which has a type of that name with the trait
-//! `ProviderProtocol`. Its name in the settings is the type's in kebab case; the setting's schema
+//! A protocol is a line here and a file in `remote/protocol`, which has a type of that name with the
+//! trait `ProviderProtocol`. Its name in the settings is the type's in kebab case; the setting's schema
 //! and its documentation come from here.
 
 use schemars::JsonSchema;

@@ -3,11 +3,11 @@
 use std::process::Command;
 
 use expect_test::expect;
-use keyside::cloud::link::{Broker, Call, Event, Failure};
 use keyside::config::cloud::{Protocol, Provider};
-use keyside::wire::fault::FaultKind;
-use keyside::wire::usage::Usage;
-use keyside::wire::{self, Ask, Role, StopReason, Turn};
+use keyside::remote::broker::ipc::{Broker, Call, Event, Failure};
+use keyside::remote::protocol::fault::FaultKind;
+use keyside::remote::protocol::usage::Usage;
+use keyside::remote::protocol::{self, Ask, Role, StopReason, Turn};
 
 use crate::peer::{self, Peer, Step, answer, chunk, ending, good, last_chunk, stream_head, text};
 use crate::support::{PATIENCE, TempFolder, keyside};
@@ -35,9 +35,9 @@ impl Setup {
     pub fn ask(&self, provider: &Provider) -> Call {
         self.broker.ask_without_gate(
             &provider.name,
-            &wire::host(provider).unwrap(),
+            &protocol::host(provider).unwrap(),
             &provider.model,
-            wire::body(provider, &question(), true),
+            protocol::body(provider, &question(), true),
         )
     }
 }
@@ -147,7 +147,7 @@ async fn the_bytes_that_were_shown_are_the_bytes_that_go_out() {
     for (n, provider) in providers.iter().enumerate() {
         all(setup.ask(provider)).await;
         let request = peer.requests()[n].clone();
-        assert_eq!(request.body, wire::body(provider, &question(), true).into_bytes());
+        assert_eq!(request.body, protocol::body(provider, &question(), true).into_bytes());
         heads.push_str(&request.head.replace(&peer.host, "HOST"));
         heads.push_str("\n\n");
     }
@@ -325,7 +325,7 @@ async fn the_end_of_its_input_ends_the_process() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let body = wire::body(&provider, &question(), true);
+    let body = protocol::body(&provider, &question(), true);
     let order = order(&provider, &peer.host, 1, &body);
     writeln!(child.stdin.as_ref().unwrap(), "{order}").unwrap();
     crate::support::until(async || (!peer.requests().is_empty()).then_some(())).await;

@@ -3,10 +3,10 @@
 
 use expect_test::expect;
 use futures_util::future::join_all;
-use keyside::cloud::link::{Event, Failure};
 use keyside::config::cloud::Provider;
-use keyside::wire;
-use keyside::wire::fault::FaultKind;
+use keyside::remote::broker::ipc::{Event, Failure};
+use keyside::remote::protocol;
+use keyside::remote::protocol::fault::FaultKind;
 
 use crate::broker::{KEY, Setup, all, error, failure, provider, question, text_of};
 use crate::peer::{
@@ -296,17 +296,17 @@ async fn what_was_never_sent_costs_nothing() {
         );
     };
     for provider in &providers {
-        let host = wire::host(provider).unwrap_or_default();
+        let host = protocol::host(provider).unwrap_or_default();
         let events = all(setup.broker.ask_without_gate(
             &provider.name,
             &host,
             &provider.model,
-            wire::body(provider, &question(), true),
+            protocol::body(provider, &question(), true),
         ))
         .await;
         add(&provider.name, &events);
     }
-    let body = wire::body(&good_one, &question(), true);
+    let body = protocol::body(&good_one, &question(), true);
     let model = &*good_one.model;
     let ask = |setup: &Setup, provider: &str, host: &str, model: &str, body: &str| {
         all(setup.broker.ask_without_gate(provider, host, model, body.to_owned()))

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use keyside::cloud::link::Broker;
+use keyside::remote::broker::ipc::Broker;
 #[cfg(unix)]
-use keyside::cloud::link::{Event, Failure};
+use keyside::remote::broker::ipc::{Event, Failure};
 #[cfg(unix)]
-use keyside::wire::fault::FaultKind;
+use keyside::remote::protocol::fault::FaultKind;
 
 #[cfg(unix)]
 use crate::broker::{all, failure};

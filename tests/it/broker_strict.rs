@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use keyside::config::cloud::Provider;
-use keyside::wire;
+use keyside::remote::protocol;
 use serde_json::{Value, json};
 
 use crate::broker::{KEY, command, order, provider, question, settings};
@@ -72,7 +72,7 @@ fn sentence(event: &Value) -> &str {
 async fn nothing_is_sent_but_what_was_agreed_to() {
     let peer = Peer::start(vec![good("said")]).await;
     let provider = provider("p", &peer.base_url());
-    let body = wire::body(&provider, &question(), true);
+    let body = protocol::body(&provider, &question(), true);
     let right = order(&provider, &peer.host, 1, &body);
     let with = |name: &str, value: Value| {
         let mut order = right.clone();
@@ -81,7 +81,7 @@ async fn nothing_is_sent_but_what_was_agreed_to() {
     };
     let of_body = |body: &str| order(&provider, &peer.host, 1, body);
     let too_long =
-        wire::body(&provider, &wire::Ask { max_output_tokens: 8_001, ..question() }, true);
+        protocol::body(&provider, &protocol::Ask { max_output_tokens: 8_001, ..question() }, true);
     let mut too_much = question();
     too_much.turns[0].text = "word ".repeat(60_000);
     let cases = [
@@ -100,7 +100,7 @@ async fn nothing_is_sent_but_what_was_agreed_to() {
         (of_body("GET / HTTP/1.1\r\n\r\n"), "not what was agreed to"),
         (of_body(&too_long), "larger than `cloud.max_input_tokens` or"),
         (
-            of_body(&wire::body(&provider, &too_much, true)),
+            of_body(&protocol::body(&provider, &too_much, true)),
             "larger than `cloud.max_input_tokens` or",
         ),
     ];
@@ -138,7 +138,7 @@ async fn settings_that_change_later_are_not_followed() {
     let before = provider("p", &first.base_url());
     let after = provider("p", &second.base_url());
     let mut pipe = Pipe::to(std::slice::from_ref(&before));
-    let body = wire::body(&before, &question(), true);
+    let body = protocol::body(&before, &question(), true);
     pipe.write(&order(&before, &first.host, 1, &body));
     assert!(pipe.last(1).get("done").is_some());
     std::fs::write(pipe.home.0.join("config.toml"), settings(std::slice::from_ref(&after)))
@@ -153,7 +153,7 @@ async fn settings_that_change_later_are_not_followed() {
 async fn there_is_an_end_to_how_many_are_sent() {
     let silent = Peer::start(vec![vec![Step::Hang]]).await;
     let provider = provider("p", &silent.base_url());
-    let body = wire::body(&provider, &question(), true);
+    let body = protocol::body(&provider, &question(), true);
     let mut pipe = Pipe::to(std::slice::from_ref(&provider));
     for id in 1..=16 {
         pipe.write(&order(&provider, &silent.host, id, &body));

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyside::ledger::{Calendar, Ledger};
 use keyside::stdx::random::Random;
-use keyside::store::{Calendar, Ledger};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 

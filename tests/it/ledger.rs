@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keyside::stdx::random::Random;
-use keyside::store::{
+use keyside::ledger::{
     Calendar, Caps, Consent, CostSource, Granted, Ledger, Now, Refused, Reservation, Settlement,
     Status, Tokens, UsageSource, WorkspaceHash,
 };
+use keyside::stdx::random::Random;
 
 use crate::support::{TempFolder, until_blocking};
 

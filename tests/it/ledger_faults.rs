@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use expect_test::expect;
-use keyside::stdx::random::Random;
-use keyside::store::{
+use keyside::ledger::{
     Calendar, FaultKind, Ledger, LocalCall, LocalStatus, Name, NotSettled, Refused, Status,
     UsageReport, WorkspaceHash,
 };
+use keyside::stdx::random::Random;
 
 use crate::ledger::{NO_CAPS, look, now, path, reserve, settlement, start};
 use crate::support::TempFolder;

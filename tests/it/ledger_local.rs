@@ -3,11 +3,11 @@
 
 use std::sync::Barrier;
 
-use keyside::stdx::random::Random;
-use keyside::store::{
+use keyside::ledger::{
     Amounts, Calendar, Consent, Ledger, LedgerWriter, LocalCall, LocalStatus, Name, Reservation,
     UsageReport, WorkspaceHash,
 };
+use keyside::stdx::random::Random;
 
 use crate::ledger::{NO_CAPS, look, now, path, reserve, settlement};
 use crate::support::TempFolder;

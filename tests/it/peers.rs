@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use keyside::cloud::link::Event;
 use keyside::config::cloud::{Auth, Protocol, Provider};
-use keyside::wire::fault::FaultKind;
-use keyside::wire::usage::Usage;
-use keyside::wire::{self, Ask, Role, StopReason, Turn};
+use keyside::remote::broker::ipc::Event;
+use keyside::remote::protocol::fault::FaultKind;
+use keyside::remote::protocol::usage::Usage;
+use keyside::remote::protocol::{self, Ask, Role, StopReason, Turn};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,8 +75,8 @@ async fn asked(provider: &Provider, question: &str) -> Vec<Event> {
         turns: vec![Turn { role: Role::User, text: question.to_owned() }],
         max_output_tokens: 24,
     };
-    let body = wire::body(provider, &ask, true);
-    let host = wire::host(provider).unwrap();
+    let body = protocol::body(provider, &ask, true);
+    let host = protocol::host(provider).unwrap();
     all(setup.broker.ask_without_gate(&provider.name, &host, &provider.model, body)).await
 }
 

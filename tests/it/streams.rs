@@ -2,8 +2,8 @@
 //! once where the connection stays open; what is cut off is not.
 
 use futures_util::future::join_all;
-use keyside::cloud::link::Event;
 use keyside::config::cloud::{Protocol, Provider};
+use keyside::remote::broker::ipc::Event;
 use serde_json::{Value, json};
 
 use crate::broker::{Setup, all, failure, provider, settings, text_of};

@@ -6,10 +6,10 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use futures_util::future::join_all;
-use keyside::cloud::link::Event;
 use keyside::config::cloud::{Protocol, Provider};
-use keyside::wire::StopReason;
-use keyside::wire::fault::FaultKind;
+use keyside::remote::broker::ipc::Event;
+use keyside::remote::protocol::StopReason;
+use keyside::remote::protocol::fault::FaultKind;
 use serde_json::json;
 
 use crate::broker::{Setup, all, failure, provider, text_of};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::repository;
 
-/// Modules in reading order and what each may import.
+/// Modules in reading order and what each may import: itself, and these with their parts.
 pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Words.
     ("stdx", &[]),
@@ -19,14 +19,20 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("syntax", &[]),
     ("actions", &[]),
     ("edits", &["syntax"]),
-    ("wire", &["stdx", "config"]),
-    ("privacy", &["stdx", "files", "config", "wire"]),
+    ("privacy", &["files"]),
+    ("remote/protocol", &["stdx", "config"]),
+    ("remote/pricing", &["config", "remote/protocol"]),
+    (
+        "remote/outbound",
+        &["stdx", "files", "config", "privacy", "remote/protocol", "remote/pricing"],
+    ),
     // Powers.
     ("workspace", &["files", "lm", "retrieval", "privacy"]),
     ("machine", &[]),
     ("sandbox", &[]),
-    ("cloud", &["stdx", "files", "config", "wire", "privacy", "sandbox"]),
-    ("store", &[]),
+    ("remote/broker", &["stdx", "files", "config", "sandbox", "remote"]),
+    ("remote", &[]),
+    ("ledger", &[]),
     // Shell.
     (
         "assist",
@@ -41,13 +47,12 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "syntax",
             "actions",
             "edits",
-            "wire",
             "privacy",
             "workspace",
             "machine",
             "sandbox",
-            "cloud",
-            "store",
+            "remote",
+            "ledger",
         ],
     ),
     ("evaluate", &["stdx", "lm", "prompt", "retrieval", "assist"]),
@@ -61,11 +66,10 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "files",
             "config",
             "retrieval",
-            "wire",
             "privacy",
             "sandbox",
-            "cloud",
-            "store",
+            "remote",
+            "ledger",
             "assist",
             "evaluate",
             "lsp",
@@ -83,10 +87,10 @@ const HOME_OF: &[(&str, &str)] = &[
     ("clap::", "src/cli"),
     ("ignore::Walk", "src/workspace"),
     ("ignore::gitignore", "src/privacy/fence.rs"),
-    ("reqwest", "src/cloud"),
-    ("keyring::", "src/cloud/keys.rs"),
-    ("rusqlite", "src/store"),
-    ("jiff::", "src/store"),
+    ("reqwest", "src/remote/broker/http"),
+    ("keyring::", "src/remote/broker/keys.rs"),
+    ("rusqlite", "src/ledger"),
+    ("jiff::", "src/ledger"),
     ("regex_automata", "src/privacy"),
     ("tree_sitter", "src/syntax"),
     ("similar::", "src/edits"),
@@ -99,12 +103,13 @@ const HOME_OF: &[(&str, &str)] = &[
 /// Names that open a network connection, and the one place that does; `sandbox` tries whether it is refused.
 const NETWORK: &[&str] =
     &["std::net", "tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
-const MAY_NAME_THE_NETWORK: &[&str] = &["src/cloud/", "src/wire/address.rs", "src/sandbox"];
+const MAY_NAME_THE_NETWORK: &[&str] =
+    &["src/remote/broker/http", "src/remote/protocol/address.rs", "src/sandbox"];
 
-/// The broker's side of `cloud`, and who may start it: code of the server's process can't reach it.
-const BROKERS: &[&str] =
-    &["cloud::agreed", "cloud::broker", "cloud::connection", "cloud::request", "cloud::keys"];
-const MAY_NAME_THE_BROKER: &[&str] = &["src/cloud", "src/cli/broker.rs", "src/cli/cloud.rs"];
+/// What the broker's process alone does, and who may start it: the server's code can't reach it.
+const BROKERS: &[&str] = &["broker::process", "broker::http", "broker::keys"];
+const MAY_NAME_THE_BROKER: &[&str] =
+    &["src/remote/broker", "src/cli/broker.rs", "src/cli/cloud.rs"];
 
 /// Files over 400 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
@@ -146,11 +151,10 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// The module of a file: the first name below `src`.
-fn module_of(path: &str) -> &str {
-    let below = path.strip_prefix("src/").unwrap();
-    let first = below.split('/').next().unwrap();
-    first.strip_suffix(".rs").unwrap_or(first)
+/// The line of the map for a file: its module, or the nearest above it.
+fn line_of(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    let lines = MAY_IMPORT.iter().filter(|(name, _)| is_within(path, name));
+    lines.max_by_key(|(name, _)| name.len()).copied()
 }
 
 /// Whether a file is that of a module, by its path below `src`, or of a part of it.
@@ -167,20 +171,18 @@ fn without_tests(text: &str) -> &str {
 #[test]
 fn modules_import_only_what_the_map_allows() {
     for (path, text) in rust_files(&["src"]) {
-        let module = module_of(&path);
-        let (_, allowed) = MAY_IMPORT
-            .iter()
-            .find(|(name, _)| *name == module)
-            .unwrap_or_else(|| panic!("{path}: `{module}` is not in the map"));
+        let (module, allowed) =
+            line_of(&path).unwrap_or_else(|| panic!("{path}: its module is not in the map"));
         let text = without_tests(&text);
         for (at, _) in text.match_indices("crate::") {
             let rest = &text[at + "crate::".len()..];
-            let used: String =
-                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            assert!(
-                used == module || allowed.contains(&used.as_str()),
-                "{path}: `{module}` may not import `{used}`; see ARCHITECTURE.md"
-            );
+            let end = rest.find(|it: char| !it.is_alphanumeric() && !"_:".contains(it));
+            let names = rest[..end.unwrap_or(rest.len())].trim_end_matches(':');
+            let file = format!("src/{}.rs", names.replace("::", "/"));
+            let used = line_of(&file).map_or(names, |(used, _)| used);
+            let is_allowed =
+                used == module || allowed.iter().any(|it| is_within(&format!("src/{used}.rs"), it));
+            assert!(is_allowed, "{path}: `{module}` may not import `{used}`; see ARCHITECTURE.md");
         }
     }
 }
@@ -202,9 +204,10 @@ fn outside_things_have_one_home() {
             assert!(!text.contains(name), "{path}: `{name}` is the broker's, which has a network");
         }
         let gate = ["ask_without_gate(", "agreed_by_a_person("];
-        for (name, home) in gate.iter().zip(["src/cloud/link.rs", "src/assist/escalate.rs"]) {
+        let homes = ["src/remote/broker/ipc.rs", "src/assist/escalate.rs"];
+        for (name, home) in gate.iter().zip(homes) {
             let is_home =
-                path == home || path == "src/privacy/outbound.rs" || path == "src/assist/retry.rs";
+                path == home || path == "src/remote/outbound.rs" || path == "src/assist/retry.rs";
             assert!(is_home || !text.contains(name), "{path}: `{name}…)` goes past the gate");
         }
     }
@@ -215,8 +218,8 @@ const TERMINAL: &[&str] =
     &["println!(", "print!(", "eprintln!(", "eprint!(", "stdout()", "stderr()", "stderr)"];
 const MAY_NAME_THE_TERMINAL: &[(&str, &str)] = &[
     ("src/cli/serve.rs", "the protocol, by way of lsp/outgoing.rs"),
-    ("src/cloud/broker.rs", "a pipe to the server, which reads it as JSON"),
-    ("src/cloud/consent_writer.rs", "a pipe to the server, which reads it as JSON"),
+    ("src/remote/broker/process.rs", "a pipe to the server, which reads it as JSON"),
+    ("src/remote/broker/consent_writer.rs", "a pipe to the server, which reads it as JSON"),
     ("src/cli/redact.rs", "names of rules and numbers, for a program"),
     ("src/cli/tokenize.rs", "numbers, for a program"),
 ];
@@ -250,8 +253,10 @@ const PURE: &[&str] = &[
     "syntax",
     "actions",
     "edits",
-    "wire",
     "privacy",
+    "remote/protocol",
+    "remote/pricing",
+    "remote/outbound",
 ];
 const IMPURE: &[&str] =
     &["async ", ".await", "Instant::now", "SystemTime", "std::fs", "std::env", "tokio"];

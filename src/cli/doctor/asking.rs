@@ -6,7 +6,7 @@ use crate::assist::cloud::{caps, ledger_file};
 use crate::cli::cloud::key_state;
 use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;
-use crate::store::{Calendar, Ledger, Standing, usd};
+use crate::ledger::{Calendar, Ledger, Standing, usd};
 
 pub(super) fn findings(cloud: &CloudConfig, folders: &Folders) -> Vec<Finding> {
     let key = cloud.chosen().map(|provider| match key_state(provider) {

@@ -1,6 +1,6 @@
 //! What `keyside usage` prints, as a function of the sums.
 
-use crate::store::{Amounts, Calendar, Caps, Day, UsageReport, usd};
+use crate::ledger::{Amounts, Calendar, Caps, Day, UsageReport, usd};
 
 /// Of the longest bar, in characters.
 const BAR_WIDTH: i128 = 40;
@@ -215,7 +215,7 @@ fn grouped(n: i64) -> String {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use crate::store::{Note, PICO_USD_PER_USD, Standing, unix_ms};
+    use crate::ledger::{Note, PICO_USD_PER_USD, Standing, unix_ms};
 
     use super::*;
 

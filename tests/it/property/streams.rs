@@ -3,9 +3,9 @@
 use eventsource_stream::Eventsource;
 use futures_util::StreamExt;
 use keyside::config::cloud::Protocol;
-use keyside::wire::answer::Answer;
-use keyside::wire::sse::{Event, Parser};
-use keyside::wire::{Piece, StopReason};
+use keyside::remote::protocol::answer::Answer;
+use keyside::remote::protocol::sse::{Event, Parser};
+use keyside::remote::protocol::{Piece, StopReason};
 use proptest::prelude::*;
 
 use super::cases;
