@@ -9,7 +9,7 @@ use std::process::Command;
 
 use keyside::config::cloud::Protocol;
 use keyside::edits::minimal_edits;
-use keyside::lm::task::{Finish, Token, Tokenizer};
+use keyside::lm::{Finish, Token, Tokenizer};
 use keyside::privacy::redact::Redactor;
 use keyside::prompt::excerpt::Excerpt;
 use keyside::prompt::{finish, stop};

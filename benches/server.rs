@@ -10,7 +10,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use keyside::config::{CompletionConfig, Config};
-use keyside::lm::backend::scripted::FakeScript;
+use keyside::lm::backend::scripted::Script;
 use serde_json::{Value, json};
 use support::{Client, Ghost, TempFolder, frozen, inline_params};
 
@@ -116,7 +116,7 @@ async fn typing() {
 }
 
 fn endless(time_per_token: Duration) -> Client {
-    let script = FakeScript { time_per_token, ..FakeScript::saying("") };
+    let script = Script { time_per_token, ..Script::saying("") };
     let completion =
         CompletionConfig { max_tokens: 512, generate_ms: 60_000, ..CompletionConfig::default() };
     Client::with_fake_and(script, Config { completion, ..Config::default() })

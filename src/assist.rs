@@ -3,16 +3,17 @@
 //! No protocol type comes in here, and the editor, `keyside complete` and `keyside try` all go through
 //! the same [`complete::complete`].
 
-pub mod ahead;
 mod bill;
 pub mod cloud;
 pub mod complete;
 pub mod escalate;
 pub mod escalation;
 pub mod front;
-mod loading;
+pub mod loading;
+pub mod model_context;
 pub mod offer;
 mod outcome;
+pub mod prefetch;
 mod put_back;
 mod readiness;
 pub mod request;
@@ -25,9 +26,7 @@ pub mod stats;
 mod stream;
 pub(crate) mod suggested;
 pub mod typist;
-pub mod warm;
 
 pub use cloud::{Cloud, Helpers};
-pub use complete::{Completion, CompletionAsk, OtherFiles, complete};
+pub use complete::{Completion, CompletionAsk, OtherFiles, complete, prefill};
 pub use session::Session;
-pub use warm::warm;

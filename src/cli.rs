@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::lm::backend::probe;
 use crate::sandbox::{self, Needs};
 
 #[derive(Debug, Parser)]
@@ -172,6 +173,9 @@ fn enter_sandbox(command: Option<&Command>) {
 
 /// Parses the arguments and runs the command.
 pub fn run() -> ExitCode {
+    if let Ok(program) = std::env::current_exe() {
+        probe::set_program(program);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return terminal::refuse(&error),

@@ -1,21 +1,46 @@
-//! The local model: one thread owns it, everybody else talks to that thread through [`Engine`].
+//! Language models in this process. Whoever wants something of one hands a [`Task`] to its [`Engine`].
 //!
-//! The model and its context live on a thread of their own, because a decode must block neither the
-//! reader of the editor's messages nor be blocked by it. Prompts stay resident; a request evaluates only
-//! what differs from them (`kv_cache`). The newest request wins: it replaces the one that waits and
-//! stops the one that runs (`scheduler`), before its next token, or after the chunk of its prompt that is
-//! being evaluated, which is kept.
+//! A model and its context live on a thread of their own, because a decode must block neither the
+//! reader of the editor's messages nor be blocked by it. The way of a task:
 //!
-//! `backend::llama` is the only file that names llama.cpp; the rest sees the trait [`backend::Model`], which a
-//! scripted fake implements too.
+//! 1. [`Engine::run`] (`engine`) hands it in, with its [`Lane`];
+//! 2. `scheduler` decides what runs next, and what is superseded or pre-empted;
+//! 3. `worker`, the thread, runs it on the `runtime`;
+//! 4. `runtime` has the prompt in the KV cache (`kv_cache`): only what differs is evaluated (prefill);
+//! 5. `decode` is the loop in which a token is chosen (`decode::distribution`) and speculative tokens
+//!    are verified (`decode::speculative`);
+//! 6. `backend` evaluates tokens: [`backend::Backend`] is the seam, `backend::llama` the only file that
+//!    names llama.cpp.
+//!
+//! `registry` knows the models by name and starts their engines.
 
 pub mod backend;
+pub mod counts;
 pub mod decode;
+pub mod engine;
 pub mod fim;
 pub mod kv_cache;
+pub mod mixer;
+pub mod model_info;
+mod prefill;
 pub mod prefill_rate;
+pub mod registry;
+pub mod runtime;
 pub mod scheduler;
 pub mod task;
-pub mod worker;
+pub mod vocabulary;
+mod worker;
 
-pub use scheduler::{Engine, EngineCounts, EngineState};
+pub use counts::EngineCounts;
+pub use engine::{Engine, EngineState};
+pub use mixer::{
+    ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, PrefixConstraint,
+};
+pub use model_info::{Capabilities, ModelInfo, Tokenizer};
+pub use scheduler::IdleWork;
+pub use task::{
+    ContinuationScore, EmbedTask, Finish, GenerateTask, GeneratedText, Generation, Lane,
+    PrefillTask, ScoreTask, ShortPrompt, Source, StopRule, Task, TaskError, TaskOutput, Times,
+    Usage,
+};
+pub use vocabulary::{Token, TokenKind, Vocabulary};

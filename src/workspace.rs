@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::lm::task::ModelInfo;
+use crate::lm::ModelInfo;
 use crate::retrieval::suffix_array::IndexView;
 pub use collect::Skipped;
 use collect::{Indexed, family_of};
@@ -261,12 +261,12 @@ fn lower_priority() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lm::backend::Model;
-    use crate::lm::backend::scripted::{FakeModel, FakeScript};
+    use crate::lm::backend::Backend;
+    use crate::lm::backend::scripted::{Script, ScriptedBackend};
 
     /// What follows `history` in the files of `folder`, once what is being built is built.
     fn known(workspace: &Workspace, folder: &Path, history: &str) -> String {
-        let model = FakeModel::new(FakeScript::saying(""));
+        let model = ScriptedBackend::new(Script::saying(""));
         let view = || workspace.view(&folder.join("open.rs"), &[], model.info(), 1_000);
         view();
         while workspace.report().iter().any(|it| it.building) {

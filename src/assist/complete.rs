@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
-use crate::assist::ahead::AheadOf;
 use crate::assist::offer::{Answer, add, asked_for, unasked};
+use crate::assist::prefetch::PrefetchPlace;
 use crate::assist::reuse::{Known, Question};
 use crate::assist::secrets;
 use crate::assist::session::Session;
 use crate::assist::stats::{LastCompletion, Stats};
-use crate::lm::task::{Finish, GenerationError, Said, Times, Usage};
+use crate::lm::{
+    Engine, Finish, GeneratedText, Generation, Lane, ShortPrompt, Source, TaskError, Times, Usage,
+};
+use crate::prompt::assemble::PromptSize;
 use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::Suggestion;
 use crate::prompt::lexis::Lexis;
 use crate::prompt::names::only_name;
 use crate::retrieval::suffix_array::IndexView;
-use crate::stdx::cancel::Ticket;
 use crate::text::Document;
 use crate::text::words::is_word;
 
@@ -33,6 +35,15 @@ const MIN_CONFIDENCE_OF_NEXT_LINE: f32 = 0.6;
 /// Sources of what is known without the model.
 const SAME_QUESTION: &str = "same question";
 const TYPED_ALONG: &str = "typed along";
+
+/// A source as statistics name it.
+fn name_of(source: Source) -> &'static str {
+    match source {
+        Source::WholePrompt => "model",
+        Source::ShortPrompt => "model, short prompt",
+        Source::Lookup => "lookup",
+    }
+}
 
 /// What to complete.
 #[derive(Debug, Clone)]
@@ -194,10 +205,7 @@ impl Completion {
 ///
 /// # Errors
 /// Superseded by a newer request, or failed with a sentence.
-pub async fn complete(
-    session: &Session,
-    mut ask: CompletionAsk,
-) -> Result<Completion, GenerationError> {
+pub async fn complete(session: &Session, mut ask: CompletionAsk) -> Result<Completion, TaskError> {
     let started = Instant::now();
     Stats::count(&session.stats.requested);
     if !session.config().completion.suggests_in(&ask.language_id) {
@@ -236,61 +244,95 @@ async fn answer(
     session: &Session,
     ask: &CompletionAsk,
     started: Instant,
-) -> Result<Completion, GenerationError> {
+) -> Result<Completion, TaskError> {
     let epoch = session.answers().epoch();
     let config = session.config();
     let settings = &config.completion;
     let engine = session.engine();
     let question = ask.question();
     if let Some(completion) = known(session, ask, &question) {
-        session.answered(&engine, ask.arrival);
+        session.answered(&engine, &ask.uri, ask.arrival);
         return Ok(completion);
     }
     let model = session.model(&engine, ask.arrival).await?;
     let model_ready = Instant::now();
 
+    session.prefetcher.forget(ask.arrival);
     let excerpt = ask.excerpt();
-    let maker = session.request_maker(&config, &engine, &model, &ask.files);
-    let mut request = maker.make(ask, &excerpt);
+    let maker = session.request_maker(&config, &engine, &model, &ask.files)?;
+    let place = PrefetchPlace { ask: ask.clone(), maker, epoch };
+    let task = place.maker.make(ask, &excerpt);
     let assemble = model_ready.elapsed();
-    // A person who asks does not type on.
-    if !ask.cold && !ask.explicit && session.may_go_ahead(&config) {
-        request.ahead =
-            Some(AheadOf::new(ask.clone(), maker, session.all_answers(), epoch).boxed());
-    }
-    let ticket = Ticket::default();
-    let generation = engine.submit(request, ticket.flag()).await.unwrap_or_else(|_| {
-        Err(GenerationError::Failed("the engine has ended; restart keyside".to_owned()))
-    })?;
+    let generation = match engine.run(lane_of(ask), task).await {
+        Err(TaskError::PromptTooLong { tokens_per_second }) => {
+            let size = PromptSize::Short { tokens_per_second };
+            let mut task = place.maker.make(ask, &excerpt);
+            task.short_prompt = ShortPrompt::Ready(place.maker.prompt(ask, size));
+            engine.run(lane_of(ask), task).await?
+        }
+        generation => generation?,
+    };
     // What is shown unasked, from a short prompt perhaps.
     let on_screen = if ask.explicit { shown_unasked(session, &question, &excerpt) } else { None };
     if !ask.cold {
         session.answers().keep(epoch, question, &generation);
     }
+    prefetch(session, &engine, place, &generation);
 
     let mut completion = Completion::nothing(ask.caret, None);
-    let said = &generation.said;
+    let best = &generation.best;
     let items = match ask.explicit {
         true => asked_for(&excerpt, &Answer::from(&generation), on_screen),
-        false => unasked(&excerpt, said, false).map(|it| vec![it]),
+        false => unasked(&excerpt, best, false).map(|it| vec![it]),
     };
     let items = with_name(items, ask, &excerpt, settings.min_confidence);
     completion.show(ask, &excerpt, items);
-    completion.ends_line = ends_line(said);
-    completion.confidence = said.confidence;
-    completion.raw.clone_from(&said.text);
+    completion.ends_line = ends_line(best);
+    completion.confidence = best.confidence;
+    completion.raw.clone_from(&best.text);
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;
-    completion.source = generation.source.name();
+    completion.source = name_of(generation.source);
     completion.total = started.elapsed();
     session.record_local(&model.name, &completion);
     Ok(completion)
 }
 
+fn lane_of(ask: &CompletionAsk) -> Lane {
+    Lane::Interactive { document: Arc::clone(&ask.uri), arrival: ask.arrival }
+}
+
+/// Goes on from an answer while the engine is idle.
+fn prefetch(session: &Session, engine: &Engine, place: PrefetchPlace, answer: &Generation) {
+    // A person who asks does not type on.
+    let may_follow = !place.ask.cold && !place.ask.explicit;
+    let steps_ahead = may_follow && session.may_go_ahead(&place.maker.config);
+    if may_follow && session.prefetcher.follow(place, answer, steps_ahead) {
+        engine.idle_work_changed();
+    }
+}
+
+/// Has the prompt at a place evaluated when the engine is idle, before anything is typed there. Waits for
+/// the model, not for that.
+pub async fn prefill(session: &Session, ask: CompletionAsk) {
+    let config = session.config();
+    if !config.completion.suggests_in(&ask.language_id) || !session.may_go_ahead(&config) {
+        return;
+    }
+    let epoch = session.answers().epoch();
+    let engine = session.engine();
+    // Without a model there is nothing to prepare, and while it loads the latest place counts.
+    let Ok(model) = session.model(&engine, ask.arrival).await else { return };
+    let Ok(maker) = session.request_maker(&config, &engine, &model, &ask.files) else { return };
+    if session.prefetcher.rest_at(PrefetchPlace { ask, maker, epoch }) {
+        engine.idle_work_changed();
+    }
+}
+
 /// Whether nothing comes any more in the caret's line, and not for want of confidence.
-fn ends_line(said: &Said) -> bool {
-    said.text.trim().is_empty() && matches!(said.finish, Finish::EndToken | Finish::StopRule)
+fn ends_line(best: &GeneratedText) -> bool {
+    best.text.trim().is_empty() && matches!(best.finish, Finish::EndToken | Finish::StopRule)
 }
 
 /// What is known without the model: the answer to the same question, or the rest of one that was typed
@@ -305,7 +347,7 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
     let is_same = *n_typed == 0;
     let items = match ask.explicit {
         true => asked_for(&excerpt, answer, shown_unasked(session, question, &excerpt)),
-        false => unasked(&excerpt, &answer.said, !is_same).map(|it| {
+        false => unasked(&excerpt, &answer.best, !is_same).map(|it| {
             let mut items = vec![it];
             let others = answer.alternatives.iter();
             let others = others.filter_map(|it| unasked(&excerpt, it, true).ok());
@@ -320,8 +362,8 @@ fn known(session: &Session, ask: &CompletionAsk, question: &Question) -> Option<
     let items = with_name(items, ask, &excerpt, session.config().completion.min_confidence);
     let mut completion = Completion::nothing(ask.caret, None);
     completion.show(ask, &excerpt, items);
-    completion.ends_line = ends_line(&answer.said);
-    completion.confidence = answer.said.confidence;
+    completion.ends_line = ends_line(&answer.best);
+    completion.confidence = answer.best.confidence;
     completion.source = if is_same { SAME_QUESTION } else { TYPED_ALONG };
     Some(completion)
 }
@@ -347,7 +389,7 @@ fn with_name(
 /// What is shown at this place without being asked for, as far as that is known.
 fn shown_unasked(session: &Session, question: &Question, excerpt: &Excerpt) -> Option<Suggestion> {
     let known = session.answers().on_screen(question)?;
-    unasked(excerpt, &known.answer.said, known.n_typed > 0).ok()
+    unasked(excerpt, &known.answer.best, known.n_typed > 0).ok()
 }
 
 fn recorded(session: &Session, mut completion: Completion, started: Instant) -> Completion {

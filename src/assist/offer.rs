@@ -1,34 +1,34 @@
 //! What of an answer is shown at a caret, and in which order.
 
-use crate::lm::task::{Generation, Said};
+use crate::lm::{GeneratedText, Generation};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Suggestion, finish};
 
 /// An answer's texts, from the caret on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    pub said: Said,
+    pub best: GeneratedText,
     /// What is shown unasked, where that is something else; only in the answer to a person.
-    pub sure: Option<Said>,
-    pub alternatives: Vec<Said>,
+    pub sure: Option<GeneratedText>,
+    pub alternatives: Vec<GeneratedText>,
 }
 
 impl From<&Generation> for Answer {
     fn from(generation: &Generation) -> Self {
-        let Generation { said, sure, alternatives, .. } = generation.clone();
-        Self { said, sure, alternatives }
+        let Generation { best, sure, alternatives, .. } = generation.clone();
+        Self { best, sure, alternatives }
     }
 }
 
 impl Answer {
     /// What is left of it after `typed`; `None` where it does not go on so.
     pub fn after(&self, typed: &str) -> Option<Self> {
-        let left = |said: &Said| {
-            let text = said.text.strip_prefix(typed)?.to_owned();
-            Some(Said { text, ..*said })
+        let left = |best: &GeneratedText| {
+            let text = best.text.strip_prefix(typed)?.to_owned();
+            Some(GeneratedText { text, ..*best })
         };
         Some(Self {
-            said: left(&self.said)?,
+            best: left(&self.best)?,
             sure: self.sure.as_ref().and_then(left),
             alternatives: self.alternatives.iter().filter_map(left).collect(),
         })
@@ -37,7 +37,7 @@ impl Answer {
     /// As somebody is answered who has not asked.
     pub fn unasked(self) -> Self {
         match self.sure {
-            Some(said) => Self { said, sure: None, alternatives: Vec::new() },
+            Some(best) => Self { best, sure: None, alternatives: Vec::new() },
             None => self,
         }
     }
@@ -52,10 +52,10 @@ const TOO_SHORT: &str = "too short";
 /// Why nothing is.
 pub fn unasked(
     excerpt: &Excerpt,
-    said: &Said,
+    best: &GeneratedText,
     is_on_screen: bool,
 ) -> Result<Suggestion, &'static str> {
-    let suggestion = finish(excerpt, &said.text, said.finish, false).map_err(|it| it.name())?;
+    let suggestion = finish(excerpt, &best.text, best.finish, false).map_err(|it| it.name())?;
     if is_on_screen || is_long_enough(&suggestion) { Ok(suggestion) } else { Err(TOO_SHORT) }
 }
 
@@ -74,13 +74,13 @@ pub fn asked_for(
     answer: &Answer,
     shown_unasked: Option<Suggestion>,
 ) -> Result<Vec<Suggestion>, &'static str> {
-    let finished = |said: &Said| finish(excerpt, &said.text, said.finish, true);
-    let whole = finished(&answer.said);
+    let finished = |best: &GeneratedText| finish(excerpt, &best.text, best.finish, true);
+    let whole = finished(&answer.best);
     let mut items: Vec<Suggestion> = whole.iter().cloned().collect();
     if whole.is_err() {
         items.extend(answer.sure.as_ref().and_then(|it| finished(it).ok()));
     }
-    let sure = unasked(excerpt, answer.sure.as_ref().unwrap_or(&answer.said), true).ok();
+    let sure = unasked(excerpt, answer.sure.as_ref().unwrap_or(&answer.best), true).ok();
     for it in [sure, shown_unasked].into_iter().flatten() {
         if !items.iter().any(|item| item.text.starts_with(&it.text)) {
             // It stays where it is on the screen.
@@ -106,19 +106,19 @@ pub fn add(items: &mut Vec<Suggestion>, other: Suggestion) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lm::task::Finish;
+    use crate::lm::Finish;
     use crate::prompt::excerpt;
 
-    fn said(text: &str, finish: Finish) -> Said {
-        Said { text: text.to_owned(), finish, confidence: 0.5 }
+    fn best(text: &str, finish: Finish) -> GeneratedText {
+        GeneratedText { text: text.to_owned(), finish, confidence: 0.5 }
     }
 
     /// The items at a caret of Python for a whole text, a sure beginning and others.
     fn items(marked: &str, whole: &str, sure: Option<&str>, others: &[&str]) -> Vec<String> {
         let answer = Answer {
-            said: said(whole, Finish::EndToken),
-            sure: sure.map(|it| said(it, Finish::Unsure { next: Some('(') })),
-            alternatives: others.iter().map(|it| said(it, Finish::EndToken)).collect(),
+            best: best(whole, Finish::EndToken),
+            sure: sure.map(|it| best(it, Finish::Unsure { next: Some('(') })),
+            alternatives: others.iter().map(|it| best(it, Finish::EndToken)).collect(),
         };
         let items = asked_for(&excerpt::at(marked), &answer, None).unwrap_or_default();
         items.into_iter().map(|it| it.text).collect()
@@ -137,9 +137,9 @@ mod tests {
     #[test]
     fn what_is_on_the_screen_is_offered() {
         let answer = Answer {
-            said: said("abc", Finish::EndToken),
+            best: best("abc", Finish::EndToken),
             sure: None,
-            alternatives: vec![said("xyz", Finish::EndToken)],
+            alternatives: vec![best("xyz", Finish::EndToken)],
         };
         let offered = |shown: &str| {
             let shown = Suggestion { text: shown.to_owned(), replaced_after: 0 };

@@ -1,18 +1,18 @@
-//! From a place in a text to what the engine is asked.
+//! From a place in a text to the task for the model.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::assist::complete::CompletionAsk;
-use crate::assist::session::{Assembling, with_assembling};
+use crate::assist::model_context::{ModelContext, SharedModelContext};
 use crate::config::Config;
-use crate::lm::task::{CompletionRequest, ModelInfo, NextTokenMixer, ShortPrompt, Token};
+use crate::lm::{GenerateTask, ModelInfo, NextTokenMixer, ShortPrompt, Token};
 use crate::privacy::elsewhere::without_secret_lines;
 use crate::prompt::assemble::{PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::follows::Following;
 use crate::prompt::healing;
-use crate::prompt::stop::{Extent, extent, stop_at};
+use crate::prompt::stop::{Extent, SuggestionEnd, extent};
 use crate::retrieval::datastore::RelatedTexts;
 use crate::retrieval::mixture::{MixtureNetworks, RetrievalMixture};
 use crate::retrieval::suffix_array::IndexView;
@@ -29,7 +29,7 @@ fn harmless(document: &Document, text: &str) -> String {
 /// What requests are made with, beside the place.
 #[derive(Clone)]
 pub struct RequestMaker {
-    pub assembling: Arc<Mutex<Option<Assembling>>>,
+    pub context: SharedModelContext,
     /// `None`: the model alone.
     pub networks: Option<Arc<MixtureNetworks>>,
     pub config: Arc<Config>,
@@ -41,39 +41,35 @@ pub struct RequestMaker {
 
 impl RequestMaker {
     /// `excerpt` is that of the place.
-    pub fn make(&self, ask: &CompletionAsk, excerpt: &Excerpt) -> CompletionRequest {
+    pub fn make(&self, ask: &CompletionAsk, excerpt: &Excerpt) -> GenerateTask {
         let settings = &self.config.completion;
         let model = &self.model;
         let extent = extent(excerpt, settings.max_lines);
-        let following = Following::of(excerpt);
         let (kept, forced) = healing::split(&excerpt.line_before);
-        let (prompt, mixer) = with_assembling(&self.assembling, model, |assembling| {
-            let assembler = &mut assembling.assembler;
-            let prompt = assembler.assemble(&ask.uri, &ask.path, excerpt, kept, self.size(ask));
-            let mixer = self.networks.clone().map(|networks| {
-                let tokenizer = model.tokenizer.as_ref();
-                let open_documents =
-                    assembling.open_documents.tokens(&ask.others, model.end, tokenizer, harmless);
-                let related = RelatedTexts { open_documents, workspace_files: self.files.clone() };
-                let file = (&ask.uri, &*ask.language_id, &*ask.path);
-                let retriever = assembling.retriever(file, (&ask.rope, ask.caret), kept, related);
-                let one_line = extent == Extent::Line;
-                Box::new(RetrievalMixture::new(retriever, networks, one_line))
-                    as Box<dyn NextTokenMixer>
-            });
-            (prompt, mixer)
+        let mut context = self.context();
+        let size = self.size(ask);
+        let prompt = context.assembler.assemble(&ask.uri, &ask.path, excerpt, kept, size);
+        let mixer = self.networks.clone().map(|networks| {
+            let tokenizer = model.tokenizer.as_ref();
+            let open_documents =
+                context.open_documents.tokens(&ask.others, model.end, tokenizer, harmless);
+            let related = RelatedTexts { open_documents, workspace_files: self.files.clone() };
+            let file = (&ask.uri, &*ask.language_id, &*ask.path);
+            let retriever = context.retriever(file, (&ask.rope, ask.caret), kept, related);
+            let one_line = extent == Extent::Line;
+            Box::new(RetrievalMixture::new(Arc::new(retriever), networks, one_line))
+                as Box<dyn NextTokenMixer>
         });
-        CompletionRequest {
-            arrival: ask.arrival,
+        drop(context);
+        GenerateTask {
             prompt,
             // The rest of the whole prompt is evaluated when the engine is idle.
-            short_prompt: (settings.prefetch && !ask.patient && !ask.explicit)
-                .then(|| self.short_prompt(ask)),
-            forced: forced.as_bytes().to_vec(),
-            stop: Box::new(move |text| {
-                let ends = [stop_at(extent, text), following.ends_word(text)];
-                ends.into_iter().flatten().min()
-            }),
+            short_prompt: match settings.prefetch && !ask.patient && !ask.explicit {
+                true => ShortPrompt::OnDemand,
+                false => ShortPrompt::Never,
+            },
+            required_prefix: forced.as_bytes().to_vec(),
+            stop: Arc::new(SuggestionEnd { extent, following: Following::of(excerpt) }),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
             n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
             max_speculative_tokens: settings.speculative_tokens,
@@ -84,7 +80,6 @@ impl RequestMaker {
             max_generate: Duration::from_millis(settings.generate_ms),
             cold: ask.cold,
             mixer,
-            ahead: None,
         }
     }
 
@@ -92,9 +87,11 @@ impl RequestMaker {
     pub fn prompt(&self, ask: &CompletionAsk, size: PromptSize) -> Vec<Token> {
         let excerpt = ask.excerpt();
         let (kept, _) = healing::split(&excerpt.line_before);
-        with_assembling(&self.assembling, &self.model, |it| {
-            it.assembler.assemble(&ask.uri, &ask.path, &excerpt, kept, size)
-        })
+        self.context().assembler.assemble(&ask.uri, &ask.path, &excerpt, kept, size)
+    }
+
+    fn context(&self) -> MutexGuard<'_, ModelContext> {
+        self.context.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How much of the text a prompt holds that is not a short one.
@@ -103,13 +100,5 @@ impl RequestMaker {
             true => PromptSize::Full,
             false => PromptSize::Whole { tokens_per_second: self.tokens_per_second },
         }
-    }
-
-    /// Made only when it is needed, which is rare.
-    fn short_prompt(&self, ask: &CompletionAsk) -> ShortPrompt {
-        let (maker, ask) = (self.clone(), ask.clone());
-        Box::new(move |tokens_per_second| {
-            maker.prompt(&ask, PromptSize::Short { tokens_per_second })
-        })
     }
 }

@@ -13,7 +13,7 @@ use lru::LruCache;
 use ropey::Rope;
 
 use crate::assist::offer::Answer;
-use crate::lm::task::{Generation, Source};
+use crate::lm::{Generation, Source};
 
 /// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -145,10 +145,10 @@ impl Answers {
             let n_typed = question.caret.checked_sub(given.question.caret)?;
             let can_follow = (1..=MAX_TYPED).contains(&n_typed)
                 && given.question.explicit >= question.explicit
-                && given.answer.said.text.chars().nth(n_typed).is_some()
+                && given.answer.best.text.chars().nth(n_typed).is_some()
                 && question.rope.slice(given.question.caret..question.caret).chars().eq(given
                     .answer
-                    .said
+                    .best
                     .text
                     .chars()
                     .take(n_typed));
@@ -183,7 +183,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lm::task::{Finish, Said, Times, Usage};
+    use crate::lm::{Finish, GeneratedText, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {
@@ -207,7 +207,12 @@ mod tests {
 
     fn said(text: &str) -> Generation {
         Generation {
-            said: Said { text: text.to_owned(), finish: Finish::EndToken, confidence: 0.5 },
+            best: GeneratedText {
+                text: text.to_owned(),
+                finish: Finish::EndToken,
+                confidence: 0.5,
+            },
+            end_probability: None,
             sure: None,
             alternatives: vec![],
             usage: Usage::default(),
@@ -217,7 +222,7 @@ mod tests {
     }
 
     fn found(answers: &mut Answers, marked: &str) -> Option<String> {
-        answers.find(&question(marked)).map(|it| it.answer.said.text)
+        answers.find(&question(marked)).map(|it| it.answer.best.text)
     }
 
     #[test]
@@ -271,10 +276,10 @@ mod tests {
         answers.keep(0, question("let x = $0;"), &hasty);
         assert_eq!(found(&mut answers, "let x = $0;"), None);
         let asked = Question { explicit: true, ..question("let x = $0;") };
-        let on_screen = answers.on_screen(&asked).map(|it| it.answer.said.text);
+        let on_screen = answers.on_screen(&asked).map(|it| it.answer.best.text);
         assert_eq!(on_screen.as_deref(), Some("1"));
         // What a person was told then answers who has not asked, with what is sure of it.
-        let sure = Some(Said { text: "2".to_owned(), ..said("").said });
+        let sure = Some(GeneratedText { text: "2".to_owned(), ..said("").best });
         answers.keep(0, asked, &Generation { sure, ..said("2 + 3") });
         assert_eq!(found(&mut answers, "let x = $0;").as_deref(), Some("2"));
     }

@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use ropey::Rope;
 use tokio::sync::watch;
 
 use crate::assist::cloud::{Cloud, ledger_file};
 use crate::assist::complete::{Completion, OtherFiles};
-pub use crate::assist::loading::load_model;
-use crate::assist::loading::start_engine;
+use crate::assist::loading::{for_completion, model_spec};
+use crate::assist::model_context::ModelContexts;
+use crate::assist::prefetch::Prefetcher;
 use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::assist::stats::Stats;
@@ -21,13 +21,11 @@ use crate::config::folders::Folders;
 use crate::ledger::{
     LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms,
 };
-use crate::lm::task::{GenerationError, ModelInfo, Usage};
+use crate::lm::registry::Registry;
 use crate::lm::{Engine, EngineState};
+use crate::lm::{IdleWork, ModelInfo, TaskError, Usage};
 use crate::machine::Spare;
-use crate::prompt::assemble::{Assembler, PromptBudget};
-use crate::retrieval::datastore::{OpenDocuments, RecentDocuments, RelatedTexts};
-use crate::retrieval::mixture::{MixtureNetworks, Retriever};
-use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
+use crate::retrieval::mixture::MixtureNetworks;
 use crate::retrieval::suffix_array::IndexView;
 use crate::sandbox;
 use crate::workspace::Workspace;
@@ -37,14 +35,14 @@ pub struct Session {
     started: Instant,
     folders: Folders,
     config: RwLock<Arc<Config>>,
+    registry: Registry,
     /// Replaced when the settings name another model.
     engine: RwLock<Arc<Engine>>,
-    /// Builds prompts for the model it was made for. Locked while one prompt is assembled, which is
-    /// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
-    assembler: Arc<Mutex<Option<Assembling>>>,
+    contexts: ModelContexts,
     networks: Option<Arc<MixtureNetworks>>,
     /// Locked for the microseconds of a look.
     answers: Arc<Mutex<Answers>>,
+    pub(crate) prefetcher: Arc<Prefetcher>,
     pub stats: Stats,
     /// Suggestions that may be accepted yet.
     pub(crate) suggestions: SuggestionLog,
@@ -67,7 +65,8 @@ impl Session {
     /// # Errors
     /// Where the system refuses another thread.
     pub fn start(config: Config, folders: Folders) -> std::io::Result<Self> {
-        let engine = start_engine(&config, &folders)?;
+        let registry = Registry::new(folders.cache.clone());
+        let engine = registry.engine(&model_spec(&config.model), for_completion)?;
         // Whoever finds no rules ready reads them then.
         let _ = std::thread::Builder::new()
             .name("keyside-rules".to_owned())
@@ -76,15 +75,21 @@ impl Session {
     }
 
     /// Starts with an engine of the caller's.
-    pub fn with_engine(config: Config, folders: Folders, engine: Engine) -> Self {
+    pub fn with_engine(config: Config, folders: Folders, engine: impl Into<Arc<Engine>>) -> Self {
+        let engine = engine.into();
+        let answers: Arc<Mutex<Answers>> = Arc::default();
+        let prefetcher = Arc::new(Prefetcher::new(Arc::clone(&answers)));
+        engine.add_idle_work(Arc::clone(&prefetcher) as Arc<dyn IdleWork>);
         Self {
+            registry: Registry::new(folders.cache.clone()),
             started: Instant::now(),
             folders,
             config: RwLock::new(Arc::new(config)),
-            engine: RwLock::new(Arc::new(engine)),
-            assembler: Arc::default(),
+            engine: RwLock::new(engine),
+            contexts: ModelContexts::default(),
             networks: MixtureNetworks::embedded().map(Arc::new),
-            answers: Arc::default(),
+            answers,
+            prefetcher,
             stats: Stats::default(),
             suggestions: SuggestionLog::default(),
             workspace: Workspace::default(),
@@ -188,13 +193,13 @@ impl Session {
         &self,
         engine: &Engine,
         arrival: u64,
-    ) -> Result<Arc<ModelInfo>, GenerationError> {
+    ) -> Result<Arc<ModelInfo>, TaskError> {
         self.note_arrival(arrival);
         let mut newest = self.newest_arrival.subscribe();
         tokio::select! {
             biased;
-            model = engine.ready() => model.map_err(GenerationError::Failed),
-            _ = newest.wait_for(|newest| *newest > arrival) => Err(GenerationError::Superseded),
+            model = engine.ready() => model.map_err(TaskError::Failed),
+            _ = newest.wait_for(|newest| *newest > arrival) => Err(TaskError::Superseded),
         }
     }
 
@@ -208,9 +213,9 @@ impl Session {
 
     /// A request has been answered without the model: older ones give way to it as they would to a
     /// generation.
-    pub(crate) fn answered(&self, engine: &Engine, arrival: u64) {
+    pub(crate) fn answered(&self, engine: &Engine, document: &Arc<str>, arrival: u64) {
         self.note_arrival(arrival);
-        engine.give_way(arrival);
+        engine.give_way(document, arrival);
     }
 
     /// The latest answers.
@@ -254,7 +259,8 @@ impl Session {
     pub fn reconfigure(&self, config: Config) -> std::io::Result<bool> {
         let replace = self.config().model != config.model;
         if replace {
-            let engine = Arc::new(start_engine(&config, &self.folders)?);
+            let engine = self.registry.engine(&model_spec(&config.model), for_completion)?;
+            engine.add_idle_work(Arc::clone(&self.prefetcher) as Arc<dyn IdleWork>);
             *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
         }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
@@ -263,13 +269,17 @@ impl Session {
     }
 
     /// What requests to this model are made with.
+    ///
+    /// # Errors
+    /// Where the model can't fill in the middle.
     pub(crate) fn request_maker(
         &self,
         config: &Arc<Config>,
         engine: &Engine,
         model: &Arc<ModelInfo>,
         files: &OtherFiles,
-    ) -> RequestMaker {
+    ) -> Result<RequestMaker, TaskError> {
+        let context = self.contexts.of(model).map_err(TaskError::Failed)?;
         let pace = &engine.counts().prompt_tokens_per_second;
         let networks = config.completion.retrieval.then(|| self.networks.clone()).flatten();
         let files = match files {
@@ -279,80 +289,19 @@ impl Session {
             }
             OtherFiles::Workspace { .. } | OtherFiles::None => IndexView::default(),
         };
-        RequestMaker {
-            assembling: Arc::clone(&self.assembler),
+        Ok(RequestMaker {
+            context,
             networks,
             config: Arc::clone(config),
             model: Arc::clone(model),
             files,
             tokens_per_second: pace.load(Ordering::Relaxed),
-        }
+        })
     }
 
     /// Whether there is time and power for background work.
     pub(crate) fn may_go_ahead(&self, config: &Config) -> bool {
         let completion = &config.completion;
         completion.prefetch && (completion.prefetch_on_battery || !self.spare.is_scarce())
-    }
-
-    /// The latest answers, for keeping one later.
-    pub(crate) fn all_answers(&self) -> Arc<Mutex<Answers>> {
-        Arc::clone(&self.answers)
-    }
-}
-
-/// Lends what prompts are made with for `model`, made anew where the model has changed.
-pub(crate) fn with_assembling<T>(
-    slot: &Mutex<Option<Assembling>>,
-    model: &Arc<ModelInfo>,
-    work: impl FnOnce(&mut Assembling) -> T,
-) -> T {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    match &mut *slot {
-        Some(made) if Arc::ptr_eq(&made.model, model) => work(made),
-        slot => work(slot.insert(Assembling::new(model))),
-    }
-}
-
-/// What prompts for one model are made with.
-pub struct Assembling {
-    model: Arc<ModelInfo>,
-    pub assembler: Assembler,
-    /// The tokens of documents that were completed in lately.
-    pub documents: RecentDocuments,
-    /// The tokens of other open documents.
-    pub open_documents: OpenDocuments,
-    /// `None` where the model has other tokens than the table.
-    pub ngrams: Option<NgramTable>,
-}
-
-impl Assembling {
-    pub fn new(model: &Arc<ModelInfo>) -> Self {
-        let budget = PromptBudget::of_context(model.n_context_tokens);
-        let tokenizer = Arc::clone(&model.tokenizer);
-        Self {
-            model: Arc::clone(model),
-            assembler: Assembler::new(tokenizer, model.template.clone(), budget),
-            documents: RecentDocuments::default(),
-            open_documents: OpenDocuments::default(),
-            ngrams: NgramTable::embedded_for(model),
-        }
-    }
-
-    /// What retrieves at the caret. `caret_line` is the caret's line as far as the prompt holds it.
-    pub fn retriever(
-        &mut self,
-        (uri, language_id, path): (&Arc<str>, &str, &str),
-        (rope, caret): (&Rope, usize),
-        caret_line: &str,
-        related: RelatedTexts,
-    ) -> Retriever {
-        let tokenizer = self.model.tokenizer.as_ref();
-        let end = self.model.end;
-        let document = self.documents.around(uri, rope, caret, end, tokenizer);
-        let ngrams = self.ngrams.zip(LanguageGroup::of(language_id, path));
-        let mut line = Vec::new();
-        tokenizer.tokenize(caret_line, &mut line);
-        Retriever::new(document, related, ngrams, &line, end)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::lm::task::{Times, Usage};
+use crate::lm::{Times, Usage};
 
 /// Counts of completions as the client sees them.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use ropey::Rope;
 
 use crate::assist::complete::{Completion, CompletionAsk, OtherFiles, complete};
 use crate::assist::session::Session;
-use crate::lm::task::GenerationError;
+use crate::lm::TaskError;
 
 /// A key and what came of it.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl<'a> Typist<'a> {
     pub async fn type_all(
         &mut self,
         mut on_key: impl FnMut(usize, &[bool], &Completion),
-    ) -> Result<(Vec<Key>, Vec<bool>), GenerationError> {
+    ) -> Result<(Vec<Key>, Vec<bool>), TaskError> {
         let mut keys = Vec::new();
         let mut accepted = vec![false; self.goal.len()];
         let mut at = 0;
@@ -103,7 +103,7 @@ impl<'a> Typist<'a> {
     ///
     /// # Errors
     /// Those of the model.
-    pub async fn ask(&self, at: usize, cold: bool) -> Result<Completion, GenerationError> {
+    pub async fn ask(&self, at: usize, cold: bool) -> Result<Completion, TaskError> {
         let typed: String = self.goal[..at].iter().collect();
         let ask = CompletionAsk {
             uri: self.path.as_str().into(),

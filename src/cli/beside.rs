@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::assist::{OtherFiles, Session};
-use crate::lm::task::ModelInfo;
+use crate::lm::ModelInfo;
 
 /// For the workspace's files; after it one goes on without them, as in an editor.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::setup;
 use crate::lm::backend::llama::{self, LoadOptions};
-use crate::stdx::cancel::Ticket;
+use crate::stdx::cancel::CancelFlag;
 
 /// Runs the command.
 ///
@@ -27,8 +27,8 @@ pub fn run(path: &Path) -> Result<(), String> {
         n_threads: None,
         n_context_tokens: Some(256),
     })?;
-    let marker = model.info().template.prefix;
+    let end = model.info().end;
     model
-        .evaluate(0, &[marker], 0, &Ticket::default().flag())
+        .evaluate(0, &[end], 0, &CancelFlag::default())
         .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
 }

@@ -237,7 +237,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::lm::task::{Times, Usage};
+    use crate::lm::{Times, Usage};
 
     fn completion(text: &str, raw: &str, dropped: Option<&'static str>) -> Completion {
         Completion {

@@ -10,7 +10,7 @@ use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::cli::{setup, terminal};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
-use crate::lm::backend::check;
+use crate::lm::backend::probe;
 use crate::remote::protocol;
 use crate::sandbox::{self, Hold};
 use crate::stdx::{clean, milliseconds as ms};
@@ -109,12 +109,12 @@ fn program() -> Finding {
 
 fn processor() -> Finding {
     let cores = num_cpus::get_physical();
-    if let Err(sentence) = check::processor() {
+    if let Err(sentence) = probe::processor() {
         let (what, fix) = sentence.split_once("; ").unwrap_or((&sentence, ""));
         let (what, fix) = (what.to_owned(), fix.to_owned());
         return Finding { name: "processor", state: State::Bad, what, fix };
     }
-    let built_for: Vec<&str> = check::built_for().collect();
+    let built_for: Vec<&str> = probe::built_for().collect();
     let what = match &built_for[..] {
         [] => format!("{} with {cores} cores", std::env::consts::ARCH),
         all => {

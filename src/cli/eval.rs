@@ -7,12 +7,13 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::assist::Session;
-use crate::assist::session::load_model;
+use crate::assist::loading::model_spec;
 use crate::cli::setup;
 use crate::config::CompletionConfig;
 use crate::evaluate::cases::{HeldOut, Part};
 use crate::evaluate::report::{Figures, Plan, language_figures};
 use crate::evaluate::score::Scorer;
+use crate::lm::registry::Registry;
 use crate::retrieval::mixture::MixtureNetworks;
 
 /// What `eval` takes.
@@ -125,9 +126,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
         None => None,
     };
 
-    let model = load_model(&config.model, &folders.cache)?;
+    let model = Registry::new(folders.cache.clone()).load(&model_spec(&config.model))?;
     let info = Arc::clone(model.info());
-    let mut scorer = Scorer::new(model, networks, !arguments.alone);
+    let mut scorer = Scorer::new(model, networks, !arguments.alone)?;
     if arguments.no_ngrams {
         scorer.drop_ngrams();
     }

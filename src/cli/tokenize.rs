@@ -3,8 +3,9 @@
 
 use std::io::{BufRead, BufWriter, Write};
 
-use crate::assist::session::load_model;
+use crate::assist::loading::model_spec;
 use crate::cli::setup;
+use crate::lm::registry::Registry;
 
 /// Reads JSON strings, one a line, and prints the tokens of each as a JSON array.
 ///
@@ -16,14 +17,13 @@ pub fn run(model: Option<&str>) -> Result<(), String> {
     if let Some(model) = model {
         model.clone_into(&mut config.path);
     }
-    let model = load_model(&config, &folders.cache)?;
+    let model = Registry::new(folders.cache).load(&model_spec(&config))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     for (index, line) in std::io::stdin().lock().split(b'\n').enumerate() {
         let line = line.map_err(|error| format!("standard input can't be read ({error})"))?;
         let text: String = serde_json::from_slice(&line)
             .map_err(|error| format!("line {} is not a JSON string: {error}", index + 1))?;
-        let mut tokens = Vec::new();
-        model.info().tokenizer.tokenize(&text, &mut tokens);
+        let tokens = model.info().tokens_of(&text);
         writeln!(out, "{}", serde_json::json!(tokens))
             .map_err(|error| format!("the tokens can't be written ({error})"))?;
     }

@@ -17,7 +17,7 @@ use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
 use crate::cli::terminal::{self, Styled};
 use crate::cli::{setup, whole_number};
-use crate::lm::task::GenerationError;
+use crate::lm::TaskError;
 use crate::stdx::milliseconds;
 use crate::text::position::line_end_char;
 
@@ -78,7 +78,7 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     screen.begin(&path, &model.name);
     let mut typist = Typist::new(&session, &path, &rope, from, to).beside(files);
     let goal = typist.goal().to_vec();
-    let failed = |error: GenerationError| error.to_string();
+    let failed = |error: TaskError| error.to_string();
     let typing = typist.type_all(|at, accepted, completion| {
         screen.draw(&goal[..at], accepted, completion);
     });

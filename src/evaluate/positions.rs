@@ -22,7 +22,8 @@ use serde::Serialize;
 
 use crate::evaluate::cases::Part;
 use crate::evaluate::score::Position;
-use crate::lm::task::{NextTokenContext, Token};
+use crate::lm::decode::DecodePosition;
+use crate::lm::{NextTokenContext, Token};
 use crate::retrieval::features::{
     AttentionFeatures, ModelFeatures, N_COMPONENTS, N_HEADS, N_NGRAMS, NgramFeatures,
 };
@@ -54,7 +55,8 @@ pub struct PositionRecord<'a> {
 impl<'a> PositionRecord<'a> {
     /// `None` where the right token is not one that may come.
     pub fn new(case: usize, package: &'a str, kind: &'a str, position: &Position) -> Option<Self> {
-        let Position { model: next, mixture, retriever, networks, line, target } = position;
+        let Position { decode, retriever, networks } = position;
+        let DecodePosition { model: next, mixture, line, chosen: target } = decode;
         let context =
             NextTokenContext { line, at_line_start: false, constraint: next.constraint() };
         let retrieved = retriever.retrieve(&context);
@@ -116,7 +118,7 @@ impl<'a> PositionRecord<'a> {
                 is_constrained,
                 &components,
             ),
-            probability: mixture.probability(position.target),
+            probability: mixture.probability(decode.chosen),
         })
     }
 }

@@ -10,8 +10,8 @@ use crate::assist::typist::{Typist, n_spared};
 use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
 use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
 use crate::evaluate::positions::PositionRecord;
-use crate::evaluate::score::{LineCase, LineScore, Scorer};
-use crate::lm::task::ModelInfo;
+use crate::evaluate::score::{LineCase, LineScore, Position, Scorer};
+use crate::lm::ModelInfo;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::{IndexView, SuffixArray};
 use crate::stdx::milliseconds;
@@ -126,18 +126,21 @@ pub fn language_figures(
             };
             let package = &site.package[site.file].package;
             let mut failed = None;
-            let score = scorer.line(&case, &mut |position| {
-                let Some(file) = &mut positions else { return };
+            let mut write = |file: &mut dyn Write, position: &Position| {
                 let name = ["boundary", "inside_name", "whole_line"][kind];
                 let case = 4 * number + caret;
-                let Some(record) = PositionRecord::new(case, package, name, &position) else {
+                let Some(record) = PositionRecord::new(case, package, name, position) else {
                     return;
                 };
                 let line = serde_json::to_string(&record).map_err(std::io::Error::from);
                 if let Err(error) = line.and_then(|it| writeln!(file, "{it}")) {
                     failed = Some(format!("the positions can't be written ({error})"));
                 }
-            })?;
+            };
+            let score = match &mut positions {
+                None => scorer.line(&case, None)?,
+                Some(file) => scorer.line(&case, Some(&mut |it| write(file, &it)))?,
+            };
             if let Some(sentence) = failed {
                 return Err(sentence);
             }
@@ -284,7 +287,7 @@ struct Workspaces {
 
 impl Workspaces {
     fn new(wanted: bool, scorer: &Scorer) -> Self {
-        Self { wanted, info: Arc::clone(scorer.model().info()), made: Vec::new() }
+        Self { wanted, info: Arc::clone(scorer.info()), made: Vec::new() }
     }
 
     /// The package's other files.

@@ -8,7 +8,7 @@
 pub mod families;
 
 use crate::lm::fim::families::{FAMILIES, Family};
-use crate::lm::task::Token;
+use crate::lm::vocabulary::Token;
 
 /// In which order the prompt's sections go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

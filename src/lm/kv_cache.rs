@@ -1,12 +1,12 @@
-//! What is in the model's context right now, and how much of it the next prompt can keep.
+//! What the KV cache of a model holds right now, and how much of it the next prompt can keep.
 //!
 //! The context holds a few sequences: prompts of several documents, and of one document the line that is
 //! typed and the one that comes next. The shadow lists are cut before the context is changed and grown
 //! after it has been, so that at any failure they claim too little rather than too much (llama.cpp #9113
 //! tells what the other order does).
 
-use crate::lm::backend::Model;
-use crate::lm::task::Token;
+use crate::lm::backend::Backend;
+use crate::lm::vocabulary::Token;
 
 /// A sequence that would lose more tokens than this to a prompt is left alone, and a copy of it takes the
 /// prompt: what it would lose is asked for again when the caret goes back.
@@ -14,7 +14,7 @@ const WORTH_KEEPING: usize = 32;
 
 /// The shadow of one context.
 #[derive(Debug, Default)]
-pub struct Resident {
+pub struct KvCache {
     sequences: Vec<Sequence>,
     /// Which one the last prompt went to.
     active: usize,
@@ -37,20 +37,20 @@ impl Sequence {
     }
 }
 
-impl Resident {
+impl KvCache {
     /// The tokens of the active sequence.
     pub fn tokens(&self) -> &[Token] {
         self.sequences.get(self.active).map_or(&[], |it| &it.tokens)
     }
 
-    /// What was generated after this very prompt and is resident still, if anything.
-    pub fn said_after(&self, prompt: &[Token]) -> &[Token] {
-        let said = self.sequences.iter().find_map(|it| it.tokens.strip_prefix(prompt));
-        said.unwrap_or_default()
+    /// What was generated after this very prompt and is cached still, if anything.
+    pub fn continuation_of(&self, prompt: &[Token]) -> &[Token] {
+        let continuation = self.sequences.iter().find_map(|it| it.tokens.strip_prefix(prompt));
+        continuation.unwrap_or_default()
     }
 
     /// How many of a prompt's first tokens some sequence has.
-    pub fn n_resident_of(&self, prompt: &[Token]) -> usize {
+    pub fn n_cached_of(&self, prompt: &[Token]) -> usize {
         self.holder_of(prompt).map_or(0, |it| self.sequences[it].n_common(prompt))
     }
 
@@ -69,15 +69,15 @@ impl Resident {
     }
 
     /// Makes the context as long as the shadow has become. Where that can't be, both are empty.
-    fn cut(&mut self, model: &mut dyn Model, sequence: usize, keep: usize) {
-        let has_cut = model.keep(sequence, keep);
+    fn cut(&mut self, backend: &mut dyn Backend, sequence: usize, keep: usize) {
+        let has_cut = backend.truncate(sequence, keep);
         if keep > 0 {
             self.can_roll_back = Some(has_cut);
         }
         if !has_cut {
             self.sequences[sequence].tokens.clear();
             self.logits_valid = false;
-            model.forget(sequence);
+            backend.drop_sequence(sequence);
         }
     }
 
@@ -90,14 +90,14 @@ impl Resident {
     /// and makes it the active one. Returns how many tokens are kept; the rest is to be evaluated. Unless
     /// the logits at hand are already those of the whole prompt, at least its last token is left to
     /// evaluate, because its logits are the answer.
-    pub fn keep_prefix_of(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
-        self.take_up(model, prompt, None)
+    pub fn keep_prefix_of(&mut self, backend: &mut dyn Backend, prompt: &[Token]) -> usize {
+        self.take_up(backend, prompt, None)
     }
 
     /// The same for a background prompt: the active sequence stays as it is, because the next
     /// prompt most likely goes on with it.
-    pub fn keep_prefix_beside(&mut self, model: &mut dyn Model, prompt: &[Token]) -> usize {
-        self.take_up(model, prompt, Some(self.active))
+    pub fn keep_prefix_beside(&mut self, backend: &mut dyn Backend, prompt: &[Token]) -> usize {
+        self.take_up(backend, prompt, Some(self.active))
     }
 
     /// Makes the sequence that has most of a prompt the active one, as it is.
@@ -109,9 +109,14 @@ impl Resident {
         self.sequences[holder].last_used = self.clock;
     }
 
-    fn take_up(&mut self, model: &mut dyn Model, prompt: &[Token], spared: Option<usize>) -> usize {
-        self.sequences.resize_with(model.n_sequences().max(1), Sequence::default);
-        let chosen = self.choose(model, prompt, spared);
+    fn take_up(
+        &mut self,
+        backend: &mut dyn Backend,
+        prompt: &[Token],
+        spared: Option<usize>,
+    ) -> usize {
+        self.sequences.resize_with(backend.n_sequences().max(1), Sequence::default);
+        let chosen = self.choose(backend, prompt, spared);
         let is_at_hand = self.logits_valid && chosen == self.active;
         self.active = chosen;
         self.clock += 1;
@@ -125,14 +130,19 @@ impl Resident {
         let keep = common.min(prompt.len().saturating_sub(1));
         if keep < sequence.tokens.len() {
             sequence.tokens.truncate(keep);
-            self.cut(model, chosen, keep);
+            self.cut(backend, chosen, keep);
         }
         self.tokens().len()
     }
 
     /// The sequence that has most of the prompt, or a copy of it where it would lose much by it or is to be
     /// spared.
-    fn choose(&mut self, model: &mut dyn Model, prompt: &[Token], spared: Option<usize>) -> usize {
+    fn choose(
+        &mut self,
+        backend: &mut dyn Backend,
+        prompt: &[Token],
+        spared: Option<usize>,
+    ) -> usize {
         let all: Vec<usize> = (0..self.sequences.len()).collect();
         let n_common: Vec<usize> = self.sequences.iter().map(|it| it.n_common(prompt)).collect();
         let oldest = |among: &mut dyn Iterator<Item = usize>| {
@@ -158,7 +168,7 @@ impl Resident {
         let place = oldest(&mut others().filter(of_document)).or_else(|| oldest(&mut others()));
         let Some(place) = place else { return best };
         self.sequences[place].tokens.clear();
-        if !model.copy(best, place) {
+        if !backend.fork(best, place) {
             return best;
         }
         self.sequences[place].tokens = self.sequences[best].tokens.clone();
@@ -170,12 +180,12 @@ impl Resident {
 
     /// Gives up the last tokens of the active sequence, so that `n_left` more make a quick batch, where
     /// that costs less than evaluating few. Returns how many tokens it holds now.
-    pub fn make_room_for(&mut self, model: &mut dyn Model, n_left: usize) -> usize {
-        let batch = model.quick_batch();
+    pub fn make_room_for(&mut self, backend: &mut dyn Backend, n_left: usize) -> usize {
+        let batch = backend.quick_batch_tokens();
         let n_tokens = self.tokens().len();
         let worth_it = 5 * n_left > 3 * batch && n_left < batch;
         if worth_it && self.can_roll_back == Some(true) {
-            self.take_back(model, (batch - n_left).min(n_tokens));
+            self.take_back(backend, (batch - n_left).min(n_tokens));
         }
         self.tokens().len()
     }
@@ -196,38 +206,38 @@ impl Resident {
     }
 
     /// Drops the last `n` tokens of the active sequence.
-    pub fn take_back(&mut self, model: &mut dyn Model, n: usize) {
+    pub fn take_back(&mut self, backend: &mut dyn Backend, n: usize) {
         let keep = self.tokens().len().saturating_sub(n);
         if n > 0 && !self.sequences.is_empty() {
             self.sequences[self.active].tokens.truncate(keep);
             self.logits_valid = false;
-            self.cut(model, self.active, keep);
+            self.cut(backend, self.active, keep);
         }
     }
 
     /// Empties the context.
-    pub fn clear(&mut self, model: &mut dyn Model) {
+    pub fn clear(&mut self, backend: &mut dyn Backend) {
         self.sequences.iter_mut().for_each(|it| it.tokens.clear());
         self.logits_valid = false;
-        model.clear();
+        backend.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lm::backend::scripted::{FakeModel, FakeScript};
+    use crate::lm::backend::scripted::{Script, ScriptedBackend};
     use crate::stdx::cancel::Ticket;
 
     /// Evaluates prompts one after the other; how many tokens each could keep.
     fn kept(all_or_nothing: bool, prompts: &[&str]) -> Vec<usize> {
-        let script = FakeScript { all_or_nothing, n_sequences: 1, ..FakeScript::saying("x") };
+        let script = Script { all_or_nothing, n_sequences: 1, ..Script::saying("x") };
         kept_by(script, prompts)
     }
 
-    fn kept_by(script: FakeScript, prompts: &[&str]) -> Vec<usize> {
-        let mut model = FakeModel::new(script);
-        let mut resident = Resident::default();
+    fn kept_by(script: Script, prompts: &[&str]) -> Vec<usize> {
+        let mut model = ScriptedBackend::new(script);
+        let mut resident = KvCache::default();
         let ticket = Ticket::default();
         let mut out = Vec::new();
         for prompt in prompts {
@@ -263,7 +273,7 @@ mod tests {
 
     #[test]
     fn documents_keep_their_prompts_and_a_line_the_one_before_it() {
-        let several = FakeScript { n_sequences: 4, ..FakeScript::saying("x") };
+        let several = Script { n_sequences: 4, ..Script::saying("x") };
         let (a, b) = ("a".repeat(100), "b".repeat(100));
         let line =
             |document: &str, n: usize| format!("{document}{}{}", "l".repeat(n), "after".repeat(20));
@@ -284,8 +294,8 @@ mod tests {
 
     #[test]
     fn what_nobody_asked_goes_beside_what_is_typed() {
-        let mut model = FakeModel::new(FakeScript { n_sequences: 2, ..FakeScript::saying("x") });
-        let mut resident = Resident::default();
+        let mut model = ScriptedBackend::new(Script { n_sequences: 2, ..Script::saying("x") });
+        let mut resident = KvCache::default();
         let ticket = Ticket::default();
         let text = "t".repeat(100);
         let mut kept = Vec::new();
@@ -310,11 +320,11 @@ mod tests {
 
     #[test]
     fn what_is_turned_to_stays_when_something_else_is_done_beside() {
-        let mut model = FakeModel::new(FakeScript { n_sequences: 2, ..FakeScript::saying("x") });
-        let mut resident = Resident::default();
+        let mut model = ScriptedBackend::new(Script { n_sequences: 2, ..Script::saying("x") });
+        let mut resident = KvCache::default();
         let ticket = Ticket::default();
         let text = "t".repeat(100);
-        let mut evaluate = |resident: &mut Resident, prompt: &str, beside: bool| {
+        let mut evaluate = |resident: &mut KvCache, prompt: &str, beside: bool| {
             let prompt: Vec<Token> = format!("{text}{prompt}").bytes().map(Token::from).collect();
             let n = match beside {
                 false => resident.keep_prefix_of(&mut model, &prompt),
@@ -336,7 +346,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_of_a_copy_is_not_lost_of_the_original() {
-        let script = FakeScript { n_sequences: 2, ..FakeScript::saying("x") };
+        let script = Script { n_sequences: 2, ..Script::saying("x") };
         let text = "t".repeat(100);
         let (one, two) = (format!("{text}{}", "1".repeat(50)), format!("{text}{}", "2".repeat(50)));
         assert_eq!(kept_by(script, &[&one, &two, &one, &two]), [0, 100, 149, 149]);

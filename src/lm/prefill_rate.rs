@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-/// How long a stretch of a prompt may take between two looks at the flag. A stretch that has begun is
+/// How long a chunk of a prompt may take between two looks at the flag. A chunk that has begun is
 /// finished and kept even if its request is superseded: otherwise a person who types faster than one
-/// stretch is evaluated would throw it away at each key, and never see an answer.
-const STRETCH: Duration = Duration::from_millis(40);
+/// chunk is evaluated would throw it away at each key, and never see an answer.
+const MAX_CHUNK_TIME: Duration = Duration::from_millis(40);
 
 /// A prompt of which more is to be evaluated than this takes is put off for a short one.
 const PATIENCE_SECONDS: f64 = 0.1;
 
 /// So many tokens a second, times a model's parameters, are evaluated on two cores with AVX2 (the embedded model).
-/// It only has to do until the first stretch.
+/// It only has to do until the first chunk.
 const TOKENS_TIMES_PARAMETERS: f64 = 1.5e10;
 
 /// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick batch too.
-pub fn stretch(n_left: usize, most: usize, quick_batch: usize) -> usize {
+pub fn chunk_tokens(n_left: usize, most: usize, quick_batch_tokens: usize) -> usize {
     match n_left.checked_sub(most) {
         None | Some(0) => n_left,
-        Some(rest) if rest >= quick_batch => most,
+        Some(rest) if rest >= quick_batch_tokens => most,
         // Cut in two, both are quick; else the rest comes along.
-        Some(_) if n_left >= 2 * quick_batch => n_left - quick_batch,
+        Some(_) if n_left >= 2 * quick_batch_tokens => n_left - quick_batch_tokens,
         Some(_) => n_left,
     }
 }
 
 /// See the module.
 #[derive(Debug)]
-pub struct Pace {
-    /// Of the last stretches, what else runs on the machine included.
+pub struct PrefillRate {
+    /// Of the last chunks, what else runs on the machine included.
     tokens_per_second: Option<f64>,
     /// What the machine can do when it is left alone: it rises at once and falls slowly.
     best: f64,
@@ -36,27 +36,19 @@ pub struct Pace {
     is_measured: bool,
     /// A power of two near `best`, so that prompts do not change with each measurement.
     steady: u64,
-    /// How many keys in a row were answered from a short prompt.
-    pub n_short_prompts: usize,
 }
 
-impl Pace {
+impl PrefillRate {
     /// Of a model of which nothing has been evaluated yet.
     pub fn of_model(n_parameters: u64) -> Self {
         let best = TOKENS_TIMES_PARAMETERS / (n_parameters.max(1) as f64);
-        Self {
-            tokens_per_second: None,
-            best,
-            is_measured: false,
-            steady: power_of_two(best),
-            n_short_prompts: 0,
-        }
+        Self { tokens_per_second: None, best, is_measured: false, steady: power_of_two(best) }
     }
 
-    /// How many tokens make a stretch: a power of two, because llama.cpp builds its graph anew for each
+    /// How many tokens make a chunk: a power of two, because llama.cpp builds its graph anew for each
     /// other length, and no fewer than make a quick batch, however slow the model is.
-    pub fn stretch_tokens(&self) -> usize {
-        let tokens = self.tokens_per_second.unwrap_or(0.0) * STRETCH.as_secs_f64();
+    pub fn max_chunk_tokens(&self) -> usize {
+        let tokens = self.tokens_per_second.unwrap_or(0.0) * MAX_CHUNK_TIME.as_secs_f64();
         if tokens >= 128.0 { 128 } else { 64 }
     }
 
@@ -104,30 +96,30 @@ mod tests {
 
     #[test]
     fn what_is_expected_gives_way_to_what_is_measured() {
-        let mut pace = Pace::of_model(500_000_000);
-        assert_eq!(pace.steady_tokens_per_second(), 16);
-        pace.note(64, Duration::from_millis(400));
-        assert_eq!(pace.steady_tokens_per_second(), 128);
-        assert_eq!(pace.patience_tokens(), 16);
+        let mut rate = PrefillRate::of_model(500_000_000);
+        assert_eq!(rate.steady_tokens_per_second(), 16);
+        rate.note(64, Duration::from_millis(400));
+        assert_eq!(rate.steady_tokens_per_second(), 128);
+        assert_eq!(rate.patience_tokens(), 16);
         // A compiler runs for a while: the prompts stay.
         for _ in 0..10 {
-            pace.note(64, Duration::from_secs(2));
+            rate.note(64, Duration::from_secs(2));
         }
-        assert_eq!(pace.steady_tokens_per_second(), 128);
+        assert_eq!(rate.steady_tokens_per_second(), 128);
         // It is like that here.
         for _ in 0..200 {
-            pace.note(64, Duration::from_secs(2));
+            rate.note(64, Duration::from_secs(2));
         }
-        assert_eq!(pace.steady_tokens_per_second(), 32);
-        pace.note(4, Duration::from_millis(1));
-        assert_eq!(pace.steady_tokens_per_second(), 32);
+        assert_eq!(rate.steady_tokens_per_second(), 32);
+        rate.note(4, Duration::from_millis(1));
+        assert_eq!(rate.steady_tokens_per_second(), 32);
     }
 
     #[test]
-    fn what_is_left_makes_a_quick_batch() {
-        assert_eq!(stretch(300, 128, 64), 128);
-        assert_eq!(stretch(172, 128, 64), 108);
-        assert_eq!(stretch(100, 128, 64), 100);
-        assert_eq!(stretch(100, 64, 64), 100);
+    fn what_is_left_makes_a_quick_batch_tokens() {
+        assert_eq!(chunk_tokens(300, 128, 64), 128);
+        assert_eq!(chunk_tokens(172, 128, 64), 108);
+        assert_eq!(chunk_tokens(100, 128, 64), 100);
+        assert_eq!(chunk_tokens(100, 64, 64), 100);
     }
 }

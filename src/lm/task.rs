@@ -1,121 +1,119 @@
-//! What a model takes and gives back, whichever model it is: tokens, a request, a generation.
+//! What a model is asked for, and what comes back: plain data, whichever back end answers.
 
 use std::fmt;
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::lm::fim::FimTemplate;
+use crate::lm::mixer::NextTokenMixer;
+use crate::lm::vocabulary::Token;
 
-/// A token id of the resident model's vocabulary.
-pub type Token = i32;
-
-/// Text to tokens. Shared between threads; a pure function of the text.
-pub trait Tokenizer: Send + Sync {
-    /// Appends the tokens of `text`. Markers spelled in the text are text: they never become markers.
-    fn tokenize(&self, text: &str, into: &mut Vec<Token>);
-
-    /// Whether text may be cut before a line that is not blank and each part tokenised alone, with the
-    /// same tokens as the whole: true for byte-level BPE, whose pre-tokenizers all break there.
-    fn splits_at_lines(&self) -> bool;
+/// One task for a model.
+pub enum Task {
+    /// Text after a prompt.
+    Generate(GenerateTask),
+    /// How likely given texts are after a prompt.
+    Score(ScoreTask),
+    /// Vectors of texts.
+    Embed(EmbedTask),
+    /// A prompt in the KV cache, ahead of the task that needs it.
+    Prefill(PrefillTask),
 }
 
-/// What the rest of the program knows of the resident model.
-pub struct ModelInfo {
-    /// The model's own name, or its file's.
-    pub name: String,
-    /// Why the model that the settings name is not this one: a sentence for the user, with what to do.
-    pub instead_of: Option<String>,
-    pub n_params: u64,
-    pub n_vocab: usize,
-    /// Of the bytes of all text tokens: models with the same one have the same tokens.
-    pub vocabulary_hash: u64,
-    /// How many tokens the resident context holds, prompt and generation together.
-    pub n_context_tokens: usize,
-    pub n_threads: usize,
-    pub template: FimTemplate,
-    pub tokenizer: Arc<dyn Tokenizer>,
-    /// The token that the model ends a generation with.
-    pub end: Token,
-    /// From the start of loading until the first decode could run.
-    pub load_time: Duration,
+/// What came of a [`Task`], of its kind.
+#[derive(Debug, Clone)]
+pub enum TaskOutput {
+    Generation(Generation),
+    /// One for each continuation, in their order.
+    Scores(Vec<ContinuationScore>),
+    /// One for each text, in their order; of length 1 each.
+    Embeddings(Vec<Vec<f32>>),
+    Prefilled,
 }
 
-impl fmt::Debug for ModelInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelInfo").field("name", &self.name).finish_non_exhaustive()
+/// A kind of task, with what comes of it.
+pub trait TaskKind: Into<Task> {
+    type Output;
+
+    /// The output, where it is one of this kind.
+    fn output(output: TaskOutput) -> Option<Self::Output>;
+}
+
+macro_rules! task_kind {
+    ($task:ident, $variant:ident, $output:ty, $pattern:pat => $value:expr) => {
+        impl From<$task> for Task {
+            fn from(task: $task) -> Self {
+                Self::$variant(task)
+            }
+        }
+        impl TaskKind for $task {
+            type Output = $output;
+
+            fn output(output: TaskOutput) -> Option<Self::Output> {
+                match output {
+                    $pattern => Some($value),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+task_kind!(GenerateTask, Generate, Generation, TaskOutput::Generation(it) => it);
+task_kind!(ScoreTask, Score, Vec<ContinuationScore>, TaskOutput::Scores(it) => it);
+task_kind!(EmbedTask, Embed, Vec<Vec<f32>>, TaskOutput::Embeddings(it) => it);
+task_kind!(PrefillTask, Prefill, (), TaskOutput::Prefilled => ());
+
+/// Which queue a task waits in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lane {
+    /// A person waits for it. Of one document the newest counts: an older one is superseded. Those of
+    /// other documents wait until it is done, the newest first.
+    Interactive {
+        document: Arc<str>,
+        /// Of two tasks the one with the higher number is the newer. They may be handed in out of
+        /// order.
+        arrival: u64,
+    },
+    /// It has time: it is pre-empted by any interactive task and goes on after it. First come, first
+    /// served.
+    Background,
+}
+
+/// Looks at the text generated so far and says where it must end.
+pub trait StopRule: fmt::Debug + Send + Sync {
+    /// The end in bytes, or `None` to go on.
+    fn end_of(&self, text: &str) -> Option<usize>;
+}
+
+/// Only the end token, the token budget or the time ends the generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NeverStop;
+
+impl StopRule for NeverStop {
+    fn end_of(&self, _: &str) -> Option<usize> {
+        None
     }
 }
 
-/// Looks at the text generated so far and says where it must end, in bytes, or `None` to go on.
-pub type StopRule = Box<dyn Fn(&str) -> Option<usize> + Send>;
+/// Ends before the first line break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopAtLineEnd;
 
-/// Interpolates the model's distribution of the next token with what is retrieved from the user's texts
-/// and an n-gram table (`retrieval`). Called once a token, so it has to return in a fraction of a
-/// millisecond.
-pub trait NextTokenMixer: Send {
-    /// The mixture for the next token. With a constraint, the distribution is one over the tokens that
-    /// can spell it, and so is the model's, whose confidence `model` is.
-    fn mix(&mut self, next: &NextTokenContext, model: ModelConfidence) -> NextTokenMixture;
-
-    /// The likeliest next token and its probability without the model. `None`: abstains.
-    fn predict_without_model(&mut self, next: &NextTokenContext) -> Option<(Token, f32)>;
-
-    /// At most `n` speculative tokens of the line, which the model then verifies; no constraint is
-    /// looked at.
-    fn speculate(&mut self, next: &NextTokenContext, n: usize) -> Vec<Token>;
+impl StopRule for StopAtLineEnd {
+    fn end_of(&self, text: &str) -> Option<usize> {
+        text.find('\n')
+    }
 }
 
-/// What stands before the next token, after the prompt, and what it has to satisfy.
-#[derive(Clone, Copy)]
-pub struct NextTokenContext<'a> {
-    /// The tokens of the present line that were generated.
-    pub line: &'a [Token],
-    /// Whether a line break was generated before `line`; otherwise it continues the caret's line.
-    pub at_line_start: bool,
-    /// Only tokens that can spell it may come.
-    pub constraint: Option<&'a dyn PrefixConstraint>,
-}
-
-/// Bytes that the text has to go on with: the part of a token before the caret that the prompt leaves out
-/// (token healing).
-pub trait PrefixConstraint {
-    /// Tokens that spell all of it, or a beginning.
-    fn first_tokens(&self) -> &[Token];
-
-    /// Whether these tokens, or the first ones of them, spell all of it.
-    fn is_spelled_by(&self, tokens: &[Token]) -> bool;
-}
-
-/// How sure the model is of the next token.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ModelConfidence {
-    /// Of its distribution, in nats.
-    pub entropy: f32,
-    /// The probability of its likeliest token.
-    pub top_probability: f32,
-}
-
-/// A next token's probability: `model_weight` times the model's, plus what is retrieved.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NextTokenMixture {
-    /// 0 to 1.
-    pub model_weight: f32,
-    /// Tokens, each at most once, with what they get; together at most 1 - `model_weight`.
-    pub retrieved: Vec<(Token, f32)>,
-}
-
-/// One completion to generate.
-pub struct CompletionRequest {
-    /// Of two requests the one with the higher number is the newer. Tasks may hand them in out of order.
-    pub arrival: u64,
+/// Text to generate, greedily.
+pub struct GenerateTask {
     pub prompt: Vec<Token>,
-    /// Makes a prompt of less text, for when too little of the whole one is resident to be waited for.
-    pub short_prompt: Option<ShortPrompt>,
-    /// The generation must begin with these bytes, which are not part of the answer: what the user has
-    /// typed of a token that the prompt leaves out (token healing, guidance-ai/guidance).
-    pub forced: Vec<u8>,
-    pub stop: StopRule,
+    pub short_prompt: ShortPrompt,
+    /// The generation must begin with these bytes, which are not part of the answer: what stands before
+    /// the caret of a token that the prompt leaves out (token healing, guidance-ai/guidance).
+    pub required_prefix: Vec<u8>,
+    pub stop: Arc<dyn StopRule>,
     pub max_tokens: usize,
     /// The most speculative tokens that are evaluated together with the one before them; where the model
     /// then predicts the same, one evaluation gave all of them. 0: none.
@@ -126,36 +124,114 @@ pub struct CompletionRequest {
     pub min_confidence: f32,
     /// Where retrieval without the model is so sure of all the text, the model is not asked.
     pub min_lookup_confidence: Option<f32>,
-    /// Generate to the end of the line or the block, however unsure that is, and tell in [`Generation::sure`] what
-    /// would be said without this.
+    /// Generate to the end of the line or the block, however unsure that is, and give in
+    /// [`Generation::sure`] what would be generated without this.
     pub to_the_end: bool,
     /// How long to generate; evaluating the prompt does not count, it is never wasted.
     pub max_generate: Duration,
-    /// Forget what is resident first. The baseline of every cache measurement.
+    /// Clear the KV cache first. The baseline of every cache measurement.
     pub cold: bool,
     /// What is mixed into the model's distribution; `None`: the model alone.
     pub mixer: Option<Box<dyn NextTokenMixer>>,
-    /// The most likely next request, for prefetching while the engine is idle.
-    pub ahead: Option<Ahead>,
 }
 
-/// From how many tokens a second can be evaluated to a prompt.
-pub type ShortPrompt = Box<dyn FnOnce(u64) -> Vec<Token> + Send>;
+impl GenerateTask {
+    /// Up to `max_tokens` after a prompt, by the model alone.
+    pub fn after(prompt: Vec<Token>, max_tokens: usize) -> Self {
+        Self {
+            prompt,
+            short_prompt: ShortPrompt::Never,
+            required_prefix: Vec::new(),
+            stop: Arc::new(NeverStop),
+            max_tokens,
+            max_speculative_tokens: 0,
+            n_alternatives: 0,
+            min_confidence: 0.0,
+            min_lookup_confidence: None,
+            to_the_end: false,
+            max_generate: Duration::MAX,
+            cold: false,
+            mixer: None,
+        }
+    }
+}
 
-/// From an answer to the request that is likely to follow it, where one is.
-pub type Ahead = Box<dyn FnOnce(&Generation) -> Option<AheadRequest> + Send>;
+/// What to do where more of a prompt is to be evaluated than a person who types would wait for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ShortPrompt {
+    /// Evaluate the whole prompt.
+    #[default]
+    Never,
+    /// Answer [`TaskError::PromptTooLong`], so that the task comes again with a short prompt. One is
+    /// seldom needed, so it is not made each time.
+    OnDemand,
+    /// Use this one, unless not much less of it is to be evaluated.
+    Ready(Vec<Token>),
+}
 
-/// A request to prefetch.
-pub struct AheadRequest {
-    pub request: CompletionRequest,
-    /// Takes its answer.
-    pub done: Box<dyn FnOnce(&Generation) + Send>,
+/// Texts whose probability is wanted, by teacher forcing.
+pub struct ScoreTask {
+    pub prompt: Vec<Token>,
+    /// The tokens of each text that could follow the prompt; none is empty.
+    pub continuations: Vec<Vec<Token>>,
+    /// As [`GenerateTask::required_prefix`]; the continuations spell it.
+    pub required_prefix: Vec<u8>,
+    /// How many tokens of a continuation are evaluated together, at most. 1: figures are the same
+    /// whatever the batch is.
+    pub max_batch_tokens: usize,
+    pub mixer: Option<Box<dyn NextTokenMixer>>,
+}
+
+impl ScoreTask {
+    /// Scores by the model alone.
+    pub fn after(prompt: Vec<Token>, continuations: Vec<Vec<Token>>) -> Self {
+        let max_batch_tokens = 64;
+        Self { prompt, continuations, required_prefix: Vec::new(), max_batch_tokens, mixer: None }
+    }
+}
+
+/// The probabilities of one continuation's tokens.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContinuationScore {
+    pub tokens: Vec<TokenScore>,
+}
+
+/// One token of a continuation, after those before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenScore {
+    /// 0 to 1.
+    pub probability: f32,
+    /// No token is likelier.
+    pub is_likeliest: bool,
+}
+
+impl ContinuationScore {
+    /// The natural logarithm of the probability of the whole.
+    pub fn log_probability(&self) -> f32 {
+        self.tokens.iter().map(|it| it.probability.max(f32::MIN_POSITIVE).ln()).sum()
+    }
+
+    /// Whether greedy decoding would have generated it.
+    pub fn is_greedy(&self) -> bool {
+        self.tokens.iter().all(|it| it.is_likeliest)
+    }
+}
+
+/// Texts whose vectors are wanted.
+pub struct EmbedTask {
+    /// The tokens of each text; none is empty.
+    pub texts: Vec<Vec<Token>>,
+}
+
+/// A prompt to evaluate ahead of the task that needs it.
+pub struct PrefillTask {
+    pub prompt: Vec<Token>,
 }
 
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// The model said that it is done.
+    /// The model predicted its end token.
     EndToken,
     /// The stop rule.
     StopRule,
@@ -168,8 +244,8 @@ pub enum Finish {
 
 /// A text that was generated.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
-    /// After the forced bytes, whole characters only.
+pub struct GeneratedText {
+    /// After the required prefix, whole characters only.
     pub text: String,
     pub finish: Finish,
     /// The probability, 0 to 1, that the text is right in all its parts, as the model sees it: the
@@ -188,34 +264,26 @@ pub enum Source {
     Lookup,
 }
 
-impl Source {
-    /// As statistics name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WholePrompt => "model",
-            Self::ShortPrompt => "model, short prompt",
-            Self::Lookup => "lookup",
-        }
-    }
-}
-
 /// A finished generation.
 #[derive(Debug, Clone)]
 pub struct Generation {
-    pub said: Said,
-    /// What a request without [`CompletionRequest::to_the_end`] would have been answered, where that is something else.
-    pub sure: Option<Said>,
+    pub best: GeneratedText,
+    /// The probability of the end token, where that ended the best text.
+    pub end_probability: Option<f32>,
+    /// What a task without [`GenerateTask::to_the_end`] would have been answered, where that is
+    /// something else.
+    pub sure: Option<GeneratedText>,
     /// Texts that begin with another token, likelier ones first.
-    pub alternatives: Vec<Said>,
+    pub alternatives: Vec<GeneratedText>,
     pub usage: Usage,
     pub source: Source,
     pub times: Times,
 }
 
-/// Tokens of one completion.
+/// Tokens of one task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Prompt tokens that were resident already.
+    /// Prompt tokens that the KV cache had already.
     pub cached_tokens: usize,
     /// Prompt tokens that had to be evaluated.
     pub evaluated_tokens: usize,
@@ -234,7 +302,7 @@ impl AddAssign for Usage {
     }
 }
 
-/// How long each stage of one completion took.
+/// How long each stage of one task took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Times {
     pub queue: Duration,
@@ -250,25 +318,31 @@ impl AddAssign for Times {
     }
 }
 
-/// Why there is no generation.
+/// Why a task has no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GenerationError {
+pub enum TaskError {
     /// No receiver waits any more.
     Cancelled,
-    /// A newer request took its place.
+    /// A newer task took its place.
     Superseded,
-    /// The model could not be loaded, or failed; a sentence for the user.
+    /// More urgent work has come. The scheduler keeps the task, so no receiver sees this.
+    Preempted,
+    /// With [`ShortPrompt::OnDemand`]: come again with a prompt that can be evaluated at this rate.
+    PromptTooLong { tokens_per_second: u64 },
+    /// The model could not be loaded, failed, or can't do it; a sentence for the user.
     Failed(String),
 }
 
-impl fmt::Display for GenerationError {
+impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("the request was cancelled"),
             Self::Superseded => f.write_str("a newer request took its place"),
+            Self::Preempted => f.write_str("a more urgent request took its place for now"),
+            Self::PromptTooLong { .. } => f.write_str("the prompt takes too long to evaluate"),
             Self::Failed(sentence) => f.write_str(sentence),
         }
     }
 }
 
-impl std::error::Error for GenerationError {}
+impl std::error::Error for TaskError {}

@@ -1,21 +1,22 @@
-//! The engine's thread: it owns the model and what is resident, and does one thing after the other.
+//! The engine's thread: it owns the model and its KV cache, and does one thing after the other.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::lm::backend::Model;
-use crate::lm::decode::Machine;
-use crate::lm::kv_cache::Resident;
-use crate::lm::prefill_rate::Pace;
-use crate::lm::scheduler::{EngineState, Job, Shared, WarmPrompt, Work};
-use crate::lm::task::{Ahead, Generation, GenerationError, Source};
+use crate::lm::backend::Backend;
+use crate::lm::engine::{EngineState, Shared};
+use crate::lm::runtime::Runtime;
+use crate::lm::scheduler::{Job, NextWork, Progress};
+use crate::lm::task::{Lane, Task, TaskError, TaskOutput};
 use crate::stdx::cancel::CancelFlag;
 
 /// Loads the model and works until the engine is closed.
-pub fn run<L>(shared: &Shared, state: &watch::Sender<EngineState>, load: L)
+pub(super) fn run<L>(shared: &Shared, state: &watch::Sender<EngineState>, load: L)
 where
-    L: FnOnce() -> Result<Box<dyn Model>, String>,
+    L: FnOnce() -> Result<Box<dyn Backend>, String>,
 {
     let loaded = fenced(load).unwrap_or_else(|| {
         Err("the model can't be loaded, its contents are not what they should be; get the file again, or \
@@ -23,11 +24,10 @@ where
             .to_owned())
     });
     let mut worker = match loaded {
-        Ok(model) => {
-            let pace = Pace::of_model(model.info().n_params);
-            shared.counts.note_pace(&pace);
-            state.send_replace(EngineState::Ready(Arc::clone(model.info())));
-            Ok(Worker { shared, model, resident: Resident::default(), pace })
+        Ok(backend) => {
+            let runtime = Runtime::new(backend, Arc::clone(&shared.counts));
+            state.send_replace(EngineState::Ready(Arc::clone(runtime.info())));
+            Ok(Worker { shared, runtime })
         }
         Err(sentence) => {
             // Whoever asked is told; the log only keeps it.
@@ -36,104 +36,116 @@ where
             Err(sentence)
         }
     };
-    while let Some(work) = shared.next_work() {
-        match (work, &mut worker) {
-            (Work::Complete(job), Ok(worker)) => worker.complete(job),
-            (Work::Complete(job), Err(sentence)) => {
-                shared.ended();
-                let failed = Err(GenerationError::Failed(sentence.clone()));
-                shared.answer(&job.flag, job.reply, failed);
+    loop {
+        match (shared.next_work(), &mut worker) {
+            (NextWork::Run(job), Ok(worker)) => worker.run(job),
+            (NextWork::Run(job), Err(sentence)) => {
+                shared.scheduler().ended(Instant::now());
+                shared.answer(job, Err(TaskError::Failed(sentence.clone())));
             }
-            (Work::Warm(prompt, flag), Ok(worker)) => worker.warm(prompt, &flag),
-            (Work::Warm(..), Err(_)) => shared.ended(),
+            (NextWork::Idle(flag), Ok(worker)) => worker.idle(&flag),
+            (NextWork::Idle(_), Err(_)) => {
+                let mut scheduler = shared.scheduler();
+                scheduler.ended(Instant::now());
+                scheduler.no_idle_work();
+            }
+            (NextWork::Wait(_), _) => {}
+            (NextWork::End, _) => return,
         }
     }
 }
 
 struct Worker<'a> {
     shared: &'a Shared,
-    model: Box<dyn Model>,
-    resident: Resident,
-    pace: Pace,
+    runtime: Runtime,
 }
 
 impl Worker<'_> {
-    fn complete(&mut self, job: Job) {
-        let Job { mut request, flag, submitted, reply } = job;
-        let queue = submitted.elapsed();
-        let outcome = self.fenced(false, |machine| machine.generate(&mut request, &flag));
-        let result = outcome.unwrap_or_else(|| {
-            Err(GenerationError::Failed(
+    /// Runs a task that somebody waits for.
+    fn run(&mut self, mut job: Job) {
+        let queue = job.submitted.elapsed();
+        let is_background = job.lane == Lane::Background;
+        let busy = &self.shared.counts.busy;
+        busy.store(!is_background, Ordering::Relaxed);
+        let Job { task, progress, flag, .. } = &mut job;
+        let outcome = self.fenced(is_background, |it| run_task(it, task, progress, flag));
+        let mut result = outcome.unwrap_or_else(|| {
+            Err(TaskError::Failed(
                 "a part of the engine failed; the log says where, and the next request works"
                     .to_owned(),
             ))
         });
-        let result = result.map(|mut generation| {
+        if let Ok(TaskOutput::Generation(generation)) = &mut result {
             generation.times.queue = queue;
-            generation
-        });
-        self.shared.ended();
-        let answered = result.as_ref().ok().cloned();
-        self.shared.answer(&flag, reply, result);
-        let Some(generation) = answered else { return };
-        let is_prompt_left = match generation.source {
-            Source::WholePrompt => false,
-            Source::ShortPrompt => true,
-            Source::Lookup => request.ahead.is_some(),
-        };
-        if is_prompt_left && let Some(flag) = self.shared.begin_idle_work() {
-            // The next key may need it.
-            let prompt = std::mem::take(&mut request.prompt);
-            self.warm(Box::new(move || prompt), &flag);
         }
-        self.go_ahead(request.ahead, generation);
+        busy.store(false, Ordering::Relaxed);
+        self.shared.scheduler().ended(Instant::now());
+        if matches!(result, Err(TaskError::Preempted)) {
+            self.shared.counts.preempted.fetch_add(1, Ordering::Relaxed);
+            self.shared.put_back(job);
+        } else {
+            self.shared.answer(job, result);
+        }
     }
 
-    /// Makes a prompt resident ahead of its request.
-    fn warm(&mut self, prompt: WarmPrompt, flag: &CancelFlag) {
-        // With room for one prompt, that of the next key stays.
-        if self.model.n_sequences() > 1 {
-            // A background failure is not reported: no request waits for it.
-            let _ = self.fenced(true, |machine| machine.warm(&prompt(), flag));
-        }
-        self.shared.ended();
-    }
-
-    /// Works out what will be asked next, until somebody asks something.
-    fn go_ahead(&mut self, mut ahead: Option<Ahead>, mut generation: Generation) {
-        while let Some(next) = ahead.take() {
-            let has_room = self.model.n_sequences() > 1;
-            let Some(flag) = has_room.then(|| self.shared.begin_idle_work()).flatten() else {
-                return;
-            };
-            let done = self.fenced(true, |machine| {
-                let mut next = next(&generation)?;
-                // What was evaluated when something else was asked is kept.
-                let generation = machine.generate(&mut next.request, &flag).ok()?;
-                (next.done)(&generation);
-                Some((next.request.ahead.take(), generation))
+    /// Does what a feature wants done ahead.
+    fn idle(&mut self, flag: &CancelFlag) {
+        // With room for one sequence, the prompt of the next key stays.
+        let may_work = self.runtime.n_sequences() > 1;
+        let features = if may_work { self.shared.idle_work() } else { Vec::new() };
+        // A failure is not reported: no request waits for it.
+        let has_worked = features.into_iter().any(|feature| {
+            let worked = self.fenced(true, |runtime| {
+                let mut task = feature.next_task()?;
+                let done = run_task(runtime, &mut task, &mut Progress::default(), flag);
+                if let Ok(output) = done {
+                    feature.finished(output);
+                }
+                Some(())
             });
-            self.shared.ended();
-            let Some(Some(done)) = done else { return };
-            (ahead, generation) = done;
+            // After a panic it is not asked again for the same.
+            worked.flatten().is_some()
+        });
+        let mut scheduler = self.shared.scheduler();
+        scheduler.ended(Instant::now());
+        if !has_worked && flag.stop_reason().is_none() {
+            scheduler.no_idle_work();
         }
     }
 
     /// Runs `work`; a panic costs this one result.
-    fn fenced<T>(&mut self, is_idle: bool, work: impl FnOnce(&mut Machine) -> T) -> Option<T> {
-        let mut machine = Machine {
-            model: self.model.as_mut(),
-            resident: &mut self.resident,
-            pace: &mut self.pace,
-            counts: &self.shared.counts,
-            is_idle,
-        };
-        let done = fenced(|| work(&mut machine));
+    fn fenced<T>(
+        &mut self,
+        is_background: bool,
+        work: impl FnOnce(&mut Runtime) -> T,
+    ) -> Option<T> {
+        self.runtime.is_background = is_background;
+        let done = fenced(|| work(&mut self.runtime));
         if done.is_none() {
-            // What the context holds after a panic is anybody's guess.
-            self.resident.clear(self.model.as_mut());
+            // What the KV cache holds after a panic is anybody's guess.
+            self.runtime.clear();
         }
         done
+    }
+}
+
+fn run_task(
+    runtime: &mut Runtime,
+    task: &mut Task,
+    progress: &mut Progress,
+    flag: &CancelFlag,
+) -> Result<TaskOutput, TaskError> {
+    match task {
+        Task::Generate(task) => runtime.generate(task, flag).map(TaskOutput::Generation),
+        Task::Score(task) => {
+            runtime.score(task, &mut progress.scores, None, flag)?;
+            Ok(TaskOutput::Scores(std::mem::take(&mut progress.scores)))
+        }
+        Task::Embed(task) => {
+            runtime.embed(task, &mut progress.embeddings, flag)?;
+            Ok(TaskOutput::Embeddings(std::mem::take(&mut progress.embeddings)))
+        }
+        Task::Prefill(task) => runtime.prefill(task, flag).map(|()| TaskOutput::Prefilled),
     }
 }
 

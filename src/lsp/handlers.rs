@@ -16,7 +16,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
-use crate::lm::task::GenerationError;
+use crate::lm::TaskError;
 use crate::lsp::server::Server;
 use crate::retrieval::datastore::MAX_OPEN_DOCUMENTS;
 use crate::text::{Document, World};
@@ -70,8 +70,8 @@ async fn complete(
         // A superseded request gets a proper empty answer: its client has asked again already, and
         // an error would fill the log of clients that do not cancel (Neovim). The state of the
         // model is told by `keyside/status`; saying it again on each key helps nobody.
-        Err(GenerationError::Superseded | GenerationError::Failed(_)) => Ok(None),
-        Err(GenerationError::Cancelled) => Err(Error::request_cancelled()),
+        Err(TaskError::Cancelled) => Err(Error::request_cancelled()),
+        Err(_) => Ok(None),
     }
 }
 

@@ -11,7 +11,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use crate::assist::Session;
 use crate::config;
 use crate::lm::EngineState;
-use crate::lm::task::ModelInfo;
+use crate::lm::ModelInfo;
 use crate::lsp::ext::{Status, StatusNotification};
 use crate::lsp::notes::NoteKind;
 use crate::lsp::server::Server;

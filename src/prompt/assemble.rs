@@ -16,7 +16,7 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::lm::task::{Token, Tokenizer};
+use crate::lm::{Token, Tokenizer};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::window::{Block, tail, window_start};
 

@@ -4,7 +4,7 @@
 //! suffixes and closers (llama.vscode #13, tabby #613, continue #1552), repetition (tabby #3525). All
 //! are pure functions over the excerpt.
 
-use crate::lm::task::Finish;
+use crate::lm::Finish;
 use crate::prompt::ends::{End, without_loose_closers, without_loose_openers};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::follows::Following;

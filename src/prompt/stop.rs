@@ -1,6 +1,8 @@
 //! One line, the rest of a block, or nothing: decided before decoding, and where to stop while decoding.
 
+use crate::lm::StopRule;
 use crate::prompt::excerpt::Excerpt;
+use crate::prompt::follows::Following;
 
 /// How much to suggest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,20 @@ pub enum Extent {
         is_followed: bool,
         max_lines: usize,
     },
+}
+
+/// Where a suggestion ends at a caret: at the end of its extent, or of the word before what follows.
+#[derive(Debug, Clone, Copy)]
+pub struct SuggestionEnd {
+    pub extent: Extent,
+    pub following: Following,
+}
+
+impl StopRule for SuggestionEnd {
+    fn end_of(&self, text: &str) -> Option<usize> {
+        let ends = [stop_at(self.extent, text), self.following.ends_word(text)];
+        ends.into_iter().flatten().min()
+    }
 }
 
 /// What goes on with a statement at its own depth.

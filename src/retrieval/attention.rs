@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use crate::lm::task::Token;
+use crate::lm::Token;
 use crate::retrieval::contexts::RetrievedContext;
 use crate::retrieval::features::{AttentionFeatures, MatchFeatures, N_HEADS};
 

@@ -8,7 +8,7 @@
 
 use std::cmp::Reverse;
 
-use crate::lm::task::{PrefixConstraint, Token};
+use crate::lm::{PrefixConstraint, Token};
 use crate::retrieval::features::{MatchFeatures, QuantizedMatchFeatures};
 use crate::retrieval::suffix_array::{IndexView, SEPARATOR};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::lm::task::{Token, Tokenizer};
+use crate::lm::{Token, Tokenizer};
 use crate::retrieval::suffix_array::{IndexView, SEPARATOR};
 use crate::text::Document;
 use crate::text::lines::lines_of;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::lm::task::{ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, Token};
+use crate::lm::{ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, Token};
 use crate::retrieval::attention::{Attention, Component, Mlp, add};
 use crate::retrieval::contexts::{ContextQuery, RetrievedContext};
 use crate::retrieval::datastore::{DocumentTokens, RelatedTexts};
@@ -191,7 +191,7 @@ const MAX_KEPT_LOOKUPS: usize = 8;
 
 /// Mixes the model with what a [`Retriever`] finds.
 pub struct RetrievalMixture {
-    pub retriever: Retriever,
+    retriever: Arc<Retriever>,
     networks: Arc<MixtureNetworks>,
     /// Only the rest of a line is generated. Where lines follow, a retrieved line's end is left to the
     /// model: its vocabulary merges line breaks into what stands before them, in more ways than
@@ -209,7 +209,7 @@ struct Lookup {
 }
 
 impl RetrievalMixture {
-    pub fn new(retriever: Retriever, networks: Arc<MixtureNetworks>, one_line: bool) -> Self {
+    pub fn new(retriever: Arc<Retriever>, networks: Arc<MixtureNetworks>, one_line: bool) -> Self {
         Self { retriever, networks, one_line, lookups: VecDeque::new() }
     }
 

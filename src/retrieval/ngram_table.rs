@@ -4,7 +4,7 @@
 //! Made by model/pipeline/counts.py, whose head describes the format. A context is known by a hash, so
 //! that in a few of 10,000 lookups one is taken for another.
 
-use crate::lm::task::{ModelInfo, PrefixConstraint, Token};
+use crate::lm::{ModelInfo, PrefixConstraint, Token};
 use crate::retrieval::attention::Component;
 use crate::retrieval::features::NgramFeatures;
 

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::lm::task::{PrefixConstraint, Token};
+use crate::lm::{PrefixConstraint, Token};
 
 /// Longer matches are not told apart.
 const MAX_ORDER: usize = 12;

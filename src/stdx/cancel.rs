@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-const RUNNING: u8 = 0;
 const CANCELLED: u8 = 1;
-const SUPERSEDED: u8 = 2;
-const CLOSED: u8 = 3;
+const SUPERSEDED: u8 = 1 << 1;
+const CLOSED: u8 = 1 << 2;
+const PREEMPTED: u8 = 1 << 3;
 
 /// Why work should stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum StopReason {
     Superseded,
     /// The worker itself is to end.
     Closed,
+    /// More urgent work has come; this goes on after it.
+    Preempted,
 }
 
 /// The worker's side: cheap to clone, read in the innermost loop.
@@ -27,29 +29,49 @@ pub enum StopReason {
 pub struct CancelFlag(Arc<AtomicU8>);
 
 impl CancelFlag {
-    /// Why to stop, or `None` while the work is still wanted.
+    /// Why to stop, or `None` while the work is still wanted. Of several reasons, one for good comes
+    /// before one for now.
     pub fn stop_reason(&self) -> Option<StopReason> {
         // Relaxed is enough: the flag carries no data, and a load that is one token late is harmless.
-        match self.0.load(Ordering::Relaxed) {
-            CANCELLED => Some(StopReason::Cancelled),
-            SUPERSEDED => Some(StopReason::Superseded),
-            CLOSED => Some(StopReason::Closed),
-            _ => None,
-        }
+        let bits = self.0.load(Ordering::Relaxed);
+        let reasons = [
+            (CLOSED, StopReason::Closed),
+            (CANCELLED, StopReason::Cancelled),
+            (SUPERSEDED, StopReason::Superseded),
+            (PREEMPTED, StopReason::Preempted),
+        ];
+        reasons.into_iter().find(|(bit, _)| bits & bit != 0).map(|(_, reason)| reason)
     }
 
     /// Marks the work as replaced by newer work, unless it has been cancelled already.
     pub fn supersede(&self) {
-        let _ = self.0.compare_exchange(RUNNING, SUPERSEDED, Ordering::Relaxed, Ordering::Relaxed);
+        self.set_first(SUPERSEDED);
     }
 
-    /// Tells the worker to end at once, whatever was said before.
+    /// Tells the worker to end at once, whatever other reason there was.
     pub fn close(&self) {
-        self.0.store(CLOSED, Ordering::Relaxed);
+        self.0.fetch_or(CLOSED, Ordering::Relaxed);
+    }
+
+    /// Interrupts the work until [`CancelFlag::resume`].
+    pub fn preempt(&self) {
+        self.0.fetch_or(PREEMPTED, Ordering::Relaxed);
+    }
+
+    /// The work may go on, if nothing else stops it.
+    pub fn resume(&self) {
+        self.0.fetch_and(!PREEMPTED, Ordering::Relaxed);
     }
 
     fn cancel(&self) {
-        let _ = self.0.compare_exchange(RUNNING, CANCELLED, Ordering::Relaxed, Ordering::Relaxed);
+        self.set_first(CANCELLED);
+    }
+
+    /// Of the reasons why a request is not wanted any more the first one stays.
+    fn set_first(&self, reason: u8) {
+        let is_wanted = |bits: u8| bits & (CANCELLED | SUPERSEDED | CLOSED) == 0;
+        let set = |bits| is_wanted(bits).then_some(bits | reason);
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, set);
     }
 }
 
@@ -92,5 +114,19 @@ mod tests {
         flag.supersede();
         drop(ticket);
         assert_eq!(flag.stop_reason(), Some(StopReason::Superseded));
+    }
+
+    #[test]
+    fn work_that_was_preempted_goes_on_unless_it_is_cancelled_meanwhile() {
+        let ticket = Ticket::default();
+        let flag = ticket.flag();
+        flag.preempt();
+        assert_eq!(flag.stop_reason(), Some(StopReason::Preempted));
+        flag.resume();
+        assert_eq!(flag.stop_reason(), None);
+        flag.preempt();
+        drop(ticket);
+        flag.resume();
+        assert_eq!(flag.stop_reason(), Some(StopReason::Cancelled));
     }
 }

@@ -10,7 +10,7 @@ use ignore::WalkBuilder;
 use serde::Serialize;
 
 use crate::files;
-use crate::lm::task::{ModelInfo, Token};
+use crate::lm::{ModelInfo, Token};
 use crate::privacy::elsewhere::without_secret_lines;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::SuffixArray;

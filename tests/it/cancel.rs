@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyside::config::{CompletionConfig, Config};
-use keyside::lm::backend::scripted::FakeScript;
+use keyside::lm::backend::scripted::Script;
 use serde_json::{Value, json};
 
 use crate::support::{Client, frozen, inline_params, saying, until};
@@ -12,7 +12,7 @@ const URI: &str = "file:///a.rs";
 
 /// Says `x` for ever, slowly: a completion of ten seconds.
 fn endless() -> Client {
-    let script = FakeScript { time_per_token: Duration::from_millis(20), ..saying("") };
+    let script = Script { time_per_token: Duration::from_millis(20), ..saying("") };
     let completion =
         CompletionConfig { max_tokens: 512, generate_ms: 60_000, ..CompletionConfig::default() };
     Client::with_fake_and(script, Config { completion, ..Config::default() })
@@ -46,7 +46,7 @@ async fn a_cancel_is_answered_and_decoding_stops() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_in_the_middle_of_a_prompt_ends_its_evaluation() {
     // Each part of the prompt takes half a second, so that the second is under way when the cancel comes.
-    let script = FakeScript { time_per_token: Duration::from_millis(500), ..saying("x") };
+    let script = Script { time_per_token: Duration::from_millis(500), ..saying("x") };
     let client = Client::with_fake(script);
     client.initialize(&[]).await;
     client.model_ready().await;
@@ -118,7 +118,7 @@ async fn edits_and_cancels_are_taken_in_while_eight_requests_are_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_keys_faster_than_the_model() {
-    let script = FakeScript { time_per_token: Duration::from_millis(2), ..saying("the last one") };
+    let script = Script { time_per_token: Duration::from_millis(2), ..saying("the last one") };
     let client = Client::with_fake(script);
     client.initialize(&["utf-8"]).await;
     // What is superseded while the model loads never reaches the engine, and is not in its counts.

@@ -1,6 +1,6 @@
 //! Ghost text as a client gets it.
 
-use keyside::lm::backend::scripted::FakeScript;
+use keyside::lm::backend::scripted::Script;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Ghost, frozen, inline_params, saying, until};
@@ -221,7 +221,7 @@ async fn what_is_typed_along_ghost_text_asks_no_model() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_agrees_with_what_is_being_generated_goes_on_with_it() {
     let time_per_token = std::time::Duration::from_millis(15);
-    let client = Client::with_fake(FakeScript { time_per_token, ..saying(" abcdefghijklmnop;") });
+    let client = Client::with_fake(Script { time_per_token, ..saying(" abcdefghijklmnop;") });
     client.initialize(&["utf-8"]).await;
     client.open(URI, "fn f() {\n    let x =\n}\n");
     // Once to its end, so that the model has shown that it can take tokens back.

@@ -36,6 +36,7 @@ mod ledger_faults;
 mod ledger_local;
 mod lifecycle;
 mod limits;
+mod lm_tasks;
 mod mixture_parity;
 mod model_files;
 #[cfg(unix)]

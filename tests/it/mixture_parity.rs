@@ -10,7 +10,7 @@ use keyside::retrieval::features::{
 };
 use keyside::retrieval::mixture::{MixtureNetworks, NOT_ASKED, Retrieved};
 
-use keyside::lm::task::{ModelConfidence, Token};
+use keyside::lm::{ModelConfidence, Token};
 use serde_json::Value;
 
 use crate::support::repository;

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use keyside::assist::session::load_model;
-use keyside::config::ModelConfig;
-use keyside::lm::backend::Model;
-use keyside::lm::backend::scripted::{FakeModel, FakeScript};
+use keyside::lm::backend::Backend;
+use keyside::lm::backend::scripted::{Script, ScriptedBackend};
+use keyside::lm::registry::{ModelSpec, Registry};
 use keyside::retrieval::ngram_table::{LanguageGroup, NgramTable};
 
 use crate::support::{
@@ -67,7 +66,7 @@ async fn other_open_documents_of_the_language_tell_too() {
 #[test]
 fn the_corpus_knows_what_a_language_says_again_and_again() {
     let home = TempFolder::new();
-    let model = load_model(&ModelConfig::default(), &home.0).unwrap();
+    let model = Registry::new(home.0.clone()).load(&ModelSpec::embedded()).unwrap();
     let info = model.info();
     let counts = NgramTable::embedded_for(info).expect("counts of the built-in model's tokens");
     let likeliest = |path: &str, text: &str| {
@@ -85,7 +84,7 @@ fn the_corpus_knows_what_a_language_says_again_and_again() {
     assert_eq!(likeliest("a.js", "module.exports"), " =");
     assert!(LanguageGroup::of("", "a.txt").is_none());
     assert_eq!(LanguageGroup::of("typescriptreact", "untitled"), Some(LanguageGroup::Script));
-    let other = FakeModel::new(FakeScript::saying(""));
+    let other = ScriptedBackend::new(Script::saying(""));
     assert!(NgramTable::embedded_for(other.info()).is_none(), "another model has other tokens");
 }
 

@@ -45,7 +45,7 @@ use keyside::assist::Session;
 use keyside::config::Config;
 use keyside::config::layers::Layer;
 use keyside::lm::Engine;
-use keyside::lm::backend::scripted::{FakeModel, FakeScript};
+use keyside::lm::backend::scripted::{Script, ScriptedBackend};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -87,13 +87,13 @@ pub struct Client {
 }
 
 /// A fake model's engine.
-pub fn fake_engine(script: FakeScript) -> Engine {
-    Engine::start(move || Ok(Box::new(FakeModel::new(script)))).expect("a thread")
+pub fn fake_engine(script: Script) -> Engine {
+    Engine::start(move || Ok(Box::new(ScriptedBackend::new(script)))).expect("a thread")
 }
 
 /// A script that says `answer` at once.
-pub fn saying(answer: &str) -> FakeScript {
-    FakeScript::saying(answer)
+pub fn saying(answer: &str) -> Script {
+    Script::saying(answer)
 }
 
 impl Client {
@@ -105,11 +105,11 @@ impl Client {
     }
 
     /// A server in this process with a fake model.
-    pub fn with_fake(script: FakeScript) -> Self {
+    pub fn with_fake(script: Script) -> Self {
         Self::with_fake_and(script, Config::default())
     }
 
-    pub fn with_fake_and(script: FakeScript, config: Config) -> Self {
+    pub fn with_fake_and(script: Script, config: Config) -> Self {
         let home = TempFolder::new();
         let session = Session::with_engine(config, home.folders(), fake_engine(script));
         // Whatever counts know, and whatever else the machine does.

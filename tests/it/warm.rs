@@ -1,7 +1,7 @@
 //! What is ready before it is asked for: the first key in a file where the caret has rested, or else from a short
 //! prompt where the model is slow; what follows ghost text that is taken, and the next line.
 
-use keyside::lm::backend::scripted::FakeScript;
+use keyside::lm::backend::scripted::Script;
 use serde_json::{Value, json};
 
 use crate::support::{Client, TempFolder, inline_params, saying, until};
@@ -45,7 +45,7 @@ async fn rested(client: &Client) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_model_answers_the_first_key_from_a_short_prompt_and_a_later_one_from_the_whole() {
     // A model of this size is taken for a little slow until it has shown that it is not.
-    let script = FakeScript { n_parameters: 15_000_000, ..saying("x") };
+    let script = Script { n_parameters: 15_000_000, ..saying("x") };
     let client = Client::with_fake(script);
     client.initialize(&["utf-8"]).await;
     client.open(URI, &long_text());
@@ -101,7 +101,7 @@ async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_gets_the_whole_prompt_and_a_hasty_answer_is_not_given_twice() {
-    let script = FakeScript { n_parameters: 15_000_000, ..saying("x") };
+    let script = Script { n_parameters: 15_000_000, ..saying("x") };
     let client = Client::with_fake(script.clone());
     client.initialize(&["utf-8"]).await;
     client.open(URI, &long_text());

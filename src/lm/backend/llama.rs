@@ -1,11 +1,12 @@
-//! llama.cpp behind the engine's seam; the only file that names it.
+//! llama.cpp as a back end; the only file that names it, with those in its folder.
 //!
 //! The parameters: one thread for a tiny model, because several meet at a spin barrier at each node of
 //! the graph, which collapses when the machine is busy; micro-batches of 128, the longest stretch of a
 //! prompt that `generate` hands over; flash attention, which is several times faster than without on a
 //! short context.
 
-use std::collections::HashMap;
+mod tokens;
+
 use std::ffi::{CStr, c_char, c_void};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -14,20 +15,19 @@ use std::time::Instant;
 
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{LlamaContextParams, LlamaPoolingType};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::token_type::LlamaTokenAttr;
-use llama_cpp_2::vocab::VocabType;
 
 use crate::files;
-use crate::lm::backend::check;
-use crate::lm::backend::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vocabulary_of};
+use crate::lm::backend::{Backend, EvaluateError, probe};
 use crate::lm::fim::{self, Markers};
-use crate::lm::task::{ModelInfo, Token, Tokenizer};
+use crate::lm::model_info::{Capabilities, ModelInfo};
+use crate::lm::vocabulary::{Token, Vocabulary};
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// Parameters below which a model counts as tiny: one thread, a short context.
@@ -64,10 +64,10 @@ pub struct LoadOptions {
 ///
 /// # Errors
 /// One sentence that says what is wrong with the file and what to do.
-pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
+pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     let started = Instant::now();
     let path = &options.path;
-    check::processor()?;
+    probe::processor()?;
     check_file(path)?;
     let backend = backend()?;
     let parameters = LlamaModelParams::default().with_use_mmap(options.use_mmap);
@@ -81,14 +81,18 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         )
     })?;
     let model = Arc::new(model);
-    let template = fim::resolve(&LlamaMarkers::new(&model)).ok_or_else(|| {
-        format!(
-            "{} has no fill-in-the-middle tokens, so it can't complete code; set model.path to a model \
-             that has them (Qwen2.5-Coder, StarCoder2 and others), or leave it empty for the built-in \
-             model",
-            path.display()
-        )
-    })?;
+    let markers = LlamaMarkers::new(&model);
+    let template = fim::resolve(&markers);
+    // A model without markers ends where it says so itself.
+    let ends = template.as_ref().map_or_else(
+        || {
+            let mut ends = markers.end_tokens();
+            ends.sort_unstable();
+            ends
+        },
+        |it| it.ends.clone(),
+    );
+    drop(markers);
 
     let tiny = model.n_params() < TINY_PARAMETERS;
     let n_threads = options.n_threads.unwrap_or_else(|| {
@@ -101,15 +105,16 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
     let n_sequences = if tiny { TINY_SEQUENCES } else { SEQUENCES };
 
     let abort = Arc::new(AbortData::default());
-    let context = new_context(backend, &model, (n_context, n_sequences), n_threads, &abort).ok_or_else(|| {
+    let kind = ContextKind::Decode { n_context, n_sequences };
+    let context = new_context(backend, &model, &kind, n_threads, &abort).ok_or_else(|| {
         format!(
             "no context of {n_context} tokens could be made for {} ({}); lower model.context_tokens",
             path.display(),
             last_error()
         )
     })?;
-    let vocabulary = vocabulary_of(&model, &template.ends);
-    let tokenizer = Arc::new(LlamaTokenizer::new(&model, &template.ends));
+    let vocabulary = vocabulary_of(&model, &ends);
+    let tokenizer = Arc::new(LlamaTokenizer::new(&model, &ends));
     let info = Arc::new(ModelInfo {
         instead_of: options.instead_of.clone(),
         name: options.name.clone(),
@@ -118,8 +123,13 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         vocabulary_hash: vocabulary.hash(),
         n_context_tokens: context.n_ctx() as usize / n_sequences,
         n_threads,
-        end: end_of(&model, &template.ends),
-        template,
+        end: end_of(&model, &ends),
+        capabilities: Capabilities {
+            fim: template,
+            chat: model.chat_template(None).is_ok(),
+            score: is_causal(&model),
+            embed: true,
+        },
         tokenizer,
         load_time: started.elapsed(),
     });
@@ -130,8 +140,9 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, String> {
         n_sequences,
         info,
         vocabulary,
+        embedder: None,
         abort,
-        _model: model,
+        model,
     }))
 }
 
@@ -216,7 +227,8 @@ fn last_error() -> String {
 }
 
 /// What llama.cpp's abort callback reads, at each node of its graph. It ends an evaluation only where the
-/// engine itself is to end: what a superseded request has begun is of use to the next one.
+/// engine itself is to end, or for a more urgent task: what a superseded request has begun is of use
+/// to the next one.
 #[derive(Default)]
 struct AbortData {
     flag: Mutex<Option<CancelFlag>>,
@@ -232,28 +244,55 @@ extern "C" fn should_abort(data: *mut c_void) -> bool {
     // SAFETY: `data` is the `AbortData` that `LlamaCpp` owns and drops after its context.
     let data = unsafe { &*data.cast::<AbortData>() };
     let flag = data.flag.lock().unwrap_or_else(PoisonError::into_inner);
-    flag.as_ref().is_some_and(|flag| flag.stop_reason() == Some(StopReason::Closed))
+    let stop_reason = flag.as_ref().and_then(CancelFlag::stop_reason);
+    matches!(stop_reason, Some(StopReason::Closed | StopReason::Preempted))
+}
+
+/// What a context is made for.
+enum ContextKind {
+    /// Prompts and generations, in so many sequences of so many tokens each.
+    Decode { n_context: usize, n_sequences: usize },
+    /// Vectors of texts of so many tokens.
+    Embed { n_context: usize },
 }
 
 fn new_context(
     backend: &'static LlamaBackend,
     model: &Arc<LlamaModel>,
-    (n_context, n_sequences): (usize, usize),
+    kind: &ContextKind,
     n_threads: usize,
     abort: &Arc<AbortData>,
 ) -> Option<LlamaContext<'static>> {
     let n_threads = i32::try_from(n_threads).unwrap_or(i32::MAX);
-    let mut parameters = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(u32::try_from(n_context * n_sequences).ok()?))
-        .with_n_seq_max(u32::try_from(n_sequences).ok()?)
-        // Each sequence has a stream of its own, so that a decode looks at no other.
-        .with_kv_unified(false)
-        .with_n_batch(BATCH_TOKENS)
-        .with_n_ubatch(MICRO_BATCH_TOKENS)
+    let parameters = LlamaContextParams::default()
         .with_n_threads(n_threads)
         .with_n_threads_batch(n_threads)
-        .with_no_perf(true)
-        .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_ENABLED);
+        .with_no_perf(true);
+    let n_ctx = |n: usize| Some(NonZeroU32::new(u32::try_from(n).ok()?));
+    let mut parameters = match kind {
+        ContextKind::Decode { n_context, n_sequences } => parameters
+            .with_n_ctx(n_ctx(n_context * n_sequences)?)
+            .with_n_seq_max(u32::try_from(*n_sequences).ok()?)
+            // Each sequence has a stream of its own, so that a decode looks at no other.
+            .with_kv_unified(false)
+            .with_n_batch(BATCH_TOKENS)
+            .with_n_ubatch(MICRO_BATCH_TOKENS)
+            .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_ENABLED),
+        ContextKind::Embed { n_context } => {
+            // The model's own pooling; the mean of all tokens where it has none.
+            let has_own = model.meta_val_str(&of_architecture(model, "pooling_type")).is_ok();
+            let pooling =
+                if has_own { LlamaPoolingType::Unspecified } else { LlamaPoolingType::Mean };
+            let n = u32::try_from(*n_context).ok()?;
+            // A text is pooled over one micro-batch.
+            parameters
+                .with_n_ctx(n_ctx(*n_context)?)
+                .with_n_batch(n)
+                .with_n_ubatch(n)
+                .with_embeddings(true)
+                .with_pooling_type(pooling)
+        }
+    };
     // The safe wrapper has no way to set the abort callback. It is a struct of one field, so both have
     // the same layout, which the assertion checks as far as that can be checked.
     const {
@@ -272,6 +311,18 @@ fn new_context(
     model.new_context(backend, parameters).ok()
 }
 
+/// The key of a file's metadata that belongs to its architecture.
+fn of_architecture(model: &LlamaModel, key: &str) -> String {
+    let architecture = model.meta_val_str("general.architecture").unwrap_or_default();
+    format!("{architecture}.{key}")
+}
+
+/// Whether each token sees those before it only, so that the model can say which comes next.
+fn is_causal(model: &LlamaModel) -> bool {
+    let causal = model.meta_val_str(&of_architecture(model, "attention.causal"));
+    causal.map_or(true, |it| it != "false")
+}
+
 /// A loaded model. The order of the fields is the order in which they must be dropped.
 struct LlamaCpp {
     context: LlamaContext<'static>,
@@ -281,8 +332,10 @@ struct LlamaCpp {
     n_sequences: usize,
     info: Arc<ModelInfo>,
     vocabulary: Vocabulary,
+    /// A context for vectors of texts, made for the first of them.
+    embedder: Option<LlamaContext<'static>>,
     abort: Arc<AbortData>,
-    _model: Arc<LlamaModel>,
+    model: Arc<LlamaModel>,
 }
 
 impl LlamaCpp {
@@ -326,7 +379,7 @@ impl LlamaCpp {
     }
 }
 
-impl Model for LlamaCpp {
+impl Backend for LlamaCpp {
     fn info(&self) -> &Arc<ModelInfo> {
         &self.info
     }
@@ -339,7 +392,7 @@ impl Model for LlamaCpp {
         self.n_sequences
     }
 
-    fn quick_batch(&self) -> usize {
+    fn quick_batch_tokens(&self) -> usize {
         if self.info.n_params < TINY_PARAMETERS { TILED_QUERIES } else { 1 }
     }
 
@@ -376,20 +429,20 @@ impl Model for LlamaCpp {
         self.context.get_logits_ith(self.logits_row)
     }
 
-    fn keep(&mut self, sequence: usize, n_tokens: usize) -> bool {
+    fn truncate(&mut self, sequence: usize, n_tokens: usize) -> bool {
         let (Ok(sequence), Ok(from)) = (u32::try_from(sequence), u32::try_from(n_tokens)) else {
             return false;
         };
         matches!(self.context.clear_kv_cache_seq(Some(sequence), Some(from), None), Ok(true))
     }
 
-    fn copy(&mut self, from: usize, to: usize) -> bool {
+    fn fork(&mut self, from: usize, to: usize) -> bool {
         let (Ok(from), Ok(to)) = (i32::try_from(from), i32::try_from(to)) else { return false };
         // Only whole sequences can be copied from one stream of the cache to another.
         self.context.copy_kv_cache_seq(from, to, None, None).is_ok()
     }
 
-    fn forget(&mut self, sequence: usize) {
+    fn drop_sequence(&mut self, sequence: usize) {
         // A whole sequence can always be dropped.
         let _ = self.context.clear_kv_cache_seq(u32::try_from(sequence).ok(), None, None);
     }
@@ -397,138 +450,34 @@ impl Model for LlamaCpp {
     fn clear(&mut self) {
         self.context.clear_kv_cache();
     }
-}
 
-/// The token that a generation ends with: the end of text, as a model that fills in a middle learns it.
-fn end_of(model: &LlamaModel, ends: &[Token]) -> Token {
-    let eos = model.vocab().eos().0;
-    if ends.binary_search(&eos).is_ok() { eos } else { ends.first().copied().unwrap_or(eos) }
-}
-
-fn vocabulary_of(model: &LlamaModel, ends: &[Token]) -> Vocabulary {
-    let vocab = model.vocab();
-    Vocabulary::new(vocab.tokens().map(|token| {
-        let attributes = vocab.attr(token);
-        let kind = if ends.binary_search(&token.0).is_ok() {
-            TokenKind::End
-        } else if attributes.intersects(LlamaTokenAttr::Control | LlamaTokenAttr::Unused) {
-            TokenKind::Never
-        } else {
-            TokenKind::Text
+    fn embed(&mut self, tokens: &[Token], flag: &CancelFlag) -> Result<Vec<f32>, EvaluateError> {
+        let failed = |what: String| {
+            EvaluateError::Failed(format!("the model failed to make a vector: {what}"))
         };
-        (vocab.token_to_piece(token, false, None), kind)
-    }))
-}
-
-/// Tokenizes with the model's own vocabulary.
-struct LlamaTokenizer {
-    model: Arc<LlamaModel>,
-    byte_level: bool,
-    /// Spelled-out markers, for vocabularies that match them even in plain text.
-    markers: HashMap<Token, String>,
-    /// How many tokens [`GUARD`] takes, for vocabularies that put a space before any text.
-    n_guard_tokens: usize,
-}
-
-/// A character whose tokens are dropped again: SentencePiece puts a space before the first character of
-/// whatever it is given, and this way the space is the guard's (Code Llama's own code does the same).
-const GUARD: &str = "\u{263a}";
-
-impl LlamaTokenizer {
-    fn new(model: &Arc<LlamaModel>, markers: &[Token]) -> Self {
-        let vocab = model.vocab();
-        let byte_level = vocab.vocab_type() == VocabType::BPE;
-        let markers = markers
-            .iter()
-            .filter_map(|it| {
-                Some((*it, vocab.text(LlamaToken(*it))?.to_string_lossy().into_owned()))
-            })
-            .collect();
-        let n_guard_tokens =
-            if byte_level { 0 } else { vocab.tokenize(GUARD.as_bytes(), false, false).len() };
-        Self { model: Arc::clone(model), byte_level, markers, n_guard_tokens }
-    }
-
-    fn plain(&self, text: &str) -> Vec<Token> {
-        let vocab = self.model.vocab();
-        let tokens = if self.n_guard_tokens == 0 {
-            vocab.tokenize(text.as_bytes(), false, false)
-        } else {
-            vocab.tokenize(format!("{GUARD}{text}").as_bytes(), false, false)
-        };
-        tokens.into_iter().skip(self.n_guard_tokens).map(|it| it.0).collect()
-    }
-}
-
-impl Tokenizer for LlamaTokenizer {
-    fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
-        if text.is_empty() {
-            return;
+        if self.embedder.is_none() {
+            let backend = backend().map_err(failed)?;
+            let kind = ContextKind::Embed { n_context: self.info.n_context_tokens };
+            forget_errors();
+            self.embedder =
+                new_context(backend, &self.model, &kind, self.info.n_threads, &self.abort);
         }
-        let tokens = self.plain(text);
-        // Control tokens are not matched in plain text, but user-defined ones are, and a few published
-        // files have their markers so. Such a text is cut within each spelled-out marker.
-        let spelled = tokens.iter().find_map(|token| self.markers.get(token));
-        match spelled.and_then(|marker| Some((text.find(marker.as_str())?, marker))) {
-            // Whatever else is a marker and is not spelled as one is left out.
-            None => into.extend(tokens.iter().filter(|it| !self.markers.contains_key(it))),
-            Some((at, marker)) => {
-                let first = marker.chars().next().map_or(1, char::len_utf8);
-                into.extend(self.plain(&text[..at + first]));
-                self.tokenize(&text[at + first..], into);
+        let Some(embedder) = &mut self.embedder else { return Err(failed(last_error())) };
+        let mut batch = LlamaBatch::new(tokens.len(), 1);
+        for (at, token) in (0..).zip(tokens) {
+            batch.add(LlamaToken(*token), at, &[0], true).map_err(|it| failed(it.to_string()))?;
+        }
+        embedder.clear_kv_cache();
+        self.abort.set(Some(flag.clone()));
+        let decoded = embedder.decode(&mut batch);
+        self.abort.set(None);
+        match decoded {
+            Ok(()) => {
+                let vector = embedder.embeddings_seq_ith(0);
+                vector.map(<[f32]>::to_vec).map_err(|it| failed(it.to_string()))
             }
+            Err(DecodeError::Unknown(2)) => Err(EvaluateError::Stopped { n_resident: 0 }),
+            Err(error) => Err(failed(format!("{error} ({})", last_error()))),
         }
-    }
-
-    fn splits_at_lines(&self) -> bool {
-        self.byte_level
-    }
-}
-
-/// The markers of a vocabulary, by their spelling.
-struct LlamaMarkers<'a> {
-    model: &'a LlamaModel,
-    by_spelling: HashMap<String, Token>,
-}
-
-impl<'a> LlamaMarkers<'a> {
-    fn new(model: &'a LlamaModel) -> Self {
-        let vocab = model.vocab();
-        let by_spelling = vocab
-            .tokens()
-            .filter_map(|token| {
-                let text = vocab.text(token)?.to_str().ok()?;
-                // All markers of all families look like this; the rest of the vocabulary is text.
-                let marker = text.trim_start_matches('▁').starts_with(['<', '[']) && text.len() > 2;
-                marker.then(|| (text.to_owned(), token.0))
-            })
-            .collect();
-        Self { model, by_spelling }
-    }
-}
-
-impl Markers for LlamaMarkers<'_> {
-    fn marker(&self, spelling: &str) -> Option<Token> {
-        self.by_spelling.get(spelling).copied()
-    }
-
-    fn metadata(&self) -> [Option<Token>; 4] {
-        let vocab = self.model.vocab();
-        [vocab.fim_pre(), vocab.fim_suf(), vocab.fim_mid(), vocab.fim_sep()]
-            .map(|token| (token.0 >= 0).then_some(token.0))
-    }
-
-    fn pre_tokenizer(&self) -> Option<String> {
-        self.model.meta_val_str("tokenizer.ggml.pre").ok()
-    }
-
-    fn begin_of_text(&self) -> Option<Token> {
-        let vocab = self.model.vocab();
-        (vocab.should_add_bos() && vocab.bos().0 >= 0).then(|| vocab.bos().0)
-    }
-
-    fn end_tokens(&self) -> Vec<Token> {
-        let vocab = self.model.vocab();
-        vocab.tokens().filter(|token| vocab.is_eog(*token)).map(|token| token.0).collect()
     }
 }

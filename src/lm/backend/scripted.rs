@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::lm::backend::{EvaluateError, Model, TokenKind, Vocabulary};
+use crate::lm::backend::{Backend, EvaluateError};
 use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::lm::task::{ModelInfo, Token, Tokenizer};
+use crate::lm::model_info::{Capabilities, ModelInfo, Tokenizer};
+use crate::lm::registry::LoadRequest;
+use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 use crate::stdx::cancel::CancelFlag;
 
 const PREFIX: Token = 256;
@@ -14,10 +16,10 @@ const SUFFIX: Token = 257;
 const MIDDLE: Token = 258;
 const END: Token = 259;
 
-/// What the fake does.
+/// What it does.
 #[derive(Debug, Clone)]
-pub struct FakeScript {
-    /// Said after every prompt, then the end token; where it is empty, `x` for ever.
+pub struct Script {
+    /// Generated after every prompt, then the end token; where it is empty, `x` for ever.
     pub answer: String,
     pub time_per_token: Duration,
     /// Panics when the prompt holds this byte: a defect to order.
@@ -25,12 +27,14 @@ pub struct FakeScript {
     /// Can't drop a part of its state, as recurrent and hybrid models can't.
     pub all_or_nothing: bool,
     pub n_sequences: usize,
+    /// Has markers for fill in the middle.
+    pub has_fim: bool,
     /// From which its speed is guessed until it is known.
     pub n_parameters: u64,
 }
 
-impl FakeScript {
-    /// Says `answer` at once.
+impl Script {
+    /// Generates `answer` at once.
     pub fn saying(answer: &str) -> Self {
         Self {
             answer: answer.to_owned(),
@@ -38,27 +42,36 @@ impl FakeScript {
             panic_on: None,
             all_or_nothing: false,
             n_sequences: 4,
+            has_fim: true,
             n_parameters: 1,
         }
     }
 }
 
+/// A model whose answer is the rest of its name.
+///
+/// # Errors
+/// None.
+pub fn load(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
+    Ok(Box::new(ScriptedBackend::new(Script::saying(request.place))))
+}
+
 /// See the module.
-pub struct FakeModel {
-    script: FakeScript,
+pub struct ScriptedBackend {
+    script: Script,
     info: Arc<ModelInfo>,
     vocabulary: Vocabulary,
     logits: Vec<f32>,
     /// After each token of the last call that wanted them.
     each: Vec<Vec<f32>>,
-    sequences: Vec<Said>,
+    sequences: Vec<ScriptedSequence>,
     /// Which one was evaluated last.
     active: usize,
 }
 
 /// A sequence, and how much of it is no answer.
 #[derive(Clone, Default)]
-struct Said {
+struct ScriptedSequence {
     tokens: Vec<Token>,
     n_prompt: usize,
 }
@@ -74,36 +87,41 @@ impl Tokenizer for ByteTokenizer {
     }
 }
 
-impl FakeModel {
-    pub fn new(script: FakeScript) -> Self {
+impl ScriptedBackend {
+    pub fn new(script: Script) -> Self {
         let bytes = (0..=255_u8).map(|byte| (vec![byte], TokenKind::Text));
         let markers = [TokenKind::Never, TokenKind::Never, TokenKind::Never, TokenKind::End];
         let vocabulary =
             Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
         let info = Arc::new(ModelInfo {
             instead_of: None,
-            name: "fake".to_owned(),
+            name: "scripted".to_owned(),
             n_params: script.n_parameters,
             n_vocab: 260,
             vocabulary_hash: vocabulary.hash(),
             n_context_tokens: 4_096,
             n_threads: 1,
-            template: FimTemplate {
-                family: "fake",
-                order: FimOrder::PrefixSuffixMiddle,
-                header: FileHeader::None,
-                begin_of_text: None,
-                prefix: PREFIX,
-                suffix: SUFFIX,
-                middle: Some(MIDDLE),
-                file_separator: None,
-                ends: vec![END],
+            capabilities: Capabilities {
+                fim: script.has_fim.then(|| FimTemplate {
+                    family: "scripted",
+                    order: FimOrder::PrefixSuffixMiddle,
+                    header: FileHeader::None,
+                    begin_of_text: None,
+                    prefix: PREFIX,
+                    suffix: SUFFIX,
+                    middle: Some(MIDDLE),
+                    file_separator: None,
+                    ends: vec![END],
+                }),
+                chat: false,
+                score: true,
+                embed: true,
             },
             tokenizer: Arc::new(ByteTokenizer),
             end: END,
             load_time: Duration::ZERO,
         });
-        let sequences = vec![Said::default(); script.n_sequences];
+        let sequences = vec![ScriptedSequence::default(); script.n_sequences];
         Self {
             script,
             info,
@@ -116,16 +134,16 @@ impl FakeModel {
     }
 
     fn next_token(&self) -> Token {
-        let Said { tokens, n_prompt } = &self.sequences[self.active];
-        let said = tokens.len() - n_prompt;
+        let ScriptedSequence { tokens, n_prompt } = &self.sequences[self.active];
+        let sequence_state = tokens.len() - n_prompt;
         match self.script.answer.as_bytes() {
             [] => Token::from(b'x'),
-            answer => answer.get(said).copied().map_or(END, Token::from),
+            answer => answer.get(sequence_state).copied().map_or(END, Token::from),
         }
     }
 }
 
-impl Model for FakeModel {
+impl Backend for ScriptedBackend {
     fn info(&self) -> &Arc<ModelInfo> {
         &self.info
     }
@@ -143,25 +161,25 @@ impl Model for FakeModel {
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError> {
         self.active = sequence;
-        let said = &self.sequences[sequence];
-        assert_eq!(position, said.tokens.len(), "the shadow list and the context differ");
+        let sequence_state = &self.sequences[sequence];
+        assert_eq!(position, sequence_state.tokens.len(), "the shadow list and the context differ");
         // One token that is the next of the answer goes on with it; anything else is a prompt, or
         // forced, and the answer begins after it.
         let goes_on = tokens == [self.next_token()];
-        let said = &mut self.sequences[sequence];
+        let sequence_state = &mut self.sequences[sequence];
         for token in tokens {
             if flag.stop_reason().is_some() {
-                return Err(EvaluateError::Stopped { n_resident: said.tokens.len() });
+                return Err(EvaluateError::Stopped { n_resident: sequence_state.tokens.len() });
             }
             assert!(
                 self.script.panic_on.map(Token::from) != Some(*token),
                 "panicking as the script says"
             );
-            said.tokens.push(*token);
+            sequence_state.tokens.push(*token);
         }
         std::thread::sleep(self.script.time_per_token);
         if !goes_on {
-            said.n_prompt = said.tokens.len();
+            sequence_state.n_prompt = sequence_state.tokens.len();
         }
         self.logits.fill(0.0);
         let next = self.next_token();
@@ -188,23 +206,37 @@ impl Model for FakeModel {
     fn logits_after(&self, index: usize) -> &[f32] {
         &self.each[index]
     }
-    fn keep(&mut self, sequence: usize, n_tokens: usize) -> bool {
+    fn truncate(&mut self, sequence: usize, n_tokens: usize) -> bool {
         if self.script.all_or_nothing {
             return false;
         }
-        let said = &mut self.sequences[sequence];
-        said.tokens.truncate(n_tokens);
-        said.n_prompt = said.tokens.len();
+        let sequence_state = &mut self.sequences[sequence];
+        sequence_state.tokens.truncate(n_tokens);
+        sequence_state.n_prompt = sequence_state.tokens.len();
         true
     }
-    fn copy(&mut self, from: usize, to: usize) -> bool {
+    fn fork(&mut self, from: usize, to: usize) -> bool {
         self.sequences[to] = self.sequences[from].clone();
         true
     }
-    fn forget(&mut self, sequence: usize) {
-        self.sequences[sequence] = Said::default();
+    fn drop_sequence(&mut self, sequence: usize) {
+        self.sequences[sequence] = ScriptedSequence::default();
     }
     fn clear(&mut self) {
-        self.sequences.fill(Said::default());
+        self.sequences.fill(ScriptedSequence::default());
+    }
+
+    /// How often each letter occurs.
+    fn embed(&mut self, tokens: &[Token], flag: &CancelFlag) -> Result<Vec<f32>, EvaluateError> {
+        if flag.stop_reason().is_some() {
+            return Err(EvaluateError::Stopped { n_resident: 0 });
+        }
+        std::thread::sleep(self.script.time_per_token);
+        let mut vector = vec![0.0; 26];
+        for token in tokens {
+            let letter = u8::try_from(*token).ok().filter(u8::is_ascii_lowercase);
+            letter.into_iter().for_each(|it| vector[usize::from(it - b'a')] += 1.0);
+        }
+        Ok(vector)
     }
 }

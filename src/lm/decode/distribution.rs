@@ -2,86 +2,26 @@
 //!
 //! The one place where a logit becomes a probability; generating and scoring both read it here.
 
-use crate::lm::backend::{TokenKind, Vocabulary};
-use crate::lm::decode::line::{Chosen, LineSoFar};
-use crate::lm::task::{ModelConfidence, NextTokenMixer, NextTokenMixture, PrefixConstraint, Token};
+use crate::lm::decode::constraint::RequiredPrefix;
+use crate::lm::decode::line::{ChosenToken, CurrentLine};
+use crate::lm::mixer::{ModelConfidence, NextTokenMixer, NextTokenMixture, PrefixConstraint};
+use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 
-/// Each forced byte that a token leaves over makes it a tenth as likely. Without this, a line was right
+/// Each byte of the required prefix that a token leaves over makes it a tenth as likely. Without this, a line was right
 /// inside a name in 29.9% of 1,000 cases (packages for fitting, four languages) and at a token's border in
 /// 32.4% of 2,000; with a third in 31.1 and 33.1%, with a tenth in 31.0 and 33.1%, with 3% in 31.1 and
 /// 32.9%.
 const NATS_PER_BYTE_LEFT: f32 = std::f32::consts::LN_10;
 
-/// However well retrieval has told a word's beginning, the model has some say in its rest.
+/// However well retrieval has predicted a word's beginning, the model keeps a part in its rest.
 const MAX_ODDS: f32 = 8.0;
-
-/// The likeliest token by retrieval alone, of those that spell `forced`, and its probability.
-pub fn without_model(
-    vocabulary: &Vocabulary,
-    forced: &[u8],
-    line: &LineSoFar,
-    mixer: &mut dyn NextTokenMixer,
-) -> Option<(Token, f32)> {
-    let forced = (!forced.is_empty()).then(|| Forced::new(vocabulary, forced, vocabulary.len()));
-    let next = line.context(forced.as_ref().map(|it| it as _));
-    let found = mixer.predict_without_model(&next)?;
-    let is_allowed = match &forced {
-        Some(forced) => forced.may_come(found.0),
-        None => vocabulary.kind(found.0) != TokenKind::Never,
-    };
-    is_allowed.then_some(found)
-}
-
-/// Bytes that the text has to go on with, and the tokens that can spell them or a beginning of them.
-struct Forced<'a> {
-    vocabulary: &'a Vocabulary,
-    bytes: &'a [u8],
-    tokens: Vec<Token>,
-    /// By token, whether it is one of them: a text of 100,000 tokens is looked through at a key.
-    may_come: Vec<bool>,
-}
-
-impl<'a> Forced<'a> {
-    fn new(vocabulary: &'a Vocabulary, bytes: &'a [u8], n_vocabulary: usize) -> Self {
-        let known = |it: &Token| (*it as usize) < n_vocabulary;
-        let tokens: Vec<Token> = vocabulary.tokens_for(bytes).filter(known).collect();
-        let mut may_come = vec![false; n_vocabulary];
-        tokens.iter().for_each(|it| may_come[*it as usize] = true);
-        Self { vocabulary, bytes, tokens, may_come }
-    }
-
-    fn may_come(&self, token: Token) -> bool {
-        self.may_come.get(token as usize).is_some_and(|it| *it)
-    }
-}
-
-impl PrefixConstraint for Forced<'_> {
-    fn first_tokens(&self) -> &[Token] {
-        &self.tokens
-    }
-
-    fn is_spelled_by(&self, tokens: &[Token]) -> bool {
-        let mut left = self.bytes;
-        if !tokens.first().is_some_and(|it| self.may_come(*it)) {
-            return false;
-        }
-        for token in tokens {
-            let piece = self.vocabulary.bytes_of(*token);
-            match left.strip_prefix(piece) {
-                Some(rest) if !rest.is_empty() && !piece.is_empty() => left = rest,
-                _ => return piece.starts_with(left),
-            }
-        }
-        false
-    }
-}
 
 /// One position's distribution.
 pub struct NextToken<'a> {
     vocabulary: &'a Vocabulary,
     logits: &'a [f32],
     /// `None`: all tokens that are no markers may come.
-    forced: Option<Forced<'a>>,
+    prefix: Option<RequiredPrefix<'a>>,
     /// The likeliest token by the model alone.
     model_best: Option<Token>,
     /// The highest score, and the logarithm of the sum of what the others are of it.
@@ -94,25 +34,26 @@ pub struct NextToken<'a> {
 }
 
 impl<'a> NextToken<'a> {
-    /// `forced` are bytes that the text has to go on with: then all that is said here is of the tokens
+    /// `prefix` are bytes that the text has to go on with: then the distribution is one over the tokens
     /// that can spell them.
     pub fn new(
         vocabulary: &'a Vocabulary,
         logits: &'a [f32],
-        forced: &'a [u8],
-        line: &LineSoFar,
+        prefix: &'a [u8],
+        line: &CurrentLine,
         mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
     ) -> Self {
-        let forced = (!forced.is_empty()).then(|| Forced::new(vocabulary, forced, logits.len()));
+        let prefix =
+            (!prefix.is_empty()).then(|| RequiredPrefix::new(vocabulary, prefix, logits.len()));
         let by_score = |a: &Token, b: &Token| {
-            score(logits, forced.as_ref(), *a).total_cmp(&score(logits, forced.as_ref(), *b))
+            score(logits, prefix.as_ref(), *a).total_cmp(&score(logits, prefix.as_ref(), *b))
         };
         let all = 0..logits.len() as Token;
-        let model_best = match &forced {
+        let model_best = match &prefix {
             None => all.filter(|it| vocabulary.kind(*it) != TokenKind::Never).max_by(by_score),
-            Some(forced) => forced.tokens.iter().copied().max_by(by_score),
+            Some(prefix) => prefix.tokens.iter().copied().max_by(by_score),
         };
-        let highest = model_best.map_or(0.0, |it| score(logits, forced.as_ref(), it));
+        let highest = model_best.map_or(0.0, |it| score(logits, prefix.as_ref(), it));
         let mut sum = 0.0;
         let mut weighted = 0.0;
         let mut add = |logit: f32| {
@@ -122,7 +63,7 @@ impl<'a> NextToken<'a> {
             // Nothing times minus infinity is not a number.
             weighted += if e > 0.0 { e * below } else { 0.0 };
         };
-        match &forced {
+        match &prefix {
             None => logits.iter().for_each(|it| add(*it)),
             Some(it) => it.tokens.iter().for_each(|token| add(score(logits, Some(it), *token))),
         }
@@ -131,7 +72,7 @@ impl<'a> NextToken<'a> {
         let mut this = Self {
             vocabulary,
             logits,
-            forced,
+            prefix,
             model_best: model_best.filter(|_| is_sound),
             highest,
             log_sum: sum.ln(),
@@ -176,7 +117,7 @@ impl<'a> NextToken<'a> {
 
     /// What has to be spelled, if anything.
     pub fn constraint(&self) -> Option<&dyn PrefixConstraint> {
-        self.forced.as_ref().map(|it| it as _)
+        self.prefix.as_ref().map(|it| it as _)
     }
 
     /// The tokens that the model alone finds likeliest, likeliest first.
@@ -199,7 +140,7 @@ impl<'a> NextToken<'a> {
     }
 
     fn score(&self, token: Token) -> f32 {
-        score(self.logits, self.forced.as_ref(), token)
+        score(self.logits, self.prefix.as_ref(), token)
     }
 
     /// The probability of a token.
@@ -216,7 +157,7 @@ impl<'a> NextToken<'a> {
     /// its own doubt, and a name that the texts are full of would not be sure to its end. So within
     /// such a word retrieval keeps the odds that its beginning has given it: a mixture over words
     /// instead of tokens, by Bayes' rule.
-    fn go_on_with_word(&self, line: &LineSoFar, mixture: &mut NextTokenMixture) {
+    fn go_on_with_word(&self, line: &CurrentLine, mixture: &mut NextTokenMixture) {
         let Some(odds) = line.odds_of_retrieval() else { return };
         let likeliest = mixture.retrieved.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         let Some((likeliest, _)) = likeliest else { return };
@@ -228,11 +169,11 @@ impl<'a> NextToken<'a> {
     }
 
     /// The token with what is known of it.
-    pub fn choose(&self, token: Token) -> Chosen {
+    pub fn choose(&self, token: Token) -> ChosenToken {
         let NextTokenMixture { model_weight, retrieved } = &self.mixture;
         let by_retrieval = retrieved.iter().find(|it| it.0 == token).map(|it| it.1);
         let by_model = model_weight * self.by_model(token);
-        Chosen {
+        ChosenToken {
             token,
             log_probability: self.probability(token).max(f32::MIN_POSITIVE).ln(),
             // The weights are in both, so that this is the odds before times what the token tells.
@@ -242,7 +183,7 @@ impl<'a> NextToken<'a> {
         }
     }
 
-    /// The likeliest token, or `None` where nothing can spell what is forced.
+    /// The likeliest token, or `None` where nothing can spell the prefix.
     pub fn likeliest(&self) -> Option<Token> {
         let mut best = self.model_best?;
         let mut highest = self.probability(best);
@@ -270,8 +211,8 @@ impl<'a> NextToken<'a> {
 
     /// Whether the text may go on with this token.
     pub fn is_allowed(&self, token: Token) -> bool {
-        match &self.forced {
-            Some(forced) => forced.may_come(token),
+        match &self.prefix {
+            Some(prefix) => prefix.may_come(token),
             None => {
                 (token as usize) < self.logits.len()
                     && self.vocabulary.kind(token) != TokenKind::Never
@@ -280,20 +221,17 @@ impl<'a> NextToken<'a> {
     }
 }
 
-/// A token's logit, less for one that spells only a beginning of what is forced: it would have to be
+/// A token's logit, less for one that spells only a beginning of the prefix: it would have to be
 /// followed by the rest, and how likely that is only another decode could tell.
-fn score(logits: &[f32], forced: Option<&Forced>, token: Token) -> f32 {
+fn score(logits: &[f32], prefix: Option<&RequiredPrefix>, token: Token) -> f32 {
     let logit = logits[token as usize];
-    forced.map_or(logit, |forced| {
-        let n_spelled = forced.vocabulary.bytes_of(token).len();
-        logit - forced.bytes.len().saturating_sub(n_spelled) as f32 * NATS_PER_BYTE_LEFT
-    })
+    prefix.map_or(logit, |prefix| logit - prefix.n_bytes_left_by(token) as f32 * NATS_PER_BYTE_LEFT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lm::task::NextTokenContext;
+    use crate::lm::mixer::NextTokenContext;
 
     const PIECES: [&str; 6] = ["(", "(res", "(result", "ult", "ume", "x"];
 
@@ -301,16 +239,12 @@ mod tests {
         Vocabulary::new(PIECES.map(|it| (it, TokenKind::Text)))
     }
 
-    fn token(piece: &str) -> Token {
-        PIECES.iter().position(|it| *it == piece).expect("a piece") as Token
-    }
-
     #[test]
-    fn a_beginning_of_what_is_forced_counts_less_than_all_of_it() {
+    fn a_beginning_of_the_prefix_counts_less_than_all_of_it() {
         let vocabulary = vocabulary();
-        let line = LineSoFar::default();
-        let best = |forced: &[u8], logits: &[f32]| {
-            let next = NextToken::new(&vocabulary, logits, forced, &line, None);
+        let line = CurrentLine::default();
+        let best = |prefix: &[u8], logits: &[f32]| {
+            let next = NextToken::new(&vocabulary, logits, prefix, &line, None);
             let all = (0..6).map(|it| next.probability(it)).sum::<f32>();
             assert!((all - 1.0).abs() < 1e-5, "{all}");
             PIECES[next.likeliest().expect("one spells it") as usize]
@@ -356,7 +290,7 @@ mod tests {
         // another.
         let probabilities = |name: &[Token], first: f32| {
             let mut mixer = OneName { tokens: name.to_vec(), first };
-            let mut line = LineSoFar::default();
+            let mut line = CurrentLine::default();
             let mut next = |token: &Token| {
                 let next = NextToken::new(&vocabulary, &[0.0; 6], b"", &line, Some(&mut mixer));
                 let chosen = next.choose(*token);
@@ -373,22 +307,5 @@ mod tests {
         assert!(letters[1..].iter().all(|it| *it < 0.3), "{letters:?}");
         let surprising = probabilities(&[0, 1, 2], 0.0);
         assert!(surprising[1] < 0.3, "{surprising:?}");
-    }
-
-    #[test]
-    fn tokens_that_spell_what_is_forced() {
-        let vocabulary = vocabulary();
-        let line = LineSoFar::default();
-        let next = NextToken::new(&vocabulary, &[0.0; 6], b"(resu", &line, None);
-        let forced = next.constraint().expect("something is forced");
-        let spells = |pieces: &[&str]| {
-            forced.is_spelled_by(&pieces.iter().map(|it| token(it)).collect::<Vec<_>>())
-        };
-        assert!(spells(&["(result"]) && spells(&["(result", "x"]));
-        assert!(spells(&["(res", "ult"]) && spells(&["(res", "ume", "x"]));
-        assert!(!spells(&["(res", "x"]) && !spells(&["x"]) && !spells(&["(", "x"]));
-        // What follows is not known.
-        assert!(!spells(&["(res"]) && !spells(&[]));
-        assert!(NextToken::new(&vocabulary, &[0.0; 6], b"", &line, None).constraint().is_none());
     }
 }

@@ -1,10 +1,11 @@
 //! What is generated of the present line, as far as the next token depends on it.
 
-use crate::lm::task::{NextTokenContext, NextTokenMixer, PrefixConstraint, Token};
+use crate::lm::mixer::{NextTokenContext, NextTokenMixer, PrefixConstraint};
+use crate::lm::vocabulary::Token;
 
 /// The tokens generated of the present line.
 #[derive(Debug, Clone, Default)]
-pub struct LineSoFar {
+pub struct CurrentLine {
     tokens: Vec<Token>,
     after_break: bool,
     /// The line's beginning came in one token with the break before it (`\n    `, in the
@@ -12,21 +13,21 @@ pub struct LineSoFar {
     unknown: bool,
     /// The last token ended within a word that is not all ASCII.
     in_word_outside_ascii: bool,
-    /// What [`Chosen::odds_of_retrieval`] of the last token was.
+    /// What [`ChosenToken::odds_of_retrieval`] of the last token was.
     odds_of_retrieval: Option<f32>,
 }
 
-/// A token with what has to be known of it when it is said.
+/// A token with what has to be known of it when it is generated.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Chosen {
+pub struct ChosenToken {
     pub token: Token,
     pub log_probability: f32,
-    /// The logarithm of the odds, once this token is said, that retrieval and not the model knows
-    /// the word that it belongs to; `None` where retrieval has nothing.
+    /// The logarithm of the odds, once this token is generated, that retrieval and not the model
+    /// knows the word that it belongs to; `None` where retrieval has nothing.
     pub odds_of_retrieval: Option<f32>,
 }
 
-impl LineSoFar {
+impl CurrentLine {
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
     }
@@ -48,7 +49,7 @@ impl LineSoFar {
         self.in_word_outside_ascii
     }
 
-    /// As [`Chosen::odds_of_retrieval`] of the last token.
+    /// As [`ChosenToken::odds_of_retrieval`] of the last token.
     pub fn odds_of_retrieval(&self) -> Option<f32> {
         self.odds_of_retrieval
     }
@@ -59,7 +60,7 @@ impl LineSoFar {
     }
 
     /// Adds a token that was chosen.
-    pub fn push(&mut self, chosen: Chosen, piece: &[u8]) {
+    pub fn push(&mut self, chosen: ChosenToken, piece: &[u8]) {
         let is_word = |it: &u8| !it.is_ascii() || it.is_ascii_alphanumeric() || *it == b'_';
         self.in_word_outside_ascii =
             piece.last().is_some_and(is_word) && (!piece.is_ascii() || self.in_word_outside_ascii);

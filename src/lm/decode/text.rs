@@ -1,151 +1,47 @@
-//! The text sampled so far, and tokens that are evaluated before the model has said them.
+//! The text generated so far.
 
-use crate::lm::backend::{Model, TokenKind, Vocabulary};
-use crate::lm::decode::distribution::{NextToken, without_model};
-use crate::lm::decode::line::{Chosen, LineSoFar};
-use crate::lm::task::{CompletionRequest, Finish, NextTokenMixer, Said, Token};
+use crate::lm::decode::line::{ChosenToken, CurrentLine};
+use crate::lm::task::{Finish, GeneratedText};
 
-/// An alternative begins with a token that has at least this probability.
-const LEAST_PROBABILITY_OF_OTHERS: f32 = 0.02;
-
-/// Tokens that are evaluated before the model has said them.
-#[derive(Default)]
-pub struct Draft {
-    pub tokens: Vec<Token>,
-    /// How many of them the model has said by now.
-    n_said: usize,
-    /// The scores at hand are those after each token of the draft, and after the one before it.
-    pub is_evaluated: bool,
-}
-
-impl Draft {
-    pub fn of(
-        sampled: &Sampled,
-        most: usize,
-        said_before: &[Token],
-        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
-    ) -> Self {
-        let tokens = if most == 0 || !sampled.forced.is_empty() {
-            Vec::new()
-        } else if !said_before.is_empty() {
-            // A key that agrees with what was being generated does not begin all over.
-            said_before[..most.min(said_before.len())].to_vec()
-        } else {
-            mixer.and_then(|it| sampled.line.speculate(it, most)).unwrap_or_default()
-        };
-        Self { tokens, ..Self::default() }
-    }
-
-    pub fn logits<'a>(&self, model: &'a dyn Model) -> &'a [f32] {
-        if self.is_evaluated { model.logits_after(self.n_said) } else { model.logits() }
-    }
-
-    /// Whether the next token of the draft is this one, which is then said.
-    pub fn says(&mut self, token: Token) -> bool {
-        let says = self.tokens.get(self.n_said) == Some(&token);
-        self.n_said += usize::from(says);
-        says
-    }
-
-    /// How many tokens are evaluated and were not said.
-    pub fn left(&self) -> usize {
-        self.tokens.len() - self.n_said
-    }
-}
-
-/// The text by retrieval alone, where it is sure of all of it.
-pub fn generated_by_lookup(
-    vocabulary: &Vocabulary,
-    request: &mut CompletionRequest,
-) -> Option<Said> {
-    let least = request.min_lookup_confidence?.ln();
-    let mixer = request.mixer.as_deref_mut()?;
-    let mut sampled = Sampled::new(&request.forced);
-    let finish = loop {
-        let (next, probability) = without_model(vocabulary, sampled.forced, &sampled.line, mixer)?;
-        let log_probability = probability.max(f32::MIN_POSITIVE).ln();
-        sampled.n_tokens += 1;
-        let is_sure = sampled.log_probability + log_probability >= least;
-        if !is_sure || sampled.n_tokens > request.max_tokens {
-            return None;
-        }
-        if vocabulary.kind(next) == TokenKind::End {
-            break Finish::EndToken;
-        }
-        let chosen = Chosen { token: next, log_probability, odds_of_retrieval: None };
-        sampled.push(chosen, vocabulary.bytes_of(next));
-        if let Some(end) = (request.stop)(sampled.text()) {
-            sampled.end = end;
-            break Finish::StopRule;
-        }
-    };
-    // What is forced must have been spelled: nothing else is an answer.
-    let is_spelled = sampled.forced.is_empty();
-    is_spelled.then(|| sampled.said(finish))
-}
-
-/// The text sampled so far.
+/// See the module.
 #[derive(Clone)]
-pub struct Sampled<'a> {
-    /// What is still forced.
-    forced: &'a [u8],
+pub struct TextSoFar<'a> {
+    /// What is left of the required prefix.
+    prefix: &'a [u8],
     bytes: Vec<u8>,
     /// How much of `bytes` is whole characters.
     valid: usize,
     pub end: usize,
     pub n_tokens: usize,
     pub log_probability: f32,
-    line: LineSoFar,
+    pub line: CurrentLine,
 }
 
-impl<'a> Sampled<'a> {
-    pub fn new(forced: &'a [u8]) -> Self {
+impl<'a> TextSoFar<'a> {
+    /// An empty text, which must begin with `prefix`.
+    pub fn new(prefix: &'a [u8]) -> Self {
         Self {
-            forced,
+            prefix,
             bytes: Vec::new(),
             valid: 0,
             end: usize::MAX,
             n_tokens: 0,
             log_probability: 0.0,
-            line: LineSoFar::default(),
+            line: CurrentLine::default(),
         }
     }
 
-    /// The likeliest token that is allowed, its probability among those that are, or `None` where
-    /// nothing can spell what is forced.
-    pub fn next(
-        &self,
-        vocabulary: &Vocabulary,
-        logits: &[f32],
-        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
-    ) -> Option<Chosen> {
-        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, mixer);
-        Some(next.choose(next.likeliest()?))
+    /// What of the required prefix is to be spelled yet.
+    pub fn prefix_left(&self) -> &'a [u8] {
+        self.prefix
     }
 
-    /// The likeliest tokens but the first one, at most `n`, that are not out of the question.
-    pub fn others(
-        &self,
-        vocabulary: &Vocabulary,
-        logits: &[f32],
-        mixer: Option<&mut (dyn NextTokenMixer + 'static)>,
-        n: usize,
-    ) -> Vec<Chosen> {
-        if n == 0 {
-            return Vec::new();
-        }
-        let next = NextToken::new(vocabulary, logits, self.forced, &self.line, mixer);
-        let likeliest = next.likeliest_ones(n + 1).into_iter().skip(1);
-        let likeliest = likeliest.filter(|it| vocabulary.kind(it.0) == TokenKind::Text);
-        let likeliest = likeliest.filter(|it| it.1 >= LEAST_PROBABILITY_OF_OTHERS);
-        likeliest.map(|(token, _)| next.choose(token)).collect()
-    }
-
-    pub fn push(&mut self, chosen: Chosen, piece: &[u8]) {
+    /// Adds a token that was chosen.
+    pub fn push(&mut self, chosen: ChosenToken, piece: &[u8]) {
         self.line.push(chosen, piece);
-        let forced = piece.len().min(self.forced.len());
-        self.forced = &self.forced[forced..];
-        self.bytes.extend_from_slice(&piece[forced..]);
+        let prefix = piece.len().min(self.prefix.len());
+        self.prefix = &self.prefix[prefix..];
+        self.bytes.extend_from_slice(&piece[prefix..]);
         // A character can span two tokens; the text ends before a character that is not whole yet.
         self.valid += match std::str::from_utf8(&self.bytes[self.valid..]) {
             Ok(rest) => rest.len(),
@@ -154,9 +50,9 @@ impl<'a> Sampled<'a> {
         self.log_probability += chosen.log_probability;
     }
 
-    /// The character that the text would go on with, by a token that is not said.
+    /// The character that the text would go on with, by a token that is not added.
     pub fn next_char(&self, piece: &[u8]) -> Option<char> {
-        let piece = &piece[piece.len().min(self.forced.len())..];
+        let piece = &piece[piece.len().min(self.prefix.len())..];
         first_char(&[&self.bytes[self.valid..], piece].concat())
     }
 
@@ -174,10 +70,10 @@ impl<'a> Sampled<'a> {
     }
 
     /// The text as it is now.
-    pub fn said(&self, finish: Finish) -> Said {
+    pub fn ended(&self, finish: Finish) -> GeneratedText {
         let text = self.text();
         let text = text[..self.end.min(text.len())].to_owned();
-        Said { text, finish: self.finish(finish), confidence: self.log_probability.exp() }
+        GeneratedText { text, finish: self.finish(finish), confidence: self.log_probability.exp() }
     }
 
     pub fn text(&self) -> &str {
@@ -225,20 +121,20 @@ mod tests {
     #[test]
     fn a_text_ends_before_a_part_of_a_character() {
         let bytes = "xö".as_bytes();
-        let mut sampled = Sampled::new(b"");
-        let chosen = Chosen { token: 1, log_probability: -1.0, odds_of_retrieval: None };
-        sampled.push(chosen, &bytes[..2]);
-        assert_eq!(sampled.text(), "x");
-        assert_eq!(sampled.next_char(&bytes[2..]), Some('ö'));
-        assert!(matches!(sampled.said(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
-        sampled.push(chosen, &bytes[2..]);
-        assert_eq!(sampled.said(Finish::EndToken).finish, Finish::EndToken);
+        let mut text = TextSoFar::new(b"");
+        let chosen = ChosenToken { token: 1, log_probability: -1.0, odds_of_retrieval: None };
+        text.push(chosen, &bytes[..2]);
+        assert_eq!(text.text(), "x");
+        assert_eq!(text.next_char(&bytes[2..]), Some('ö'));
+        assert!(matches!(text.ended(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
+        text.push(chosen, &bytes[2..]);
+        assert_eq!(text.ended(Finish::EndToken).finish, Finish::EndToken);
         // More of the word may come, so what ran out of time in it ends before it.
-        assert!(matches!(sampled.said(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
-        sampled.push(chosen, b"(");
-        assert_eq!(sampled.said(Finish::Budget).finish, Finish::Budget);
-        // What is forced is no part of the text.
-        assert_eq!(Sampled::new(b" gr").next_char("  grö".as_bytes()), Some('r'));
-        assert_eq!(Sampled::new(b" gr").next_char(" grö".as_bytes()), Some('ö'));
+        assert!(matches!(text.ended(Finish::Budget).finish, Finish::Unsure { next: Some(_) }));
+        text.push(chosen, b"(");
+        assert_eq!(text.ended(Finish::Budget).finish, Finish::Budget);
+        // The prefix is no part of the text.
+        assert_eq!(TextSoFar::new(b" gr").next_char("  grö".as_bytes()), Some('r'));
+        assert_eq!(TextSoFar::new(b" gr").next_char(" grö".as_bytes()), Some('ö'));
     }
 }

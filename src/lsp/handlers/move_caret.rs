@@ -16,5 +16,5 @@ pub async fn notice(server: &Server, params: MoveCaretParams) {
     }
     let caret = proto::caret(&document, params.position, world.encoding);
     let ask = ask_at(server, &world, &document, document.rope.clone(), caret, false);
-    assist::warm(&server.session, ask).await;
+    assist::prefill(&server.session, ask).await;
 }

@@ -24,7 +24,7 @@ pub fn answer(session: &Session, n_escalations: usize) -> Value {
             "n_params": model.n_params,
             "context_tokens": model.n_context_tokens,
             "threads": model.n_threads,
-            "fim": model.template.family,
+            "fim": model.capabilities.fim.as_ref().map(|it| it.family),
             "load_ms": ms(model.load_time),
         }),
     };
@@ -63,6 +63,7 @@ pub fn answer(session: &Session, n_escalations: usize) -> Value {
             "cancelled": n(&counts.cancelled),
             "superseded": n(&counts.superseded),
             "failed": n(&counts.failed),
+            "preempted": n(&counts.preempted),
             "cached_tokens": n(&counts.cached_tokens),
             "evaluated_tokens": n(&counts.evaluated_tokens),
             "generated_tokens": n(&counts.generated_tokens),

@@ -5,14 +5,24 @@
 //! for one token by a child first: if that dies, this process has a sentence to say instead. What was
 //! found good is remembered by path, size and time of change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use crate::files;
 
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
+
+/// The program that has the command. Without it, as in programs that link this library, no file is tried.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says which program has [`COMMAND`]: this one.
+pub fn set_program(program: PathBuf) {
+    // Another time it is the same one.
+    let _ = PROGRAM.set(program);
+}
 
 /// The instruction sets beyond every processor's that llama.cpp was built for, by its names (`build.rs`). It can't be asked itself: its
 /// first answer may be such an instruction.
@@ -68,11 +78,7 @@ fn is_there(name: &str) -> bool {
 /// One sentence, where the child died. A file that llama.cpp refuses properly passes: loading it here
 /// says better why.
 pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
-    // Only the program itself has the command; tests that link the library do not.
-    let program = std::env::current_exe().unwrap_or_default();
-    if program.file_stem().is_none_or(|name| name != "keyside") {
-        return Ok(());
-    }
+    let Some(program) = PROGRAM.get() else { return Ok(()) };
     let Some(fingerprint) = fingerprint(path) else { return Ok(()) };
     let known = cache_folder.join("models").join("checked.txt");
     let good = files::read_text(&known).unwrap_or_default();

@@ -1,0 +1,47 @@
+//! Models in GGUF files, by llama.cpp: the one inside the program, and files of the user's.
+
+use std::path::{Path, PathBuf};
+
+use crate::lm::backend::llama::{self, LoadOptions};
+use crate::lm::backend::{Backend, embedded, probe};
+use crate::lm::registry::LoadRequest;
+
+/// Loads the model that is in this program.
+///
+/// # Errors
+/// One sentence.
+pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
+    // Keeps a temporary file until the model has been read.
+    let unpacked = embedded::unpack(request.cache_folder)?;
+    let options = LoadOptions { use_mmap: false, ..options(request, &unpacked.path) };
+    llama::load(&LoadOptions { name: embedded::NAME.to_owned(), ..options })
+}
+
+/// Loads a file, after a process of its own has tried it.
+///
+/// # Errors
+/// One sentence.
+pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
+    let path = expand_home(request.place);
+    probe::check(&path, request.cache_folder)?;
+    llama::load(&options(request, &path))
+}
+
+fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
+    let not_zero = |n: usize| (n > 0).then_some(n);
+    LoadOptions {
+        instead_of: request.instead_of.map(ToOwned::to_owned),
+        path: path.to_owned(),
+        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        use_mmap: true,
+        n_threads: not_zero(request.spec.n_threads),
+        n_context_tokens: not_zero(request.spec.n_context_tokens),
+    }
+}
+
+fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), etcetera::home_dir()) {
+        (Some(rest), Ok(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}

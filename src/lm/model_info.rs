@@ -1,0 +1,68 @@
+//! What the rest of the program knows of a model that is loaded.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::lm::fim::FimTemplate;
+use crate::lm::vocabulary::Token;
+
+/// Text to tokens. Shared between threads; a pure function of the text.
+pub trait Tokenizer: Send + Sync {
+    /// Appends the tokens of `text`. Markers spelled in the text are text: they never become markers.
+    fn tokenize(&self, text: &str, into: &mut Vec<Token>);
+
+    /// Whether text may be cut before a line that is not blank and each part tokenised alone, with the
+    /// same tokens as the whole: true for byte-level BPE, whose pre-tokenizers all break there.
+    fn splits_at_lines(&self) -> bool;
+}
+
+/// Which tasks a model can be given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Fill in the middle: how a prompt with text before and after the caret is written. `None` for
+    /// models without markers for it, which can't complete code at a caret.
+    pub fim: Option<FimTemplate>,
+    /// The model has a template for conversations.
+    pub chat: bool,
+    /// It gives logits, so it generates, and continuations can be scored.
+    pub score: bool,
+    /// It gives vectors of texts.
+    pub embed: bool,
+}
+
+/// What is known of a model that is loaded.
+pub struct ModelInfo {
+    /// The model's own name, or its file's.
+    pub name: String,
+    /// Why the model that the settings name is not this one: a sentence for the user, with what to do.
+    pub instead_of: Option<String>,
+    pub n_params: u64,
+    pub n_vocab: usize,
+    /// Of the bytes of all text tokens: models with the same one have the same tokens.
+    pub vocabulary_hash: u64,
+    /// How many tokens one sequence of the context holds, prompt and generation together.
+    pub n_context_tokens: usize,
+    pub n_threads: usize,
+    pub capabilities: Capabilities,
+    pub tokenizer: Arc<dyn Tokenizer>,
+    /// The token that the model ends a generation with.
+    pub end: Token,
+    /// From the start of loading until the first decode could run.
+    pub load_time: Duration,
+}
+
+impl ModelInfo {
+    /// The tokens of a text.
+    pub fn tokens_of(&self, text: &str) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        self.tokenizer.tokenize(text, &mut tokens);
+        tokens
+    }
+}
+
+impl fmt::Debug for ModelInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelInfo").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,314 @@
+//! Runs tasks on a back end, with its KV cache: prefill what of a prompt is new, then decode.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::lm::backend::{Backend, EvaluateError};
+use crate::lm::counts::EngineCounts;
+use crate::lm::decode::lookup::generated_by_lookup;
+use crate::lm::decode::{DecodeLimits, DecodeParams, DecodePosition, TokenChoice};
+use crate::lm::kv_cache::KvCache;
+use crate::lm::model_info::ModelInfo;
+use crate::lm::prefill_rate::PrefillRate;
+use crate::lm::task::{
+    ContinuationScore, EmbedTask, GenerateTask, Generation, NeverStop, PrefillTask, ScoreTask,
+    ShortPrompt, Source, TaskError, Times, Usage,
+};
+use crate::stdx::cancel::{CancelFlag, StopReason};
+
+/// See the module.
+pub struct Runtime {
+    pub(super) backend: Box<dyn Backend>,
+    pub(super) cache: KvCache,
+    pub(super) rate: PrefillRate,
+    pub(super) counts: Arc<EngineCounts>,
+    /// Background work leaves alone what is cached for the next key, and is stopped in the middle of
+    /// a chunk when that comes.
+    pub(super) is_background: bool,
+    /// How many keys in a row were answered from a short prompt.
+    pub(super) n_short_prompts: usize,
+    pub(super) fixed_chunk_tokens: Option<usize>,
+}
+
+impl Runtime {
+    pub fn new(backend: Box<dyn Backend>, counts: Arc<EngineCounts>) -> Self {
+        let rate = PrefillRate::of_model(backend.info().n_params);
+        counts.note_prefill_rate(&rate);
+        Self {
+            backend,
+            cache: KvCache::default(),
+            rate,
+            counts,
+            is_background: false,
+            n_short_prompts: 0,
+            fixed_chunk_tokens: None,
+        }
+    }
+
+    /// Evaluates prompts in chunks of this size, whatever the machine's speed is. The last digits of
+    /// logits depend on the chunks, so that a measurement is repeated only with the same ones.
+    #[must_use]
+    pub fn with_fixed_chunks(self, n_tokens: usize) -> Self {
+        Self { fixed_chunk_tokens: Some(n_tokens), ..self }
+    }
+
+    pub fn info(&self) -> &Arc<ModelInfo> {
+        self.backend.info()
+    }
+
+    /// How many sequences the KV cache has room for.
+    pub fn n_sequences(&self) -> usize {
+        self.backend.n_sequences()
+    }
+
+    /// Empties the KV cache.
+    pub fn clear(&mut self) {
+        self.cache.clear(self.backend.as_mut());
+    }
+
+    /// Generates a text. The KV cache is right about what it holds afterwards, however this ends.
+    ///
+    /// # Errors
+    /// Cancelled, superseded and pre-empted within one token; failed with a sentence.
+    pub fn generate(
+        &mut self,
+        task: &mut GenerateTask,
+        flag: &CancelFlag,
+    ) -> Result<Generation, TaskError> {
+        let started = Instant::now();
+        self.check_length(task.prompt.len())?;
+        // Before the cache is touched: a background task must not cost the next key its prompt.
+        check(flag)?;
+        if task.cold {
+            self.clear();
+        }
+        let may_look_up = !self.is_background && !task.cold;
+        let by_lookup =
+            if may_look_up { generated_by_lookup(self.backend.vocabulary(), task) } else { None };
+        if let Some(best) = by_lookup.clone().filter(|_| !task.to_the_end) {
+            return Ok(Generation {
+                best,
+                end_probability: None,
+                sure: None,
+                alternatives: Vec::new(),
+                usage: Usage::default(),
+                source: Source::Lookup,
+                times: Times { generate: started.elapsed(), ..Times::default() },
+            });
+        }
+        let is_short = self.takes_short_prompt(task)?;
+        let prompt = match &task.short_prompt {
+            ShortPrompt::Ready(short) if is_short => short,
+            _ => &task.prompt,
+        };
+        let n_prompt = prompt.len();
+        let generated_before = self.cache.continuation_of(prompt).to_vec();
+        let cached_tokens = self.prefill_prompt(prompt, flag)?;
+        if !self.is_background {
+            self.counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
+        }
+        let prompt_done = Instant::now();
+
+        let limits = DecodeLimits {
+            n_alternatives: task.n_alternatives,
+            max_tokens: task.max_tokens,
+            max_speculative_tokens: task.max_speculative_tokens,
+            min_confidence: task.min_confidence,
+            to_the_end: task.to_the_end,
+            deadline: prompt_done.checked_add(task.max_generate),
+        };
+        let best = DecodeParams {
+            choice: TokenChoice::Likeliest,
+            required_prefix: &task.required_prefix,
+            mixer: task.mixer.as_deref_mut(),
+            stop: task.stop.as_ref(),
+            limits,
+            generated_before,
+            on_position: None,
+        };
+        let first = self.decode(best, flag)?;
+        let mut usage = Usage {
+            cached_tokens,
+            evaluated_tokens: n_prompt - cached_tokens,
+            generated_tokens: first.n_generated,
+            speculative_tokens: first.n_speculative,
+        };
+        let mut alternatives = Vec::new();
+        for other in first.alternatives {
+            self.roll_back_to(n_prompt);
+            let alternative = DecodeParams {
+                choice: TokenChoice::First(other),
+                required_prefix: &task.required_prefix,
+                mixer: task.mixer.as_deref_mut(),
+                stop: task.stop.as_ref(),
+                limits,
+                generated_before: Vec::new(),
+                on_position: None,
+            };
+            let decoded = self.decode(alternative, flag)?;
+            usage.generated_tokens += decoded.n_generated;
+            usage.speculative_tokens += decoded.n_speculative;
+            alternatives.push(decoded.text);
+        }
+        Ok(Generation {
+            best: first.text,
+            end_probability: first.end_probability,
+            sure: by_lookup.or(first.sure),
+            alternatives,
+            usage,
+            source: if is_short { Source::ShortPrompt } else { Source::WholePrompt },
+            times: Times {
+                queue: Duration::ZERO,
+                prompt: prompt_done - started,
+                generate: prompt_done.elapsed(),
+            },
+        })
+    }
+
+    /// Scores continuations of a prompt, from the one after `done` on, which holds those that were
+    /// scored before the task was pre-empted. `on_position` sees each position of each continuation.
+    ///
+    /// # Errors
+    /// As [`Runtime::generate`]; what is scored until then stays in `done`.
+    pub fn score(
+        &mut self,
+        task: &mut ScoreTask,
+        done: &mut Vec<ContinuationScore>,
+        mut on_position: Option<&mut dyn FnMut(&DecodePosition)>,
+        flag: &CancelFlag,
+    ) -> Result<(), TaskError> {
+        self.check(self.info().capabilities.score, "score texts")?;
+        let n_prompt = task.prompt.len();
+        let longest = task.continuations.iter().map(Vec::len).max().unwrap_or_default();
+        self.check_length(n_prompt)?;
+        self.check_length(n_prompt + longest)?;
+        if task.continuations.iter().any(Vec::is_empty) {
+            return Err(TaskError::Failed("a continuation to score has no tokens".to_owned()));
+        }
+        check(flag)?;
+        self.prefill_prompt(&task.prompt, flag)?;
+        let first_logits = self.backend.logits().to_vec();
+        while let Some(tokens) = task.continuations.get(done.len()) {
+            if self.cache.can_roll_back() == Some(true) {
+                self.roll_back_to(n_prompt);
+            } else {
+                self.prefill_prompt(&task.prompt, flag)?;
+            }
+            let params = DecodeParams {
+                choice: TokenChoice::Given { tokens, first_logits: &first_logits },
+                required_prefix: &task.required_prefix,
+                mixer: task.mixer.as_deref_mut(),
+                stop: &NeverStop,
+                limits: DecodeLimits {
+                    n_alternatives: 0,
+                    max_tokens: usize::MAX,
+                    max_speculative_tokens: task.max_batch_tokens.saturating_sub(1),
+                    min_confidence: 0.0,
+                    to_the_end: false,
+                    deadline: None,
+                },
+                // What comes after the last one is not asked.
+                generated_before: tokens[..tokens.len() - 1].to_vec(),
+                on_position: on_position.as_deref_mut().map(|it| it as _),
+            };
+            let decoded = self.decode(params, flag)?;
+            done.push(ContinuationScore { tokens: decoded.scores });
+        }
+        Ok(())
+    }
+
+    /// Makes vectors of length 1, from the text after `done` on.
+    ///
+    /// # Errors
+    /// As [`Runtime::score`].
+    pub fn embed(
+        &mut self,
+        task: &EmbedTask,
+        done: &mut Vec<Vec<f32>>,
+        flag: &CancelFlag,
+    ) -> Result<(), TaskError> {
+        self.check(self.info().capabilities.embed, "make vectors of texts")?;
+        while let Some(text) = task.texts.get(done.len()) {
+            self.check_length(text.len())?;
+            check(flag)?;
+            match self.backend.embed(text, flag) {
+                Ok(vector) => done.push(normalized(vector)),
+                Err(EvaluateError::Failed(sentence)) => return Err(TaskError::Failed(sentence)),
+                Err(EvaluateError::Stopped { .. }) => return Err(stopped(flag)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates a prompt ahead of its task; what is done of it when that comes is kept.
+    ///
+    /// # Errors
+    /// As [`Runtime::generate`].
+    pub fn prefill(&mut self, task: &PrefillTask, flag: &CancelFlag) -> Result<(), TaskError> {
+        let prompt = &task.prompt;
+        self.check_length(prompt.len())?;
+        match self.cache.n_cached_of(prompt) + 1 < prompt.len() {
+            true => drop(self.evaluate_prompt(prompt, false, flag)?),
+            // The next key most likely goes on with it, so nothing else takes its place.
+            false => self.cache.turn_to(prompt),
+        }
+        Ok(())
+    }
+
+    fn check(&self, can: bool, what: &str) -> Result<(), TaskError> {
+        if can {
+            return Ok(());
+        }
+        let name = &self.info().name;
+        Err(TaskError::Failed(format!("{name} can't {what}; set model.path to a model that can")))
+    }
+
+    pub(super) fn check_length(&self, n_tokens: usize) -> Result<(), TaskError> {
+        let n_context = self.info().n_context_tokens;
+        if n_tokens == 0 || n_tokens >= n_context {
+            let sentence = format!(
+                "a prompt of {n_tokens} tokens does not fit the context of {n_context}; raise \
+                 model.context_tokens",
+            );
+            return Err(TaskError::Failed(sentence));
+        }
+        Ok(())
+    }
+
+    /// Drops what was evaluated after a prompt of this length.
+    fn roll_back_to(&mut self, n_prompt: usize) {
+        let n_after = self.cache.tokens().len() - n_prompt;
+        self.cache.take_back(self.backend.as_mut(), n_after);
+    }
+}
+
+/// Whether work should go on.
+///
+/// # Errors
+/// Why not.
+pub(super) fn check(flag: &CancelFlag) -> Result<(), TaskError> {
+    match flag.stop_reason() {
+        None => Ok(()),
+        Some(StopReason::Cancelled | StopReason::Closed) => Err(TaskError::Cancelled),
+        Some(StopReason::Superseded) => Err(TaskError::Superseded),
+        Some(StopReason::Preempted) => Err(TaskError::Preempted),
+    }
+}
+
+/// Why an evaluation was stopped.
+pub(super) fn stopped(flag: &CancelFlag) -> TaskError {
+    // Stopped without a reason can't be; a failure rather than going on.
+    check(flag).err().unwrap_or_else(|| {
+        TaskError::Failed("the evaluation stopped by itself; try again".to_owned())
+    })
+}
+
+/// The vector with length 1; one of length 0 stays.
+fn normalized(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|it| it * it).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|it| *it /= length);
+    }
+    vector
+}

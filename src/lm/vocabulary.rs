@@ -1,0 +1,119 @@
+//! The tokens of a model: their bytes, and which mean something else than text.
+
+/// A token id of a model's vocabulary.
+pub type Token = i32;
+
+/// The bytes of every token, and which tokens mean something else than text.
+pub struct Vocabulary {
+    bytes: Vec<u8>,
+    /// Token `i` is `bytes[starts[i]..starts[i + 1]]`.
+    starts: Vec<u32>,
+    /// Text tokens, ordered by their bytes.
+    by_bytes: Vec<Token>,
+    kinds: Vec<TokenKind>,
+    ends: Vec<Token>,
+}
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    Text,
+    /// Ends a generation.
+    End,
+    /// A marker or an unused place; never to be sampled.
+    Never,
+}
+
+impl Vocabulary {
+    /// Makes a vocabulary of each token's bytes and kind, in the order of their ids.
+    pub fn new<B: AsRef<[u8]>>(tokens: impl IntoIterator<Item = (B, TokenKind)>) -> Self {
+        let mut bytes = Vec::new();
+        let mut starts = vec![0];
+        let mut kinds = Vec::new();
+        for (piece, kind) in tokens {
+            bytes.extend_from_slice(piece.as_ref());
+            starts.push(bytes.len() as u32);
+            kinds.push(kind);
+        }
+        let mut this = Self { bytes, starts, by_bytes: Vec::new(), kinds, ends: Vec::new() };
+        let all = 0..this.kinds.len() as Token;
+        this.ends = all.filter(|it| this.kind(*it) == TokenKind::End).collect();
+        let mut by_bytes: Vec<Token> = (0..this.kinds.len() as Token)
+            .filter(|token| {
+                this.kind(*token) == TokenKind::Text && !this.bytes_of(*token).is_empty()
+            })
+            .collect();
+        by_bytes.sort_by(|a, b| this.bytes_of(*a).cmp(this.bytes_of(*b)));
+        this.by_bytes = by_bytes;
+        this
+    }
+
+    /// How many tokens there are, of all kinds.
+    #[expect(clippy::len_without_is_empty, reason = "there is no empty one")]
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    pub fn bytes_of(&self, token: Token) -> &[u8] {
+        let index = token as usize;
+        &self.bytes[self.starts[index] as usize..self.starts[index + 1] as usize]
+    }
+
+    /// The tokens that end a generation.
+    pub fn ends(&self) -> &[Token] {
+        &self.ends
+    }
+
+    /// FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255 behind it.
+    pub fn hash(&self) -> u64 {
+        let all = 0..self.kinds.len() as Token;
+        let texts = all.filter(|it| self.kind(*it) == TokenKind::Text);
+        let bytes = texts.flat_map(|it| self.bytes_of(it).iter().chain(&[255]));
+        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+        })
+    }
+
+    pub fn kind(&self, token: Token) -> TokenKind {
+        self.kinds[token as usize]
+    }
+
+    /// The text tokens that may come next where the text has to begin with `forced`: those that begin
+    /// with it, and those that are a beginning of it.
+    pub fn tokens_for<'a>(&'a self, forced: &'a [u8]) -> impl Iterator<Item = Token> + 'a {
+        let from = self.by_bytes.partition_point(|token| self.bytes_of(*token) < forced);
+        let beginning_with = self.by_bytes[from..]
+            .iter()
+            .take_while(move |it| self.bytes_of(**it).starts_with(forced));
+        let beginnings = (1..forced.len()).filter_map(move |length| {
+            let part = &forced[..length];
+            let at = self.by_bytes.partition_point(|token| self.bytes_of(*token) < part);
+            self.by_bytes.get(at).filter(|token| self.bytes_of(**token) == part)
+        });
+        beginning_with.chain(beginnings).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_for_forced_bytes() {
+        let pieces = ["a", "ab", "abc", "abd", "b", "", "ac"];
+        let mut tokens: Vec<(&str, TokenKind)> =
+            pieces.iter().map(|it| (*it, TokenKind::Text)).collect();
+        tokens.push(("abe", TokenKind::Never));
+        let vocabulary = Vocabulary::new(tokens);
+        let allowed = |forced: &str| {
+            let mut found: Vec<&str> =
+                vocabulary.tokens_for(forced.as_bytes()).map(|it| pieces[it as usize]).collect();
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(allowed("ab"), ["a", "ab", "abc", "abd"]);
+        assert_eq!(allowed("abcd"), ["a", "ab", "abc"]);
+        assert_eq!(allowed("b"), ["b"]);
+        assert!(allowed("x").is_empty());
+    }
+}

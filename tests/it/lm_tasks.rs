@@ -1,0 +1,140 @@
+//! Tasks of the model port, by a scripted model and by the built-in one: what scoring and vectors are,
+//! and that background work gives way and goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use keyside::lm::backend::scripted::Script;
+use keyside::lm::registry::{ModelSpec, Registry};
+use keyside::lm::task::StopAtLineEnd;
+use keyside::lm::{
+    EmbedTask, Engine, GenerateTask, Lane, ModelInfo, PrefillTask, ScoreTask, TaskError,
+};
+
+use crate::support::{TempFolder, fake_engine, saying, until};
+
+fn typed(document: &str, arrival: u64) -> Lane {
+    Lane::Interactive { document: document.into(), arrival }
+}
+
+fn bytes(text: &str) -> Vec<i32> {
+    text.bytes().map(i32::from).collect()
+}
+
+/// The built-in model's engine.
+async fn embedded() -> (Arc<Engine>, Arc<ModelInfo>, TempFolder) {
+    let home = TempFolder::new();
+    let registry = Registry::new(home.0.clone());
+    let engine = registry.engine(&ModelSpec::embedded(), |_| Ok(())).expect("a thread");
+    let info = engine.ready().await.expect("it loads");
+    (engine, info, home)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_continuation_is_as_likely_as_its_tokens_whatever_the_batch() {
+    let (engine, info, _home) = embedded().await;
+    let prompt = info.tokens_of("for i in range(10):\n    print(");
+    let continuations = ["i)\n", "i * i)\n", "zebra)\n", "i"].map(|it| info.tokens_of(it));
+    let mut scores = Vec::new();
+    for max_batch_tokens in [1, 64] {
+        let task = ScoreTask::after(prompt.clone(), continuations.to_vec());
+        let task = ScoreTask { max_batch_tokens, ..task };
+        scores.push(engine.run(Lane::Background, task).await.expect("scores"));
+    }
+    for (one, many) in scores[0].iter().zip(&scores[1]) {
+        let difference = (one.log_probability() - many.log_probability()).abs();
+        assert!(difference < 0.01, "{one:?}\n{many:?}");
+    }
+    let likely: Vec<f32> = scores[0].iter().map(|it| it.log_probability()).collect();
+    assert!(likely[0] > likely[2] && likely[1] > likely[2], "{likely:?}");
+    for (tokens, score) in continuations.iter().zip(&scores[0]) {
+        assert_eq!(tokens.len(), score.tokens.len());
+    }
+    // What greedy decoding generates is what scoring calls greedy.
+    let task =
+        GenerateTask { stop: Arc::new(StopAtLineEnd), ..GenerateTask::after(prompt.clone(), 8) };
+    let generated = engine.run(typed("a", 1), task).await.expect("a text");
+    let tokens = info.tokens_of(&generated.best.text);
+    let task = ScoreTask::after(prompt, vec![tokens]);
+    let score = engine.run(Lane::Background, task).await.expect("a score").remove(0);
+    assert!(score.is_greedy(), "{:?} {score:?}", generated.best);
+    assert!((score.log_probability().exp() - generated.best.confidence).abs() < 0.01);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vectors_are_of_length_one_and_the_nearer_the_more_alike_texts_are() {
+    let (engine, info, _home) = embedded().await;
+    let texts = [
+        "def read_lines(path):\n    with open(path) as file:\n        return file.readlines()\n",
+        "def read_text(path):\n    with open(path) as file:\n        return file.read()\n",
+        "int main(void) { printf(\"%d\\n\", sizeof(long)); return 0; }\n",
+        "def read_lines(path):\n    with open(path) as file:\n        return file.readlines()\n",
+    ];
+    let texts = texts.map(|it| info.tokens_of(it)).to_vec();
+    let vectors = engine.run(Lane::Background, EmbedTask { texts }).await.expect("vectors");
+    let product = |a: usize, b: usize| -> f32 {
+        vectors[a].iter().zip(&vectors[b]).map(|(a, b)| a * b).sum()
+    };
+    for at in 0..4 {
+        assert!((product(at, at) - 1.0).abs() < 1e-3, "{}", product(at, at));
+    }
+    assert!((product(0, 3) - 1.0).abs() < 1e-3, "the same text: {}", product(0, 3));
+    assert!(product(0, 1) > product(0, 2), "{} {}", product(0, 1), product(0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn background_work_gives_way_to_a_key_and_goes_on_where_it_was() {
+    let script = Script { time_per_token: Duration::from_millis(20), ..saying("x") };
+    let engine = Arc::new(fake_engine(script));
+    engine.ready().await.expect("it loads");
+    let texts: Vec<Vec<i32>> = (0..20).map(|n| bytes(&"ab".repeat(n + 1))).collect();
+    let task = EmbedTask { texts: texts.clone() };
+    let background = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { engine.run(Lane::Background, task).await }
+    });
+    let preempted = || engine.counts().preempted.load(Ordering::Relaxed);
+    let arrivals = AtomicU64::new(1);
+    until(async || {
+        let arrival = arrivals.fetch_add(1, Ordering::Relaxed);
+        let key = GenerateTask::after(bytes("key"), 1);
+        assert_eq!(engine.run(typed("a", arrival), key).await.expect("an answer").best.text, "x");
+        (preempted() > 0).then_some(())
+    })
+    .await;
+    let vectors = background.await.unwrap().expect("vectors");
+    assert_eq!(vectors.len(), texts.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_is_dropped_is_cancelled() {
+    let script = Script { time_per_token: Duration::from_millis(5), ..saying("") };
+    let engine = fake_engine(script);
+    engine.ready().await.expect("it loads");
+    let endless = engine.run(Lane::Background, GenerateTask::after(bytes("a"), 4_000));
+    let dropped = tokio::time::timeout(Duration::from_millis(100), endless).await;
+    assert!(dropped.is_err(), "it ended: {dropped:?}");
+    let cancelled = || engine.counts().cancelled.load(Ordering::Relaxed);
+    until(async || (cancelled() == 1).then_some(())).await;
+    let next = engine.run(Lane::Background, GenerateTask::after(bytes("b"), 1)).await;
+    assert_eq!(next.expect("the engine goes on").best.text, "x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_can_not_do_and_what_does_not_fit_is_said() {
+    let engine = fake_engine(saying("x"));
+    engine.ready().await.expect("it loads");
+    let failed = |sentence: &str| Some(TaskError::Failed(sentence.to_owned()));
+    let long = PrefillTask { prompt: vec![1; 5_000] };
+    let too_long = "a prompt of 5000 tokens does not fit the context of 4096; raise \
+                    model.context_tokens";
+    assert_eq!(engine.run(Lane::Background, long).await.err(), failed(too_long));
+    let empty = ScoreTask::after(bytes("a"), vec![vec![]]);
+    let no_tokens = "a continuation to score has no tokens";
+    assert_eq!(engine.run(Lane::Background, empty).await.err(), failed(no_tokens));
+    // A scripted model predicts the next byte of its answer, and nothing else.
+    let task = ScoreTask::after(bytes("a"), vec![bytes("x"), bytes("y")]);
+    let scores = engine.run(Lane::Background, task).await.expect("scores");
+    assert_eq!(scores.iter().map(|it| it.is_greedy()).collect::<Vec<_>>(), [true, false]);
+}
