@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use crate::lm::backend::Backend;
 use crate::lm::counts::EngineCounts;
 use crate::lm::model_info::ModelInfo;
-use crate::lm::scheduler::{IdleWork, Job, NextWork, Progress, Scheduler};
+use crate::lm::scheduler::{IdleWork, Job, NextWork, Scheduler, TaskProgress};
 use crate::lm::task::{Lane, TaskError, TaskKind, TaskOutput};
 use crate::lm::worker;
 use crate::stdx::cancel::{StopReason, Ticket};
@@ -77,7 +77,7 @@ impl Engine {
             flag: ticket.flag(),
             submitted: Instant::now(),
             reply,
-            progress: Progress::default(),
+            progress: TaskProgress::default(),
         };
         let superseded = self.shared.scheduler().submit(job);
         self.shared.arrived.notify_one();

@@ -47,19 +47,19 @@ pub struct Job {
     pub submitted: Instant,
     pub reply: oneshot::Sender<Result<TaskOutput, TaskError>>,
     /// What was done of it before it was pre-empted.
-    pub progress: Progress,
+    pub progress: TaskProgress,
 }
 
 /// Parts of a task's output.
 #[derive(Default)]
-pub struct Progress {
+pub struct TaskProgress {
     pub scores: Vec<ContinuationScore>,
     pub embeddings: Vec<Vec<f32>>,
 }
 
 /// What the worker does next.
 pub enum NextWork {
-    Run(Job),
+    Run(Box<Job>),
     /// Asks features for work, under this flag.
     Idle(CancelFlag),
     /// Nothing yet; until then, or until something is handed in.
@@ -225,7 +225,7 @@ impl Scheduler {
 
     fn run(&mut self, job: Job) -> NextWork {
         self.running = Some(Running { flag: job.flag.clone(), lane: Some(job.lane.clone()) });
-        NextWork::Run(job)
+        NextWork::Run(Box::new(job))
     }
 
     /// What ran has ended.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::lm::backend::Backend;
 use crate::lm::engine::{EngineState, Shared};
 use crate::lm::runtime::Runtime;
-use crate::lm::scheduler::{Job, NextWork, Progress};
+use crate::lm::scheduler::{Job, NextWork, TaskProgress};
 use crate::lm::task::{Lane, Task, TaskError, TaskOutput};
 use crate::stdx::cancel::CancelFlag;
 
@@ -38,10 +38,10 @@ where
     };
     loop {
         match (shared.next_work(), &mut worker) {
-            (NextWork::Run(job), Ok(worker)) => worker.run(job),
+            (NextWork::Run(job), Ok(worker)) => worker.run(*job),
             (NextWork::Run(job), Err(sentence)) => {
                 shared.scheduler().ended(Instant::now());
-                shared.answer(job, Err(TaskError::Failed(sentence.clone())));
+                shared.answer(*job, Err(TaskError::Failed(sentence.clone())));
             }
             (NextWork::Idle(flag), Ok(worker)) => worker.idle(&flag),
             (NextWork::Idle(_), Err(_)) => {
@@ -97,7 +97,7 @@ impl Worker<'_> {
         let has_worked = features.into_iter().any(|feature| {
             let worked = self.fenced(true, |runtime| {
                 let mut task = feature.next_task()?;
-                let done = run_task(runtime, &mut task, &mut Progress::default(), flag);
+                let done = run_task(runtime, &mut task, &mut TaskProgress::default(), flag);
                 if let Ok(output) = done {
                     feature.finished(output);
                 }
@@ -132,7 +132,7 @@ impl Worker<'_> {
 fn run_task(
     runtime: &mut Runtime,
     task: &mut Task,
-    progress: &mut Progress,
+    progress: &mut TaskProgress,
     flag: &CancelFlag,
 ) -> Result<TaskOutput, TaskError> {
     match task {

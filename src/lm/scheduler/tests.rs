@@ -11,7 +11,7 @@ fn job(lane: Lane) -> Job {
         flag: CancelFlag::default(),
         submitted: Instant::now(),
         reply: oneshot::channel().0,
-        progress: Progress::default(),
+        progress: TaskProgress::default(),
     }
 }
 
@@ -29,7 +29,7 @@ fn name(job: &Job) -> String {
 /// What is next, long after anything interactive.
 fn next(scheduler: &mut Scheduler) -> (String, Option<Job>) {
     match scheduler.next(Instant::now() + 2 * IDLE_AFTER) {
-        NextWork::Run(job) => (name(&job), Some(job)),
+        NextWork::Run(job) => (name(&job), Some(*job)),
         NextWork::Idle(_) => ("idle".to_owned(), None),
         NextWork::Wait(_) => ("wait".to_owned(), None),
         NextWork::End => ("end".to_owned(), None),
