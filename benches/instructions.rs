@@ -7,8 +7,8 @@
 use std::hint::black_box;
 use std::process::Command;
 
+use keyside::assistant::apply::minimal_edits;
 use keyside::config::cloud::Protocol;
-use keyside::edits::minimal_edits;
 use keyside::lm::{Finish, Token, Tokenizer};
 use keyside::privacy::redact::Redactor;
 use keyside::prompt::excerpt::Excerpt;

@@ -9,8 +9,6 @@ pub mod files;
 pub mod ledger;
 pub mod lm;
 
-pub mod actions;
-pub mod edits;
 pub mod privacy;
 pub mod prompt;
 pub mod remote;
@@ -22,6 +20,7 @@ pub mod sandbox;
 pub mod workspace;
 
 pub mod assist;
+pub mod assistant;
 pub mod evaluate;
 
 pub mod cli;

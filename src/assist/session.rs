@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::assist::cloud::{Cloud, ledger_file};
 use crate::assist::complete::{Completion, OtherFiles};
 use crate::assist::loading::{for_completion, model_spec};
 use crate::assist::model_context::ModelContexts;
@@ -16,6 +15,7 @@ use crate::assist::request::RequestMaker;
 use crate::assist::reuse::Answers;
 use crate::assist::stats::Stats;
 use crate::assist::suggested::SuggestionLog;
+use crate::assistant::cloud::{Cloud, ledger_file};
 use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::ledger::{

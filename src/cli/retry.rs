@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::assist::front::{Answered, Front, Tone};
-use crate::assist::{Cloud, retry};
+use crate::assistant::editor_ui::{Answered, EditorUi, Tone};
+use crate::assistant::{Cloud, kept_requests};
 use crate::cli::{serve, setup, terminal};
 use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;
@@ -19,14 +19,14 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
     setup::enter_sandbox(folders);
     setup::forget_keys(config);
     let cloud = Cloud::connect(started)?;
-    let files = retry::kept(&cloud.unsent_folder());
+    let files = kept_requests::kept(&cloud.unsent_folder());
     if files.is_empty() {
         return terminal::print("nothing is kept\n");
     }
     let runtime = setup::runtime()?;
     let mut n_failed = 0;
     for file in &files {
-        match runtime.block_on(retry::retry(&cloud, file, &Terminal)) {
+        match runtime.block_on(kept_requests::retry(&cloud, file, &Terminal)) {
             Ok(answer) => terminal::print(&format!("{answer}\n"))?,
             Err(sentence) => {
                 terminal::complain(&format!("{}: {sentence}", file.display()));
@@ -43,7 +43,7 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
 /// Asks no question and shows nothing but the answers.
 struct Terminal;
 
-impl Front for Terminal {
+impl EditorUi for Terminal {
     async fn ask(&self, _: String, _: &[&str]) -> Answered {
         Answered::NotAsked
     }

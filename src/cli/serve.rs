@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assist::{Cloud, Helpers, Session};
+use crate::assist::Session;
+use crate::assistant::{Cloud, Helpers};
 use crate::cli::{setup, terminal};
 use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};

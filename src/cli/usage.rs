@@ -6,7 +6,7 @@ mod text;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::assist::cloud::{caps, ledger_file};
+use crate::assistant::cloud::{caps, ledger_file};
 use crate::cli::{setup, terminal};
 use crate::config::cloud::Provider;
 use crate::ledger::{Amounts, Calendar, Caps, Ledger, PICO_USD_PER_USD, Standing, UsageReport};

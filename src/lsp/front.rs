@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::{Client, OngoingProgress, jsonrpc};
 
-use crate::assist::front::{Answered, Front, Tone};
+use crate::assistant::editor_ui::{Answered, EditorUi, Tone};
 use crate::lsp::client::ClientProfile;
 use crate::lsp::ext::{AnswerNotification, AnswerParams};
 use crate::text::{LineRange, Newest, file_uri};
@@ -83,7 +83,7 @@ fn item(title: &str) -> lsp::MessageActionItem {
     lsp::MessageActionItem { title: title.to_owned(), properties: Default::default() }
 }
 
-impl Front for ClientFront {
+impl EditorUi for ClientFront {
     async fn ask(&self, question: String, answers: &[&str]) -> Answered {
         let items = answers.iter().map(|it| item(it)).collect();
         let asked = self.client.show_message_request(lsp::MessageType::Info, question, Some(items));

@@ -1,7 +1,9 @@
 //! From a caret and a model's answer to the document that an editor would show, across `syntax` and `edits`.
 
 use expect_test::{Expect, expect};
-use keyside::edits::{applied, code_of, has_no_new_errors, minimal_edits, replaced, unified_diff};
+use keyside::assistant::apply::{
+    applied, code_of, has_no_new_errors, minimal_edits, replaced, unified_diff,
+};
 use keyside::syntax::parse;
 
 /// What happens to a document, `$0` in the item asked about, when a model answers so: the edits, or why there is none.

@@ -1,6 +1,6 @@
 //! Documents held to the code: what they name is there.
 
-use keyside::assist::escalation::Action;
+use keyside::assistant::actions::Action;
 use keyside::stdx::hex_sha256;
 
 use crate::support::{Client, repository};

@@ -2,7 +2,7 @@
 //! the caps is left.
 
 use super::{Finding, State, good};
-use crate::assist::cloud::{caps, ledger_file};
+use crate::assistant::cloud::{caps, ledger_file};
 use crate::cli::cloud::key_state;
 use crate::config::cloud::CloudConfig;
 use crate::config::folders::Folders;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 
-use crate::assist::escalation::Action;
+use crate::assistant::actions::Action;
 use crate::lsp::server::Server;
 
 /// The parameters, as far as they matter; read leniently, because diagnostics of other servers come

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use crate::assist::escalation::{Action, Escalation};
-use crate::assist::{Cloud, escalate};
+use crate::assistant::actions::Action;
+use crate::assistant::{Cloud, CloudRequest, dialogue};
 use crate::lsp::ext::{ACCEPTED_COMMAND, CANCEL_COMMAND, CloudArgument};
 use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
@@ -87,7 +87,7 @@ fn start(
     }
     let at = |position| caret(&document, position, world.encoding);
     let (start, end) = (at(argument.range.start), at(argument.range.end));
-    let asked = Escalation {
+    let asked = CloudRequest {
         action,
         model: cloud.model().to_owned(),
         uri: argument.uri,
@@ -100,17 +100,18 @@ fn start(
         encoding: world.encoding,
         diagnostics: argument.diagnostics.into_iter().map(|it| (it.line, it.message)).collect(),
         question: argument.question,
+        folders: server.session.workspace.folders(),
         others: world.others(&document, crate::retrieval::datastore::MAX_OPEN_DOCUMENTS),
     };
     let (client, newest) = (server.client().clone(), server.newest.clone());
     let front = ClientFront::new(client, server.profile(), newest, asked.title());
     let (token, cancelled) = server.escalations.begin(front.token());
-    let (session, newest) = (Arc::clone(&server.session), server.newest.clone());
+    let newest = server.newest.clone();
     let (escalations, client) = (Arc::clone(&server.escalations), server.client().clone());
     tokio::spawn(async move {
         // However it ends, also by a panic.
         let _token = escalations.forget_at_end(token);
-        let work = escalate::escalate(session, cloud, newest, asked, front, cancelled);
+        let work = dialogue::run(cloud, newest, asked, front, cancelled);
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
             let sentence = "keyside: a part of it failed; the log says where, and what it may have cost is counted";
             client.show_message(lsp::MessageType::Error, sentence).await;

@@ -1,6 +1,6 @@
 //! From an answer to edits.
 
-use keyside::edits::{applied, code_of, minimal_edits, moved, prose_of};
+use keyside::assistant::apply::{applied, code_of, minimal_edits, moved, prose_of};
 use proptest::prelude::*;
 
 use super::{any_text, cases};

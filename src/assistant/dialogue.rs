@@ -1,26 +1,24 @@
-//! One escalation from a chosen action to its end: gather, look, agree, reserve, send, settle, show. The imperative shell around
-//! `actions`, `privacy`, `cloud` and `store`.
-//!
-//! Nothing is sent before it is reserved in the ledger, nothing is reserved before somebody has agreed, and whatever happens after
-//! that is settled: what may have been spent is never forgotten.
+//! One request from a chosen action to its end: gather, look, agree, send, present. A person is
+//! asked here, and nowhere else; nothing is reserved or sent before somebody has agreed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::assist::cloud::Cloud;
-use crate::assist::escalation::{Action, Escalation, Gathered, gather};
-use crate::assist::front::{Answered, Front, Tone};
-use crate::assist::outcome::Asked;
-use crate::assist::readiness::{cap_sentence, may_be_sent, worst_case};
-use crate::assist::stream::{Ended, Received};
-use crate::assist::{Session, outcome, retry, stream};
+use crate::assistant::CloudRequest;
+use crate::assistant::cloud::Cloud;
+use crate::assistant::editor_ui::{Answered, EditorUi, Tone};
+use crate::assistant::gather::{Gathered, gather};
+use crate::assistant::present::Asked;
+use crate::assistant::readiness::{may_be_sent, worst_case};
+use crate::assistant::settle::reserve_and_send;
+use crate::assistant::stream::Ended;
+use crate::assistant::{kept_requests, present, stream};
 use crate::config::consent::{Entry, Standing};
-use crate::ledger::{Consent, Granted, Refused, Reservation, WorkspaceHash, usd};
+use crate::ledger::usd;
 use crate::remote::outbound::{Outbound, Prepared, prepare};
-use crate::remote::pricing::tariff::{PriceSource, table_source};
+use crate::remote::pricing::tariff::PriceSource;
 use crate::stdx::clean;
 use crate::text::Newest;
 
@@ -35,19 +33,18 @@ const MAX_NAMES: usize = 5;
 /// Of the folder that standing consent is for, which has to be seen whole.
 const MAX_FOLDER_CHARS: usize = 300;
 
-/// Runs an escalation to its end; everything that there is to say of it is said to `front`. `cancelled` turns true when a person
-/// wants it to stop.
-pub async fn escalate<F: Front>(
-    session: Arc<Session>,
+/// Runs an escalation to its end; everything that there is to say of it is said to `front`.
+/// `cancelled` turns true when a person wants it to stop.
+pub async fn run<F: EditorUi>(
     cloud: Arc<Cloud>,
     newest: Newest,
-    asked: Escalation,
+    asked: CloudRequest,
     front: F,
     mut cancelled: watch::Receiver<bool>,
 ) {
     let (asked, mut shown) = (Arc::new(asked), ShownFiles::default());
     let agreed = tokio::select! {
-        agreed = agree(&session, &cloud, &asked, &front, &mut shown) => agreed,
+        agreed = agree(&cloud, &asked, &front, &mut shown) => agreed,
         () = stream::until_cancelled(&mut cancelled) => Ok(None),
     };
     match agreed {
@@ -59,7 +56,8 @@ pub async fn escalate<F: Front>(
     }
 }
 
-/// Files that were written for a person to look at, gone when the escalation is over: they are text of the workspace.
+/// Files that were written for a person to look at, gone when the escalation is over: they are text
+/// of the workspace.
 #[derive(Default)]
 struct ShownFiles(Vec<PathBuf>);
 
@@ -72,18 +70,16 @@ impl Drop for ShownFiles {
 }
 
 /// From the action to a request that may be sent; `None` where a person said no.
-async fn agree<F: Front>(
-    session: &Arc<Session>,
+async fn agree<F: EditorUi>(
     cloud: &Arc<Cloud>,
-    asked: &Arc<Escalation>,
+    asked: &Arc<CloudRequest>,
     front: &F,
     shown: &mut ShownFiles,
 ) -> Result<Option<(Gathered, Outbound)>, String> {
-    let (session, for_gathering, what) =
-        (Arc::clone(session), Arc::clone(cloud), Arc::clone(asked));
+    let (for_gathering, what) = (Arc::clone(cloud), Arc::clone(asked));
     // It parses and reads files: not for a thread that answers keys.
     let work = tokio::task::spawn_blocking(move || {
-        let gathered = gather(&session, &for_gathering, &what)?;
+        let gathered = gather(&for_gathering, &what)?;
         let prepared = prepare(for_gathering.provider(), &gathered.draft, &gathered.fence)?;
         Ok::<_, String>((gathered, prepared))
     });
@@ -173,7 +169,7 @@ async fn agree<F: Front>(
 }
 
 /// Opens the very bytes.
-async fn show<F: Front>(
+async fn show<F: EditorUi>(
     cloud: &Cloud,
     prepared: &Prepared,
     front: &F,
@@ -281,10 +277,10 @@ async fn question(
 }
 
 /// Sends, and shows what came of it.
-async fn send<F: Front>(
+async fn send<F: EditorUi>(
     cloud: &Cloud,
     newest: &Newest,
-    asked: &Escalation,
+    asked: &CloudRequest,
     gathered: &Gathered,
     outbound: Outbound,
     front: &F,
@@ -306,7 +302,7 @@ async fn send<F: Front>(
         && cloud.config().keep_unsent
     {
         let kept = outbound.request().kept(asked.action.name(), workspace);
-        let sentence = match retry::keep(cloud, &kept) {
+        let sentence = match kept_requests::keep(cloud, &kept) {
             Ok(()) => "the request is kept; `keyside cloud retry` sends it".to_owned(),
             Err(sentence) => sentence,
         };
@@ -314,86 +310,5 @@ async fn send<F: Front>(
     }
     let request = outbound.request();
     let about = Asked { cloud, newest, escalation: asked, gathered, request };
-    outcome::show(&about, &received, front).await;
-}
-
-/// Reserves, sends, takes in and settles; `how` is as `stream::receive` has it. Warnings are told on the way.
-///
-/// # Errors
-/// One sentence, where it can't be reserved: then nothing was sent.
-pub(crate) async fn reserve_and_send<F: Front>(
-    cloud: &Cloud,
-    action: Action,
-    how: (&str, bool),
-    outbound: &Outbound,
-    workspace: Option<&Path>,
-    front: &F,
-    cancelled: watch::Receiver<bool>,
-) -> Result<Received, String> {
-    let open = cloud.open_call();
-    let granted = reserve(cloud, action, outbound, workspace).await?;
-    let began = Instant::now();
-    let received = stream::receive(cloud, how, outbound, front, cancelled).await;
-    let worst_case = worst_case(cloud, outbound.request());
-    let settled = outcome::settle(cloud, granted.id, outbound, &received, worst_case, began).await;
-    drop(open);
-    // Before anything is said: some editors take away what they show with the end of a progress.
-    front.progress(String::new()).await;
-    for warning in granted.warnings.iter().filter(|it| it.is_new) {
-        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
-    }
-    if let Err(sentence) = settled {
-        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
-    }
-    Ok(received)
-}
-
-/// Reserves the most that a request can cost.
-///
-/// # Errors
-/// One sentence; then nothing may be sent.
-async fn reserve(
-    cloud: &Cloud,
-    action: Action,
-    outbound: &Outbound,
-    workspace: Option<&Path>,
-) -> Result<Granted, String> {
-    use crate::remote::outbound::Agreed;
-    let request = outbound.request();
-    let (provider, host, model) =
-        (request.provider().to_owned(), request.host().to_owned(), request.model().to_owned());
-    let (n_files, n_sent_bytes, sha256) =
-        (request.files().len() as u32, request.body().len() as u64, request.sha256());
-    let n_redactions = request.redactions().values().sum::<usize>() as u32;
-    let reserved_pico_usd = worst_case(cloud, request);
-    let workspace = WorkspaceHash::of(&workspace.unwrap_or(Path::new("")).to_string_lossy());
-    let consent = match outbound.agreed() {
-        Agreed::Once => Consent::Once,
-        Agreed::Workspace => Consent::Workspace,
-    };
-    let caps = cloud.caps();
-    let is_unknown = cloud.tariff_of(&provider).source == PriceSource::HighestKnown;
-    cloud
-        .with_ledger(move |ledger, calendar| {
-            let what = Reservation {
-                workspace,
-                action: action.name(),
-                provider: &provider,
-                host: &host,
-                model: &model,
-                reserved_pico_usd,
-                price_table_date: Some(table_source().1),
-                n_sent_bytes,
-                n_files,
-                n_redactions,
-                payload_sha256: &sha256,
-                consent,
-                reason: "a person chose the action",
-            };
-            ledger.reserve(&what, &caps, &calendar.now()).map_err(|error| match error {
-                Refused::Cap(refusal) => cap_sentence(refusal, is_unknown, &model),
-                Refused::Fault(fault) => fault.to_string(),
-            })
-        })
-        .await
+    present::show(&about, &received, front).await;
 }

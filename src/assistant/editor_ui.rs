@@ -5,18 +5,19 @@ use std::path::Path;
 use crate::text::LineRange;
 
 /// The editor's side of an escalation: a person to ask, and places to show things.
-pub trait Front: Send + Sync + 'static {
+pub trait EditorUi: Send + Sync + 'static {
     /// Asks a person to choose.
     fn ask(&self, question: String, answers: &[&str]) -> impl Future<Output = Answered> + Send;
 
-    /// Whether a question hides what is shown, so that a person who wants to read has to be asked another time.
+    /// Whether a question hides what is shown, so that a person who wants to read has to be asked
+    /// another time.
     fn hides_what_it_shows(&self) -> bool;
 
     /// Says a sentence.
     fn tell(&self, tone: Tone, sentence: String) -> impl Future<Output = ()> + Send;
 
-    /// Opens a file beside, and takes the person there only if they asked to see it: what they type must not go elsewhere. Whether
-    /// the editor did.
+    /// Opens a file beside, and takes the person there only if they asked to see it: what they type
+    /// must not go elsewhere. Whether the editor did.
     fn show(&self, file: &Path, was_asked_for: bool) -> impl Future<Output = bool> + Send;
 
     /// How far it is; an empty message is the end of it.

@@ -1,4 +1,5 @@
-//! What lives as long as the program for asking a cloud model: the broker, the ledger, what was agreed to.
+//! What lives as long as the program for asking a cloud model: the broker, the ledger, what was
+//! agreed to.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::actions::Action;
-use crate::assist::shown::{self, Shown};
+use crate::assistant::actions::Action;
+use crate::assistant::shown_files::{self, Shown};
 use crate::config::cloud::{CloudConfig, Provider};
 use crate::config::consent::{Consents, Entry};
 use crate::config::folders::Folders;
@@ -28,7 +29,8 @@ pub struct Cloud {
     pub(crate) broker: Broker,
     consent_writer: Arc<ConsentWriter>,
     folders: Folders,
-    /// Opened when it is first needed. Locked while SQLite works, by threads that answer no request.
+    /// Opened when it is first needed. Locked while SQLite works, by threads that answer no
+    /// request.
     ledger: Arc<Mutex<Option<Ledger>>>,
     /// What a person should be told of the ledger, each thing once.
     notes: Arc<Mutex<Vec<String>>>,
@@ -42,7 +44,8 @@ pub struct Cloud {
     in_memory: Mutex<Vec<std::fs::File>>,
 }
 
-/// The commands that start what the server itself must not do: `keyside broker` and `keyside keep-consent`.
+/// The commands that start what the server itself must not do: `keyside broker` and `keyside
+/// keep-consent`.
 #[derive(Debug)]
 pub struct Helpers {
     pub broker: Command,
@@ -70,7 +73,8 @@ impl Drop for Open<'_> {
 }
 
 impl Cloud {
-    /// Starts what asking needs, `None` where the settings say no. To be called before this process enters its sandbox.
+    /// Starts what asking needs, `None` where the settings say no. To be called before this process
+    /// enters its sandbox.
     ///
     /// # Errors
     /// One sentence: no provider to ask, an address that text may not go to, or no broker.
@@ -79,7 +83,7 @@ impl Cloud {
         folders: &Folders,
         helpers: Helpers,
     ) -> Result<Option<StartedCloud>, String> {
-        shown::forget_the_dead(&folders.cache.join("shown"));
+        shown_files::forget_the_dead(&folders.cache.join("shown"));
         if !config.enabled {
             return Ok(None);
         }
@@ -175,7 +179,8 @@ impl Cloud {
         Consents::read(&self.consent_file())
     }
 
-    /// The words in which something is asked: the person's own file in `templates`, beside the settings, or keyside's.
+    /// The words in which something is asked: the person's own file in `templates`, beside the
+    /// settings, or keyside's.
     ///
     /// # Errors
     /// One sentence, where the person's file can't be read.
@@ -197,8 +202,8 @@ impl Cloud {
         self.shown.clear();
     }
 
-    /// Keeps a text in this process's memory and returns its name there, which the person's editor can open as long as this
-    /// process lives. `None` where the system has nothing of the kind.
+    /// Keeps a text in this process's memory and returns its name there, which the person's editor
+    /// can open as long as this process lives. `None` where the system has nothing of the kind.
     pub(crate) fn keep_in_memory(&self, text: &str) -> Option<PathBuf> {
         #[cfg(target_os = "linux")]
         {
@@ -267,15 +272,16 @@ impl Cloud {
         self.closing.subscribe()
     }
 
-    /// Cancels what is under way, and waits until it is settled, but no longer than `patience`: what is not settled then is
-    /// counted at its worst case by the next server.
+    /// Cancels what is under way, and waits until it is settled, but no longer than `patience`:
+    /// what is not settled then is counted at its worst case by the next server.
     pub async fn close(&self, patience: Duration) {
         self.closing.send_replace(true);
         let mut n_open = self.n_open.subscribe();
         let _ = tokio::time::timeout(patience, n_open.wait_for(|n| *n == 0)).await;
     }
 
-    /// What a person should be told of the ledger: that it was damaged, so that what was spent is not known.
+    /// What a person should be told of the ledger: that it was damaged, so that what was spent is
+    /// not known.
     pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }

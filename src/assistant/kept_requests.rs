@@ -1,16 +1,17 @@
-//! Requests that could not be sent: kept on the disk if the settings say so, and sent later by a command.
+//! Requests that could not be sent: kept on the disk if the settings say so, and sent later by a
+//! command.
 
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use crate::actions::Action;
-use crate::assist::cloud::Cloud;
-use crate::assist::escalate::reserve_and_send;
-use crate::assist::front::Front;
-use crate::assist::outcome::with_note;
-use crate::assist::shown::write_private;
-use crate::assist::stream::{Ended, Received};
+use crate::assistant::actions::Action;
+use crate::assistant::cloud::Cloud;
+use crate::assistant::editor_ui::EditorUi;
+use crate::assistant::present::with_note;
+use crate::assistant::settle::reserve_and_send;
+use crate::assistant::shown_files::write_private;
+use crate::assistant::stream::{Ended, Received};
 use crate::config::consent::Standing;
 use crate::files;
 use crate::ledger::{WorkspaceHash, unix_ms};
@@ -42,12 +43,12 @@ pub fn kept(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Sends one of them, and returns the answer. The command that a person gives is their consent, to the bytes that they agreed to
-/// before.
+/// Sends one of them, and returns the answer. The command that a person gives is their consent, to
+/// the bytes that they agreed to before.
 ///
 /// # Errors
 /// One sentence; then the request is still kept, unless it may have been charged for.
-pub async fn retry<F: Front>(cloud: &Cloud, file: &Path, front: &F) -> Result<String, String> {
+pub async fn retry<F: EditorUi>(cloud: &Cloud, file: &Path, front: &F) -> Result<String, String> {
     let bytes = files::read(file, MAX_KEPT_BYTES)
         .map_err(|error| format!("{} can't be read ({error})", file.display()))?;
     let kept: Kept = serde_json::from_slice(&bytes)

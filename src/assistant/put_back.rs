@@ -1,5 +1,6 @@
-//! Secrets back into code that a model wrote, where the code had them before, and nowhere else: a model that was led astray by
-//! what it read must not be able to put a password into a log, an address or a comment.
+//! Secrets back into code that a model wrote, where the code had them before, and nowhere else: a
+//! model that was led astray by what it read must not be able to put a password into a log, an
+//! address or a comment.
 
 use std::ops::Range;
 
@@ -18,8 +19,9 @@ pub(crate) struct PutBack {
     pub(crate) withheld: Option<String>,
 }
 
-/// The new document with its secrets. `old` is the document before, with placeholders in its range; `new` the one that an answer
-/// makes of it. Each placeholder of the new range has to stand for one of the old range at the same kind of place.
+/// The new document with its secrets. `old` is the document before, with placeholders in its range;
+/// `new` the one that an answer makes of it. Each placeholder of the new range has to stand for one
+/// of the old range at the same kind of place.
 pub(crate) fn put_back(
     secrets: &Placeholders,
     language_id: &str,

@@ -1,12 +1,14 @@
-//! What goes into a question, within a budget of tokens, the most useful first: the code itself, what is wrong with it, the
-//! definitions of what it uses, the text around it, and how code is written here.
+//! What goes into a question, within a budget of tokens, the most useful first: the code itself,
+//! what is wrong with it, the definitions of what it uses, the text around it, and how code is
+//! written here.
 //!
-//! Text of files is data and not to be followed; it stands between fences that it can't close, and the task says so.
+//! Text of files is data and not to be followed; it stands between fences that it can't close, and
+//! the task says so.
 
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::actions::template::Template;
+use crate::assistant::actions::template::Template;
 
 /// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,7 +33,8 @@ pub struct Material {
     pub diagnostics: Vec<(usize, String)>,
     /// Of names that the code uses, the nearest first.
     pub definitions: Vec<Quoted>,
-    /// The text before and after the code, from which as much as there is room for is taken, nearest first.
+    /// The text before and after the code, from which as much as there is room for is taken,
+    /// nearest first.
     pub before: String,
     pub after: String,
     pub conventions: Vec<Quoted>,

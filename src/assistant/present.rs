@@ -1,90 +1,42 @@
-//! The end of an escalation: its money in the ledger, its answer before the person.
+//! The end of a request: its answer before the person, as text or as a change of the document.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::assist::bill::bill;
-use crate::assist::cloud::Cloud;
-use crate::assist::escalation::{Changed, Escalation, Gathered};
-use crate::assist::front::{Front, Tone};
-use crate::assist::stream::{Ended, Received};
-use crate::edits;
-use crate::ledger::{CallId, Settlement, Status, Tokens, unix_ms};
-use crate::remote::outbound::{Outbound, Prepared};
+use crate::assistant::CloudRequest;
+use crate::assistant::apply;
+use crate::assistant::change::Changed;
+use crate::assistant::cloud::Cloud;
+use crate::assistant::editor_ui::{EditorUi, Tone};
+use crate::assistant::gather::Gathered;
+use crate::assistant::stream::{Ended, Received};
+use crate::ledger::unix_ms;
+use crate::remote::outbound::Prepared;
 use crate::remote::protocol::fault::shortened;
 use crate::stdx::clean;
 use crate::text::Newest;
 
 /// How often an answer is put into a document in which somebody types.
 const TRIES: usize = 5;
-/// How long an editor may take to say that a document is what it was to become, and after which of these looks it has gone on
-/// without the change.
+/// How long an editor may take to say that a document is what it was to become, and after which of
+/// these looks it has gone on without the change.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS: usize = 60;
 const LOOKS_WITHOUT_IT: usize = 12;
 /// What is said in a message, and not in a document of its own.
 const MAX_MESSAGE_CHARS: usize = 280;
 
-/// Writes into the ledger what the request cost.
-///
-/// # Errors
-/// One sentence. Then what was reserved stays counted.
-pub(crate) async fn settle(
-    cloud: &Cloud,
-    id: CallId,
-    outbound: &Outbound,
-    received: &Received,
-    reserved_pico_usd: i64,
-    began: Instant,
-) -> Result<(), String> {
-    let status = match &received.ended {
-        Ended::Whole => Status::Ok,
-        Ended::Short(_) => Status::Truncated,
-        Ended::Failed(_) => Status::Failed,
-        Ended::Cancelled => Status::Cancelled,
-    };
-    let request = outbound.request();
-    let tariff = cloud.tariff_of(request.provider());
-    let bill = bill(&tariff, received, request.n_input_tokens(), reserved_pico_usd);
-    let tokens = Tokens {
-        input: bill.usage.input_tokens,
-        output: bill.usage.output_tokens,
-        cache_read: bill.usage.cache_read,
-        cache_write_5m: bill.usage.cache_write_5m,
-        cache_write_1h: bill.usage.cache_write_1h,
-        reasoning: bill.usage.reasoning_tokens,
-    };
-    let request_id = received.request_id.clone();
-    let duration_ms = began.elapsed().as_millis() as u64;
-    let first_text_ms = received.first_text.map(|it| it.as_millis() as u64);
-    cloud
-        .with_ledger(move |ledger, _| {
-            let what = Settlement {
-                status,
-                tokens,
-                usage_source: bill.usage_source,
-                cost_pico_usd: bill.cost_pico_usd,
-                cost_source: bill.cost_source,
-                request_id: (!request_id.is_empty()).then_some(request_id.as_str()),
-                duration_ms,
-                first_text_ms,
-            };
-            ledger.settle(id, &what).map_err(|error| error.to_string())
-        })
-        .await
-}
-
 /// All that an answer is about.
 pub(crate) struct Asked<'a> {
     pub(crate) cloud: &'a Cloud,
     pub(crate) newest: &'a Newest,
-    pub(crate) escalation: &'a Escalation,
+    pub(crate) escalation: &'a CloudRequest,
     pub(crate) gathered: &'a Gathered,
     pub(crate) request: &'a Prepared,
 }
 
 /// Shows the answer, or puts it into the document, or says why not.
-pub(crate) async fn show<F: Front>(asked: &Asked<'_>, received: &Received, front: &F) {
+pub(crate) async fn show<F: EditorUi>(asked: &Asked<'_>, received: &Received, front: &F) {
     let lack = match &received.ended {
         Ended::Whole => None,
         Ended::Short(sentence) => Some(sentence.clone()),
@@ -99,7 +51,7 @@ pub(crate) async fn show<F: Front>(asked: &Asked<'_>, received: &Received, front
         Err(format!("nothing was changed: {lack}{kept}"))
     } else {
         let outcome = apply(asked, &received.text, front).await;
-        say_beside(asked, &edits::prose_of(&received.text), outcome.is_ok(), front).await;
+        say_beside(asked, &apply::prose_of(&received.text), outcome.is_ok(), front).await;
         outcome
     };
     if let Err(sentence) = outcome {
@@ -108,7 +60,7 @@ pub(crate) async fn show<F: Front>(asked: &Asked<'_>, received: &Received, front
     }
 }
 
-async fn show_text<F: Front>(
+async fn show_text<F: EditorUi>(
     asked: &Asked<'_>,
     received: &Received,
     (lack, is_cancelled): (Option<String>, bool),
@@ -122,7 +74,8 @@ async fn show_text<F: Front>(
     }
     if !text.is_empty() && !front.answer(&asked.escalation.title(), &text, true).await {
         if is_cancelled {
-            // Half an answer over one's code is not what one wants to see then. Short, because a line may be all there is.
+            // Half an answer over one's code is not what one wants to see then. Short, because a
+            // line may be all there is.
             let text = with_note(asked.request, &received.text);
             let file = keep_answer(asked, "md", &text, front).await?;
             return Err(format!("cancelled; what the model said is in {}", file.display()));
@@ -132,7 +85,8 @@ async fn show_text<F: Front>(
     lack.map_or(Ok(()), Err)
 }
 
-/// A text with a line on the names in it that stand for secrets: prose is read and copied, and gets none of them back.
+/// A text with a line on the names in it that stand for secrets: prose is read and copied, and gets
+/// none of them back.
 pub(crate) fn with_note(request: &Prepared, text: &str) -> String {
     let names = request.secrets_named_in(text);
     let stand = match names.len() {
@@ -145,7 +99,7 @@ pub(crate) fn with_note(request: &Prepared, text: &str) -> String {
 }
 
 /// Opens a text of its own, or says where it is.
-async fn show_document<F: Front>(
+async fn show_document<F: EditorUi>(
     asked: &Asked<'_>,
     what: &str,
     text: &str,
@@ -159,7 +113,7 @@ async fn show_document<F: Front>(
 }
 
 /// What the model says beside its code: why it is changed so, or why it is not.
-async fn say_beside<F: Front>(asked: &Asked<'_>, prose: &str, was_applied: bool, front: &F) {
+async fn say_beside<F: EditorUi>(asked: &Asked<'_>, prose: &str, was_applied: bool, front: &F) {
     // Where nothing came of it, all of the answer is shown already.
     if prose.is_empty() || !was_applied {
         return;
@@ -176,8 +130,9 @@ async fn say_beside<F: Front>(asked: &Asked<'_>, prose: &str, was_applied: bool,
     }
 }
 
-/// Edits from an answer, checked, into the document as it is now, if what was asked about still stands in it.
-async fn apply<F: Front>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(), String> {
+/// Edits from an answer, checked, into the document as it is now, if what was asked about still
+/// stands in it.
+async fn apply<F: EditorUi>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(), String> {
     let Asked { newest, escalation, gathered, request, .. } = asked;
     let before = escalation.text();
     // It parses and compares, which may take a while; keys are answered meanwhile.
@@ -197,8 +152,8 @@ async fn apply<F: Front>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(
             Err(why) => why,
         },
     };
-    let diff = edits::unified_diff(&clean::line(&escalation.name), &before, &changed.text);
-    let prose = edits::prose_of(answer);
+    let diff = apply::unified_diff(&clean::line(&escalation.name), &before, &changed.text);
+    let prose = apply::prose_of(answer);
     // Tools for such files skip what stands before the first file.
     let diff = if prose.is_empty() { diff } else { format!("{prose}\n\n{diff}") };
     let file = match keep_answer(asked, "diff", &diff, front).await {
@@ -211,9 +166,9 @@ async fn apply<F: Front>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(
 
 /// # Errors
 /// Why not, as a part of a sentence.
-async fn put_in<F: Front>(
+async fn put_in<F: EditorUi>(
     newest: &Newest,
-    escalation: &Escalation,
+    escalation: &CloudRequest,
     gathered: &Gathered,
     change: impl Fn(&str, std::ops::Range<usize>) -> Result<Changed, String>,
     front: &F,
@@ -225,7 +180,7 @@ async fn put_in<F: Front>(
             return Err("the document was closed".to_owned());
         };
         let text = rope.to_string();
-        let place = edits::moved(&before, gathered.target.clone(), &text);
+        let place = apply::moved(&before, gathered.target.clone(), &text);
         let place = place.ok_or("the document has changed where it was asked about")?;
         let changed = change(&text, place.clone())?;
         let line_edits = escalation.line_edits(&rope, &changed.edits);
@@ -252,11 +207,12 @@ enum Arrival {
     Unknown,
 }
 
-/// Waits until the document is what it was to become, or its lines are: an editor may say that it has applied what it has not,
-/// because a key was pressed a moment before (Neovim: "Buffer newer than edits").
+/// Waits until the document is what it was to become, or its lines are: an editor may say that it
+/// has applied what it has not, because a key was pressed a moment before (Neovim: "Buffer newer
+/// than edits").
 async fn arrived(
     newest: &Newest,
-    escalation: &Escalation,
+    escalation: &CloudRequest,
     (before, place): (&str, std::ops::Range<usize>),
     version: i32,
     changed: &Changed,
@@ -266,10 +222,10 @@ async fn arrived(
             Some((_, rope)) if rope == changed.text.as_str() => return Arrival::Here,
             Some((now, rope)) if now != version => {
                 let text = rope.to_string();
-                if edits::moved(&changed.text, changed.new_lines.clone(), &text).is_some() {
+                if apply::moved(&changed.text, changed.new_lines.clone(), &text).is_some() {
                     return Arrival::Here;
                 }
-                let is_as_before = edits::moved(before, place.clone(), &text).is_some();
+                let is_as_before = apply::moved(before, place.clone(), &text).is_some();
                 if is_as_before && look >= LOOKS_WITHOUT_IT {
                     return Arrival::WentOnWithoutIt;
                 }
@@ -282,7 +238,12 @@ async fn arrived(
 }
 
 /// Keeps an answer that was paid for and can't be put in, and says where, behind a sentence.
-async fn kept<F: Front>(asked: &Asked<'_>, answer: &str, front: &F, is_cancelled: bool) -> String {
+async fn kept<F: EditorUi>(
+    asked: &Asked<'_>,
+    answer: &str,
+    front: &F,
+    is_cancelled: bool,
+) -> String {
     if answer.trim().is_empty() {
         return String::new();
     }
@@ -306,12 +267,13 @@ async fn kept<F: Front>(asked: &Asked<'_>, answer: &str, front: &F, is_cancelled
 /// Characters of a message that holds a part of an answer; an editor's pop-up cuts longer ones.
 const MAX_PART_CHARS: usize = 1_200;
 
-/// Keeps an answer in a file: in the cache folder, where nothing can be written there in this process's memory, and where that is
-/// refused as well it is said in messages. It was paid for, so it is not lost with a full disk.
+/// Keeps an answer in a file: in the cache folder, where nothing can be written there in this
+/// process's memory, and where that is refused as well it is said in messages. It was paid for, so
+/// it is not lost with a full disk.
 ///
 /// # Errors
 /// One sentence, where it had to be said.
-async fn keep_answer<F: Front>(
+async fn keep_answer<F: EditorUi>(
     asked: &Asked<'_>,
     ending: &str,
     text: &str,

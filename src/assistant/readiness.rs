@@ -1,6 +1,6 @@
 //! What would stop a request anyway: looked for before a person is asked about it.
 
-use crate::assist::cloud::Cloud;
+use crate::assistant::cloud::Cloud;
 use crate::ledger::CapRefusal;
 use crate::remote::outbound::Prepared;
 use crate::remote::pricing::tariff::PriceSource;

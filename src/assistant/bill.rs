@@ -1,6 +1,6 @@
 //! What a request cost, by what is known of it when it is over.
 
-use crate::assist::stream::{Ended, Received};
+use crate::assistant::stream::{Ended, Received};
 use crate::ledger::{CostSource, UsageSource};
 use crate::remote::pricing::tariff::{PriceSource, Tariff};
 use crate::remote::pricing::token_estimate::text_tokens;
@@ -16,10 +16,11 @@ pub(crate) struct Bill {
     pub(crate) cost_source: CostSource,
 }
 
-/// By the cost that the provider reports, else by its tokens, else, where a cost is possible and not reported, the most that it can be.
+/// By the cost that the provider reports, else by its tokens, else, where a cost is possible and
+/// not reported, the most that it can be.
 ///
-/// An estimate is never more than was reserved, except of an answer that went past its limits until the broker ended it. What the
-/// provider itself told is written down as it is.
+/// An estimate is never more than was reserved, except of an answer that went past its limits until
+/// the broker ended it. What the provider itself told is written down as it is.
 pub(crate) fn bill(
     tariff: &Tariff,
     received: &Received,
@@ -38,7 +39,8 @@ pub(crate) fn bill(
             (usage, if is_told { UsageSource::Provider } else { UsageSource::Estimated })
         }
         Some(told) if is_whole => (told, UsageSource::Provider),
-        // Cut off in the middle: what was read is told at the beginning, what was written only at the end.
+        // Cut off in the middle: what was read is told at the beginning, what was written only at
+        // the end.
         Some(told) => {
             let output_tokens = told.output_tokens.max(n_text_tokens);
             (Usage { output_tokens, ..told }, UsageSource::Estimated)

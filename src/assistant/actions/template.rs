@@ -1,6 +1,8 @@
-//! Templates: a text for the model's task, a line of `---`, and a text for what is asked, with `{{names}}` in it.
+//! Templates: a text for the model's task, a line of `---`, and a text for what is asked, with
+//! `{{names}}` in it.
 //!
-//! A paragraph, which ends at a blank line, in which a name has nothing to say is left out as a whole.
+//! A paragraph, which ends at a blank line, in which a name has nothing to say is left out as a
+//! whole.
 
 /// Names that a template may use.
 pub(super) const NAMES: &[&str] = &[
@@ -57,7 +59,8 @@ impl Template {
         self.paragraphs.iter().any(|it| names(it).any(|(used, _)| used == name))
     }
 
-    /// The question, with what `value` has to say for each name. A value is put in as it is: a name in it means nothing.
+    /// The question, with what `value` has to say for each name. A value is put in as it is: a name
+    /// in it means nothing.
     pub(super) fn fill(&self, value: impl Fn(&str) -> String) -> String {
         let filled = self.paragraphs.iter().filter_map(|paragraph| {
             let mut text = String::new();
@@ -89,7 +92,7 @@ fn names(text: &str) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::Action;
+    use crate::assistant::actions::Action;
 
     #[test]
     fn paragraphs_without_a_value_are_left_out_and_values_are_not_read_again() {

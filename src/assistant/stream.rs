@@ -1,12 +1,13 @@
-//! Sending what was agreed to, and taking the answer in while it comes: text, tokens, money, until its end or a person's.
+//! Sending what was agreed to, and taking the answer in while it comes: text, tokens, money, until
+//! its end or a person's.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::assist::cloud::Cloud;
-use crate::assist::front::Front;
+use crate::assistant::cloud::Cloud;
+use crate::assistant::editor_ui::EditorUi;
 use crate::ledger::usd;
 use crate::remote::broker::ipc::{Event, Failure};
 use crate::remote::outbound::Outbound;
@@ -45,9 +46,10 @@ pub(crate) enum Ended {
     Cancelled,
 }
 
-/// Sends the request and takes in its answer, which is shown under its title while it comes if it is text for a person. It returns when the answer is over, or when `cancelled` is true; then the broker closes
-/// the connection at once.
-pub(crate) async fn receive<F: Front>(
+/// Sends the request and takes in its answer, which is shown under its title while it comes if it
+/// is text for a person. It returns when the answer is over, or when `cancelled` is true; then the
+/// broker closes the connection at once.
+pub(crate) async fn receive<F: EditorUi>(
     cloud: &Cloud,
     (title, is_text): (&str, bool),
     outbound: &Outbound,
@@ -126,7 +128,8 @@ impl Received {
         }
     }
 
-    /// Takes an event in; returns what is going on now, where that has changed. `ended` says when it was the last.
+    /// Takes an event in; returns what is going on now, where that has changed. `ended` says when
+    /// it was the last.
     fn take(&mut self, event: Option<Event>, began: Instant) -> Option<String> {
         match event {
             Some(Event::Sending) => {

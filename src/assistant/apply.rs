@@ -4,15 +4,15 @@
 //! for later.
 
 mod answer;
-mod apply;
 mod elision;
 mod indentation;
 mod minimal;
 mod moved;
+mod replace;
 mod unified;
 
 pub use answer::{code_of, prose_of};
-pub use apply::{Replaced, has_no_new_errors, replaced};
 pub use minimal::{Edit, applied, minimal_edits};
 pub use moved::moved;
+pub use replace::{Replaced, has_no_new_errors, replaced};
 pub use unified::unified_diff;

@@ -1,7 +1,8 @@
 //! What a person may ask a cloud model to do with code, and the words in which it is asked.
 //!
-//! The words are templates, which a person can replace by files of their own (`template`). What goes into them is chosen within a
-//! budget of tokens, the most useful first (`assemble`). Pure: text in, text out.
+//! The words are templates, which a person can replace by files of their own (`template`). What
+//! goes into them is chosen within a budget of tokens, the most useful first (`assemble`). Pure:
+//! text in, text out.
 
 mod assemble;
 mod template;
@@ -54,8 +55,8 @@ impl Action {
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
 
-    /// Whether the answer is read by a person, or is code that takes the place of what was asked about. Where tests belong is the
-    /// person's to say.
+    /// Whether the answer is read by a person, or is code that takes the place of what was asked
+    /// about. Where tests belong is the person's to say.
     pub fn answers_in_text(self) -> bool {
         match self {
             Self::Explain | Self::Ask | Self::Tests => true,

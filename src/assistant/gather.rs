@@ -1,26 +1,19 @@
-//! What a person asks of a cloud model, and what goes into the question: the code, and what a good colleague would want to see
-//! beside it.
+//! What goes into a question: the code, and what a good colleague would want to see beside it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ropey::Rope;
-
-pub use crate::actions::Action;
-use crate::actions::{Material, PartOf, Quoted, Template, assemble};
-use crate::assist::Session;
-use crate::assist::cloud::Cloud;
-use crate::assist::put_back::{PutBack, put_back};
-use crate::edits::{self, Edit};
+use crate::assistant::CloudRequest;
+use crate::assistant::actions::{Action, Material, PartOf, Quoted, Template, assemble};
+use crate::assistant::cloud::Cloud;
 use crate::privacy::fence::Fence;
-use crate::remote::outbound::{Draft, DraftFile, Prepared};
+use crate::remote::outbound::{Draft, DraftFile};
 use crate::remote::pricing::token_estimate;
 use crate::stdx::clean;
 use crate::syntax;
-use crate::text::position::position_of;
 use crate::text::uri::scheme;
-use crate::text::{Document, LineRange, PositionEncoding, file_paths};
+use crate::text::{Document, file_paths};
 use crate::workspace::rules;
 
 /// A type of more lines is quoted by its head.
@@ -34,37 +27,14 @@ const MAX_DEFINITIONS: usize = 40;
 const NOTHING_TO_FIX: &str = "nothing is reported for these lines; say what is wrong with them, as in `:Keyside fix it never \
     ends`, or choose an action there that needs no report";
 
-/// One question, about one place of one document as it was at one version.
-#[derive(Debug, Clone)]
-pub struct Escalation {
-    pub action: Action,
-    /// Who is asked, for titles.
-    pub model: String,
-    pub uri: String,
-    pub version: i32,
-    pub language_id: String,
-    /// The document's path as a model should see it.
-    pub name: String,
-    /// `None`: it is no file.
-    pub file: Option<PathBuf>,
-    pub rope: Rope,
-    /// In characters; empty for a caret.
-    pub selection: Range<usize>,
-    pub encoding: PositionEncoding,
-    /// Lines from 1 and messages of other language servers.
-    pub diagnostics: Vec<(usize, String)>,
-    pub question: String,
-    /// Other open documents in the language, the nearest first.
-    pub others: Vec<Arc<Document>>,
-}
-
 /// All that is asked, before anything is taken out, and what it is about.
 #[derive(Debug)]
 pub struct Gathered {
     pub draft: Draft,
     pub fence: Fence,
-    /// The folders that standing consent is for, without links: where the file was opened, and where it lies if that is elsewhere.
-    /// None for a text that is no file, which is asked about each time.
+    /// The folders that standing consent is for, without links: where the file was opened, and
+    /// where it lies if that is elsewhere. None for a text that is no file, which is asked about
+    /// each time.
     pub workspaces: Vec<PathBuf>,
     /// What is asked about, in bytes of the document; an answer that is code takes its place.
     pub target: Range<usize>,
@@ -77,105 +47,12 @@ impl Gathered {
     }
 }
 
-/// What an answer makes of a document.
-#[derive(Debug)]
-pub struct Changed {
-    pub text: String,
-    pub edits: Vec<Edit>,
-    /// Where the answer's code stands in the text.
-    pub new_lines: Range<usize>,
-    /// Why it is not to be put in, although it is code: as a part of a sentence. Then placeholders stand in the text.
-    pub withheld: Option<String>,
-}
-
-impl Escalation {
-    /// For progress, windows and undo.
-    pub fn title(&self) -> String {
-        let what = match self.action {
-            Action::Explain => "Explain",
-            Action::Refactor => "Refactor",
-            Action::Fix => "Fix",
-            Action::Tests => "Tests",
-            Action::Document => "Document",
-            Action::Ask => "Answer",
-        };
-        format!("{what} ({})", self.model)
-    }
-
-    /// The document.
-    pub fn text(&self) -> String {
-        self.rope.to_string()
-    }
-
-    /// Edits of a document as the editor counts.
-    pub fn line_edits(&self, rope: &Rope, edits: &[Edit]) -> Vec<(LineRange, String)> {
-        let place = |byte: usize| position_of(rope, rope.byte_to_char(byte), self.encoding);
-        let range =
-            |edit: &Edit| LineRange { start: place(edit.range.start), end: place(edit.range.end) };
-        edits.iter().map(|edit| (range(edit), edit.text.clone())).collect()
-    }
-
-    fn line_of(&self, byte: usize) -> usize {
-        self.rope.byte_to_line(byte) + 1
-    }
-
-    fn quoted(&self, text: &str, range: &Range<usize>) -> Quoted {
-        let last = range.end.saturating_sub(1).max(range.start);
-        Quoted {
-            file: self.file.clone(),
-            name: self.name.clone(),
-            lines: self.line_of(range.start)..self.line_of(last) + 1,
-            text: text[range.clone()].to_owned(),
-        }
-    }
-}
-
-impl Gathered {
-    /// What an answer makes of a document, in which what was asked about stands at `target`.
-    ///
-    /// # Errors
-    /// One sentence, where the answer is no code that could stand there.
-    pub fn change(
-        &self,
-        asked: &Escalation,
-        request: &Prepared,
-        text: &str,
-        target: Range<usize>,
-        answer: &str,
-    ) -> Result<Changed, String> {
-        let language = &asked.language_id;
-        let code = edits::code_of(answer, language)?;
-        // The document as the model saw it: what it left as it is has to be the same.
-        let hidden = request.target();
-        let (before, after) = (&text[..target.start], &text[target.end..]);
-        let hidden_text = [before, hidden, after].concat();
-        let hidden_target = target.start..target.start + hidden.len();
-        let replaced =
-            edits::replaced(&hidden_text, hidden_target.clone(), hidden, &code, language)?;
-        let PutBack { text: changed, withheld } = put_back(
-            request.secrets(),
-            language,
-            (&hidden_text, &hidden_target),
-            (&replaced.text, &replaced.new),
-        );
-        let n_errors = |text: &str| syntax::parse(language, text).map(|it| it.error_count());
-        if let Some(before) = n_errors(text).filter(|_| withheld.is_none()) {
-            let after = n_errors(&changed)
-                .ok_or("The answer could not be checked for errors; it was not applied.")?;
-            edits::has_no_new_errors(before, after)?;
-        }
-        let n_after = hidden_text.len() - replaced.old.end;
-        let new_lines = replaced.old.start..changed.len() - n_after;
-        let edits = edits::minimal_edits(text, &changed);
-        Ok(Changed { text: changed, edits, new_lines, withheld })
-    }
-}
-
 /// Puts together what is asked.
 ///
 /// # Errors
-/// One sentence: nothing is here to ask about, it is too much, or a template of the person's can't be read.
-pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Gathered, String> {
+/// One sentence: nothing is here to ask about, it is too much, or a template of the person's can't
+/// be read.
+pub fn gather(cloud: &Cloud, asked: &CloudRequest) -> Result<Gathered, String> {
     let scheme = scheme(&asked.uri);
     if !SCHEMES.contains(&&*scheme) {
         return Err(format!("text is sent of files alone, and this is one of `{scheme}:`"));
@@ -184,12 +61,13 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
     let parsed = syntax::parse(&asked.language_id, &text);
     let target = target(asked, &text, parsed.as_ref())?;
     let config = cloud.config();
-    let folders = session.workspace.folders();
-    let root = asked.file.as_deref().map(|file| rules::root_of(&folders, file));
-    // What is not saved yet is of a workspace only if its path lies in one that the editor has opened.
+    let folders = &asked.folders;
+    let root = asked.file.as_deref().map(|file| rules::root_of(folders, file));
+    // What is not saved yet is of a workspace only if its path lies in one that the editor has
+    // opened.
     let root = root.filter(|it| scheme == "file" || folders.contains(it));
     // A link is what it leads to as well.
-    let workspaces_of = |file: &PathBuf| rules::workspaces_of(&folders, file);
+    let workspaces_of = |file: &PathBuf| rules::workspaces_of(folders, file);
     let workspaces = asked.file.as_ref().filter(|_| root.is_some()).map(workspaces_of);
     let (root, workspaces) = (root.unwrap_or_default(), workspaces.unwrap_or_default());
     // Other documents are of the same workspace, whose consent this is.
@@ -284,7 +162,7 @@ pub fn gather(session: &Session, cloud: &Cloud, asked: &Escalation) -> Result<Ga
 
 /// What is asked about: the lines of the selection, or the item that the caret is in.
 fn target(
-    asked: &Escalation,
+    asked: &CloudRequest,
     text: &str,
     parsed: Option<&syntax::Parsed<'_>>,
 ) -> Result<Range<usize>, String> {
@@ -308,7 +186,7 @@ fn target(
 
 /// Definitions of names that the code uses: of this document, then of the other open ones.
 fn definitions(
-    asked: &Escalation,
+    asked: &CloudRequest,
     text: &str,
     parsed: &syntax::Parsed<'_>,
     target: &Range<usize>,
@@ -354,7 +232,7 @@ fn name_in(folder: &Path, file: &Path) -> String {
 }
 
 /// Another file of the workspace, named as the document is.
-fn name_beside(asked: &Escalation, file: &Path) -> String {
+fn name_beside(asked: &CloudRequest, file: &Path) -> String {
     let own = asked.file.as_ref().map(|it| it.display().to_string()).unwrap_or_default();
     name_in(Path::new(own.strip_suffix(&asked.name).unwrap_or_default()), file)
 }

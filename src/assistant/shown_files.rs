@@ -1,6 +1,7 @@
-//! Files that are written for a person to look at: requests, answers, differences. They are text of the workspace, so each session
-//! has a folder of its own, which its owner alone can read and which goes with the session. What a session has left behind that
-//! was killed goes when the next one starts.
+//! Files that are written for a person to look at: requests, answers, differences. They are text of
+//! the workspace, so each session has a folder of its own, which its owner alone can read and which
+//! goes with the session. What a session has left behind that was killed goes when the next one
+//! starts.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,8 @@ impl Shown {
         Self { folder, name: presence::new_name(), state: Mutex::new(State::Empty) }
     }
 
-    /// Writes a file, and says where it is. `name` ends in what says its kind, and is made different from those of other files.
+    /// Writes a file, and says where it is. `name` ends in what says its kind, and is made
+    /// different from those of other files.
     ///
     /// # Errors
     /// One sentence.

@@ -1,0 +1,151 @@
+//! The money of a request: reserved before it is sent, settled when it is over.
+//!
+//! Nothing is sent before it is reserved in the ledger, and whatever happens after that is settled:
+//! what may have been spent is never forgotten.
+
+use std::path::Path;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::assistant::actions::Action;
+use crate::assistant::bill::bill;
+use crate::assistant::cloud::Cloud;
+use crate::assistant::editor_ui::{EditorUi, Tone};
+use crate::assistant::readiness::{cap_sentence, worst_case};
+use crate::assistant::stream::{self, Ended, Received};
+use crate::ledger::{
+    CallId, Consent, Granted, Refused, Reservation, Settlement, Status, Tokens, WorkspaceHash,
+};
+use crate::remote::outbound::{Agreed, Outbound};
+use crate::remote::pricing::tariff::{PriceSource, table_source};
+
+/// Reserves, sends, takes in and settles; `how` is as `stream::receive` has it. Warnings are told
+/// on the way.
+///
+/// # Errors
+/// One sentence, where it can't be reserved: then nothing was sent.
+pub(crate) async fn reserve_and_send<F: EditorUi>(
+    cloud: &Cloud,
+    action: Action,
+    how: (&str, bool),
+    outbound: &Outbound,
+    workspace: Option<&Path>,
+    front: &F,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Received, String> {
+    let open = cloud.open_call();
+    let granted = reserve(cloud, action, outbound, workspace).await?;
+    let began = Instant::now();
+    let received = stream::receive(cloud, how, outbound, front, cancelled).await;
+    let worst_case = worst_case(cloud, outbound.request());
+    let settled = settle(cloud, granted.id, outbound, &received, worst_case, began).await;
+    drop(open);
+    // Before anything is said: some editors take away what they show with the end of a progress.
+    front.progress(String::new()).await;
+    for warning in granted.warnings.iter().filter(|it| it.is_new) {
+        front.tell(Tone::Warning, format!("keyside: {warning}")).await;
+    }
+    if let Err(sentence) = settled {
+        front.tell(Tone::Warning, format!("keyside: {sentence}")).await;
+    }
+    Ok(received)
+}
+
+/// Reserves the most that a request can cost.
+///
+/// # Errors
+/// One sentence; then nothing may be sent.
+async fn reserve(
+    cloud: &Cloud,
+    action: Action,
+    outbound: &Outbound,
+    workspace: Option<&Path>,
+) -> Result<Granted, String> {
+    let request = outbound.request();
+    let (provider, host, model) =
+        (request.provider().to_owned(), request.host().to_owned(), request.model().to_owned());
+    let (n_files, n_sent_bytes, sha256) =
+        (request.files().len() as u32, request.body().len() as u64, request.sha256());
+    let n_redactions = request.redactions().values().sum::<usize>() as u32;
+    let reserved_pico_usd = worst_case(cloud, request);
+    let workspace = WorkspaceHash::of(&workspace.unwrap_or(Path::new("")).to_string_lossy());
+    let consent = match outbound.agreed() {
+        Agreed::Once => Consent::Once,
+        Agreed::Workspace => Consent::Workspace,
+    };
+    let caps = cloud.caps();
+    let is_unknown = cloud.tariff_of(&provider).source == PriceSource::HighestKnown;
+    cloud
+        .with_ledger(move |ledger, calendar| {
+            let what = Reservation {
+                workspace,
+                action: action.name(),
+                provider: &provider,
+                host: &host,
+                model: &model,
+                reserved_pico_usd,
+                price_table_date: Some(table_source().1),
+                n_sent_bytes,
+                n_files,
+                n_redactions,
+                payload_sha256: &sha256,
+                consent,
+                reason: "a person chose the action",
+            };
+            ledger.reserve(&what, &caps, &calendar.now()).map_err(|error| match error {
+                Refused::Cap(refusal) => cap_sentence(refusal, is_unknown, &model),
+                Refused::Fault(fault) => fault.to_string(),
+            })
+        })
+        .await
+}
+
+/// Writes into the ledger what the request cost.
+///
+/// # Errors
+/// One sentence. Then what was reserved stays counted.
+async fn settle(
+    cloud: &Cloud,
+    id: CallId,
+    outbound: &Outbound,
+    received: &Received,
+    reserved_pico_usd: i64,
+    began: Instant,
+) -> Result<(), String> {
+    let status = match &received.ended {
+        Ended::Whole => Status::Ok,
+        Ended::Short(_) => Status::Truncated,
+        Ended::Failed(_) => Status::Failed,
+        Ended::Cancelled => Status::Cancelled,
+    };
+    let request = outbound.request();
+    let tariff = cloud.tariff_of(request.provider());
+    let bill = bill(&tariff, received, request.n_input_tokens(), reserved_pico_usd);
+    let tokens = Tokens {
+        input: bill.usage.input_tokens,
+        output: bill.usage.output_tokens,
+        cache_read: bill.usage.cache_read,
+        cache_write_5m: bill.usage.cache_write_5m,
+        cache_write_1h: bill.usage.cache_write_1h,
+        reasoning: bill.usage.reasoning_tokens,
+    };
+    let request_id = received.request_id.clone();
+    let duration_ms = began.elapsed().as_millis() as u64;
+    let first_text_ms = received.first_text.map(|it| it.as_millis() as u64);
+    cloud
+        .with_ledger(move |ledger, _| {
+            let what = Settlement {
+                status,
+                tokens,
+                usage_source: bill.usage_source,
+                cost_pico_usd: bill.cost_pico_usd,
+                cost_source: bill.cost_source,
+                request_id: (!request_id.is_empty()).then_some(request_id.as_str()),
+                duration_ms,
+                first_text_ms,
+            };
+            ledger.settle(id, &what).map_err(|error| error.to_string())
+        })
+        .await
+}
