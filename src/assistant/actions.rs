@@ -22,24 +22,116 @@ pub enum Action {
     Ask,
 }
 
-impl Action {
-    pub const ALL: [Self; 6] =
-        [Self::Explain, Self::Refactor, Self::Fix, Self::Tests, Self::Document, Self::Ask];
+/// In which of an editor's menus an action is. None that runs when a file is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MenuKind {
+    QuickFix,
+    Explain,
+    Rewrite,
+}
 
-    /// Those that need nothing but code.
-    pub const OF_CODE: [Self; 5] =
-        [Self::Explain, Self::Refactor, Self::Fix, Self::Tests, Self::Document];
+/// All that is particular about an action.
+#[derive(Debug)]
+struct Definition {
+    action: Action,
+    /// In the ledger, in file names and in commands.
+    name: &'static str,
+    /// Where it is chosen: `Refactor deeply` with a model.
+    menu_title: &'static str,
+    menu_kind: MenuKind,
+    /// On progress, windows and undo.
+    short_title: &'static str,
+    /// The answer is read by a person, and is not code that takes the place of what was asked
+    /// about. Where tests belong is the person's to say.
+    answers_in_text: bool,
+    /// Code alone is no question.
+    needs_question: bool,
+    /// The words in which it is asked, unless the person has others.
+    template: &'static str,
+}
+
+/// In the order of [`Action`], which is that of menus.
+const DEFINITIONS: [Definition; 6] = [
+    Definition {
+        action: Action::Explain,
+        name: "explain",
+        menu_title: "Explain",
+        menu_kind: MenuKind::Explain,
+        short_title: "Explain",
+        answers_in_text: true,
+        needs_question: false,
+        template: include_str!("actions/templates/explain.md"),
+    },
+    Definition {
+        action: Action::Refactor,
+        name: "refactor",
+        menu_title: "Refactor deeply",
+        menu_kind: MenuKind::Rewrite,
+        short_title: "Refactor",
+        answers_in_text: false,
+        needs_question: false,
+        template: include_str!("actions/templates/refactor.md"),
+    },
+    Definition {
+        action: Action::Fix,
+        name: "fix",
+        menu_title: "Fix",
+        menu_kind: MenuKind::QuickFix,
+        short_title: "Fix",
+        answers_in_text: false,
+        needs_question: false,
+        template: include_str!("actions/templates/fix.md"),
+    },
+    Definition {
+        action: Action::Tests,
+        name: "tests",
+        menu_title: "Write tests",
+        menu_kind: MenuKind::Rewrite,
+        short_title: "Tests",
+        answers_in_text: true,
+        needs_question: false,
+        template: include_str!("actions/templates/tests.md"),
+    },
+    Definition {
+        action: Action::Document,
+        name: "document",
+        menu_title: "Document",
+        menu_kind: MenuKind::Rewrite,
+        short_title: "Document",
+        answers_in_text: false,
+        needs_question: false,
+        template: include_str!("actions/templates/document.md"),
+    },
+    Definition {
+        action: Action::Ask,
+        name: "ask",
+        menu_title: "Ask",
+        menu_kind: MenuKind::Explain,
+        short_title: "Answer",
+        answers_in_text: true,
+        needs_question: true,
+        template: include_str!("actions/templates/ask.md"),
+    },
+];
+
+impl Action {
+    pub const ALL: [Self; DEFINITIONS.len()] = {
+        let mut all = [Self::Explain; DEFINITIONS.len()];
+        let mut index = 0;
+        while index < all.len() {
+            all[index] = DEFINITIONS[index].action;
+            index += 1;
+        }
+        all
+    };
+
+    fn definition(self) -> &'static Definition {
+        &DEFINITIONS[self as usize]
+    }
 
     /// In the ledger, in file names and in commands.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Explain => "explain",
-            Self::Refactor => "refactor",
-            Self::Fix => "fix",
-            Self::Tests => "tests",
-            Self::Document => "document",
-            Self::Ask => "ask",
-        }
+        self.definition().name
     }
 
     /// The protocol's command.
@@ -55,24 +147,46 @@ impl Action {
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
 
+    /// Where it is chosen.
+    pub fn menu_title(self) -> &'static str {
+        self.definition().menu_title
+    }
+
+    pub fn menu_kind(self) -> MenuKind {
+        self.definition().menu_kind
+    }
+
+    /// On progress, windows and undo.
+    pub fn short_title(self) -> &'static str {
+        self.definition().short_title
+    }
+
     /// Whether the answer is read by a person, or is code that takes the place of what was asked
-    /// about. Where tests belong is the person's to say.
+    /// about.
     pub fn answers_in_text(self) -> bool {
-        match self {
-            Self::Explain | Self::Ask | Self::Tests => true,
-            Self::Refactor | Self::Fix | Self::Document => false,
-        }
+        self.definition().answers_in_text
+    }
+
+    /// Whether it needs a question of the person's own beside the code.
+    pub fn needs_question(self) -> bool {
+        self.definition().needs_question
     }
 
     /// The words in which it is asked, unless the person has others.
     pub fn template(self) -> &'static str {
-        match self {
-            Self::Explain => include_str!("actions/templates/explain.md"),
-            Self::Refactor => include_str!("actions/templates/refactor.md"),
-            Self::Fix => include_str!("actions/templates/fix.md"),
-            Self::Tests => include_str!("actions/templates/tests.md"),
-            Self::Document => include_str!("actions/templates/document.md"),
-            Self::Ask => include_str!("actions/templates/ask.md"),
+        self.definition().template
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_action_has_its_own_line() {
+        for (index, action) in Action::ALL.into_iter().enumerate() {
+            assert_eq!(action as usize, index, "{action:?}");
+            assert_eq!(Action::of_command(&action.command()), Some(action));
         }
     }
 }

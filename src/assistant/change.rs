@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::assistant::CloudRequest;
 use crate::assistant::apply::{self, Edit};
 use crate::assistant::gather::Gathered;
-use crate::assistant::put_back::{PutBack, put_back};
+use crate::assistant::put_back::{PutBack, RangeOf, put_back};
 use crate::remote::outbound::Prepared;
 use crate::syntax;
 
@@ -47,8 +47,8 @@ impl Gathered {
         let PutBack { text: changed, withheld } = put_back(
             request.secrets(),
             language,
-            (&hidden_text, &hidden_target),
-            (&replaced.text, &replaced.new),
+            RangeOf { text: &hidden_text, range: &hidden_target },
+            RangeOf { text: &replaced.text, range: &replaced.new },
         );
         let n_errors = |text: &str| syntax::parse(language, text).map(|it| it.error_count());
         if let Some(before) = n_errors(text).filter(|_| withheld.is_none()) {

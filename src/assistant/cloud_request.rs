@@ -40,15 +40,7 @@ pub struct CloudRequest {
 impl CloudRequest {
     /// For progress, windows and undo.
     pub fn title(&self) -> String {
-        let what = match self.action {
-            Action::Explain => "Explain",
-            Action::Refactor => "Refactor",
-            Action::Fix => "Fix",
-            Action::Tests => "Tests",
-            Action::Document => "Document",
-            Action::Ask => "Answer",
-        };
-        format!("{what} ({})", self.model)
+        format!("{} ({})", self.action.short_title(), self.model)
     }
 
     /// The document.

@@ -8,11 +8,11 @@ use tokio::sync::watch;
 
 use crate::assistant::CloudRequest;
 use crate::assistant::cloud::Cloud;
-use crate::assistant::editor_ui::{Answered, EditorUi, Tone};
+use crate::assistant::editor_ui::{Answered, ConsentChoice, EditorUi, Tone};
 use crate::assistant::gather::{Gathered, gather};
 use crate::assistant::present::Asked;
 use crate::assistant::readiness::{may_be_sent, worst_case};
-use crate::assistant::settle::reserve_and_send;
+use crate::assistant::settle::{Sending, reserve_and_send};
 use crate::assistant::stream::Ended;
 use crate::assistant::{kept_requests, present, stream};
 use crate::config::consent::{Entry, Standing};
@@ -22,18 +22,12 @@ use crate::remote::pricing::tariff::PriceSource;
 use crate::stdx::clean;
 use crate::text::Newest;
 
-const SEND_ONCE: &str = "Send once";
-const ALWAYS: &str = "Always for this workspace";
-const SHOW: &str = "Show what will be sent";
-const NEVER: &str = "Never for this workspace";
-const CANCEL: &str = "Cancel";
-
 /// Files that a question names; it has to be read in an editor's pop-up.
 const MAX_NAMES: usize = 5;
 /// Of the folder that standing consent is for, which has to be seen whole.
 const MAX_FOLDER_CHARS: usize = 300;
 
-/// Runs an escalation to its end; everything that there is to say of it is said to `front`.
+/// Runs a request to its end; everything that there is to say of it is said to `front`.
 /// `cancelled` turns true when a person wants it to stop.
 pub async fn run<F: EditorUi>(
     cloud: Arc<Cloud>,
@@ -56,7 +50,7 @@ pub async fn run<F: EditorUi>(
     }
 }
 
-/// Files that were written for a person to look at, gone when the escalation is over: they are text
+/// Files that were written for a person to look at, gone when the request is over: they are text
 /// of the workspace.
 #[derive(Default)]
 struct ShownFiles(Vec<PathBuf>);
@@ -104,9 +98,9 @@ async fn agree<F: EditorUi>(
             }
         }
     };
-    let answers: &[&str] = match workspaces.is_empty() {
-        false => &[SEND_ONCE, ALWAYS, SHOW, NEVER, CANCEL],
-        true => &[SEND_ONCE, SHOW, CANCEL],
+    let choices = match workspaces.is_empty() {
+        false => ConsentChoice::OF_WORKSPACE,
+        true => ConsentChoice::OF_NO_WORKSPACE,
     };
     // What would stop it anyway is said before a person reads a question.
     may_be_sent(cloud, &prepared).await?;
@@ -115,9 +109,9 @@ async fn agree<F: EditorUi>(
         for note in cloud.take_notes() {
             front.tell(Tone::Warning, format!("keyside: {note}")).await;
         }
-        let answer = match front.ask(question, answers).await {
-            Answered::Chose(answer) => answer,
-            Answered::Nothing => CANCEL.to_owned(),
+        let choice = match front.ask(question, choices).await {
+            Answered::Chose(choice) => choice,
+            Answered::Nothing => ConsentChoice::Cancel,
             Answered::NotAsked => {
                 return Err(match workspaces.first() {
                     Some(workspace) => format!(
@@ -130,9 +124,9 @@ async fn agree<F: EditorUi>(
                 });
             }
         };
-        match (&*answer, workspaces.is_empty()) {
-            (SEND_ONCE, _) => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
-            (SHOW, _) => {
+        match choice {
+            ConsentChoice::SendOnce => return Ok(Some((gathered, prepared.agreed_by_a_person()))),
+            ConsentChoice::Show => {
                 show(cloud, &prepared, front, shown).await?;
                 if front.hides_what_it_shows() {
                     let sentence =
@@ -141,7 +135,7 @@ async fn agree<F: EditorUi>(
                     return Ok(None);
                 }
             }
-            (ALWAYS, false) => {
+            ConsentChoice::AlwaysForWorkspace => {
                 remember(cloud, &prepared, &workspaces, Standing::Always).await?;
                 let outbound = prepared.under(&cloud.consents()?, &workspaces).map_err(|_| {
                     format!(
@@ -151,7 +145,7 @@ async fn agree<F: EditorUi>(
                 })?;
                 return Ok(Some((gathered, outbound)));
             }
-            (NEVER, false) => {
+            ConsentChoice::NeverForWorkspace => {
                 remember(cloud, &prepared, &workspaces, Standing::Never).await?;
                 let sentence = format!(
                     "keyside: nothing of this workspace is sent to {} from now on; `keyside cloud allow` takes that back",
@@ -160,7 +154,7 @@ async fn agree<F: EditorUi>(
                 front.tell(Tone::Info, sentence).await;
                 return Ok(None);
             }
-            _ => {
+            ConsentChoice::Cancel => {
                 front.tell(Tone::Info, "keyside: nothing was sent".to_owned()).await;
                 return Ok(None);
             }
@@ -288,9 +282,15 @@ async fn send<F: EditorUi>(
 ) {
     let workspace = gathered.workspace();
     let title = asked.title();
-    let how = (title.as_str(), asked.action.answers_in_text());
-    let sent = reserve_and_send(cloud, asked.action, how, &outbound, workspace, front, cancelled);
-    let received = match sent.await {
+    let sending = Sending {
+        cloud,
+        action: asked.action,
+        title: &title,
+        shows_text: asked.action.answers_in_text(),
+        outbound: &outbound,
+        workspace,
+    };
+    let received = match reserve_and_send(&sending, front, cancelled).await {
         Ok(received) => received,
         Err(sentence) => {
             return front.tell(Tone::Error, format!("keyside: nothing was sent: {sentence}")).await;
@@ -309,6 +309,6 @@ async fn send<F: EditorUi>(
         front.tell(Tone::Info, format!("keyside: {sentence}")).await;
     }
     let request = outbound.request();
-    let about = Asked { cloud, newest, escalation: asked, gathered, request };
+    let about = Asked { cloud, newest, question: asked, gathered, request };
     present::show(&about, &received, front).await;
 }

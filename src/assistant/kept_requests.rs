@@ -9,7 +9,7 @@ use crate::assistant::actions::Action;
 use crate::assistant::cloud::Cloud;
 use crate::assistant::editor_ui::EditorUi;
 use crate::assistant::present::with_note;
-use crate::assistant::settle::reserve_and_send;
+use crate::assistant::settle::{Sending, reserve_and_send};
 use crate::assistant::shown_files::write_private;
 use crate::assistant::stream::{Ended, Received};
 use crate::config::consent::Standing;
@@ -97,8 +97,15 @@ pub async fn retry<F: EditorUi>(cloud: &Cloud, file: &Path, front: &F) -> Result
     std::fs::rename(file, &claimed)
         .map_err(|error| format!("another program sends it, or it is gone ({error})"))?;
     let (_never, cancelled) = watch::channel(false);
-    let (how, workspace) = ((action.name(), true), workspace.as_deref());
-    let sent = reserve_and_send(cloud, action, how, &outbound, workspace, front, cancelled).await;
+    let sending = Sending {
+        cloud,
+        action,
+        title: action.name(),
+        shows_text: true,
+        outbound: &outbound,
+        workspace: workspace.as_deref(),
+    };
+    let sent = reserve_and_send(&sending, front, cancelled).await;
     // What may have been charged for is not sent again by itself.
     let _ = if sent.as_ref().is_ok_and(Received::may_cost) {
         std::fs::remove_file(&claimed)

@@ -9,7 +9,7 @@ use crate::assistant::change::Changed;
 use crate::assistant::cloud::Cloud;
 use crate::assistant::editor_ui::{EditorUi, Tone};
 use crate::assistant::gather::Gathered;
-use crate::assistant::stream::{Ended, Received};
+use crate::assistant::stream::Received;
 use crate::ledger::unix_ms;
 use crate::remote::outbound::Prepared;
 use crate::remote::protocol::fault::shortened;
@@ -30,23 +30,17 @@ const MAX_MESSAGE_CHARS: usize = 280;
 pub(crate) struct Asked<'a> {
     pub(crate) cloud: &'a Cloud,
     pub(crate) newest: &'a Newest,
-    pub(crate) escalation: &'a CloudRequest,
+    pub(crate) question: &'a CloudRequest,
     pub(crate) gathered: &'a Gathered,
     pub(crate) request: &'a Prepared,
 }
 
 /// Shows the answer, or puts it into the document, or says why not.
 pub(crate) async fn show<F: EditorUi>(asked: &Asked<'_>, received: &Received, front: &F) {
-    let lack = match &received.ended {
-        Ended::Whole => None,
-        Ended::Short(sentence) => Some(sentence.clone()),
-        Ended::Failed(failure) => Some(failure.sentence.clone()),
-        Ended::Cancelled => Some("cancelled; the connection is closed".to_owned()),
-    };
-    let is_cancelled = matches!(received.ended, Ended::Cancelled);
-    let outcome = if asked.escalation.action.answers_in_text() {
-        show_text(asked, received, (lack, is_cancelled), front).await
-    } else if let Some(lack) = lack {
+    let is_cancelled = received.is_cancelled();
+    let outcome = if asked.question.action.answers_in_text() {
+        show_text(asked, received, front).await
+    } else if let Some(lack) = received.lack() {
         let kept = kept(asked, &received.text, front, is_cancelled).await;
         Err(format!("nothing was changed: {lack}{kept}"))
     } else {
@@ -63,17 +57,17 @@ pub(crate) async fn show<F: EditorUi>(asked: &Asked<'_>, received: &Received, fr
 async fn show_text<F: EditorUi>(
     asked: &Asked<'_>,
     received: &Received,
-    (lack, is_cancelled): (Option<String>, bool),
     front: &F,
 ) -> Result<(), String> {
+    let lack = received.lack();
     let mut text = with_note(asked.request, &received.text);
     if let Some(lack) = &lack
         && !text.is_empty()
     {
         text.push_str(&format!("\n\n---\n*{}*\n", clean::line(lack)));
     }
-    if !text.is_empty() && !front.answer(&asked.escalation.title(), &text, true).await {
-        if is_cancelled {
+    if !text.is_empty() && !front.answer(&asked.question.title(), &text, true).await {
+        if received.is_cancelled() {
             // Half an answer over one's code is not what one wants to see then. Short, because a
             // line may be all there is.
             let text = with_note(asked.request, &received.text);
@@ -119,7 +113,7 @@ async fn say_beside<F: EditorUi>(asked: &Asked<'_>, prose: &str, was_applied: bo
         return;
     }
     let text = with_note(asked.request, prose);
-    if front.answer(&asked.escalation.title(), &text, true).await {
+    if front.answer(&asked.question.title(), &text, true).await {
         return;
     }
     if text.chars().count() <= MAX_MESSAGE_CHARS {
@@ -133,11 +127,11 @@ async fn say_beside<F: EditorUi>(asked: &Asked<'_>, prose: &str, was_applied: bo
 /// Edits from an answer, checked, into the document as it is now, if what was asked about still
 /// stands in it.
 async fn apply<F: EditorUi>(asked: &Asked<'_>, answer: &str, front: &F) -> Result<(), String> {
-    let Asked { newest, escalation, gathered, request, .. } = asked;
-    let before = escalation.text();
+    let Asked { newest, question, gathered, request, .. } = asked;
+    let before = question.text();
     // It parses and compares, which may take a while; keys are answered meanwhile.
     let change = |text: &str, target| {
-        tokio::task::block_in_place(|| gathered.change(escalation, request, text, target, answer))
+        tokio::task::block_in_place(|| gathered.change(question, request, text, target, answer))
     };
     let changed = match change(&before, gathered.target.clone()) {
         Ok(changed) => changed,
@@ -147,12 +141,12 @@ async fn apply<F: EditorUi>(asked: &Asked<'_>, answer: &str, front: &F) -> Resul
     };
     let why = match &changed.withheld {
         Some(why) => why.clone(),
-        None => match put_in(newest, escalation, gathered, change, front).await {
+        None => match put_in(newest, question, gathered, change, front).await {
             Ok(()) => return Ok(()),
             Err(why) => why,
         },
     };
-    let diff = apply::unified_diff(&clean::line(&escalation.name), &before, &changed.text);
+    let diff = apply::unified_diff(&clean::line(&question.name), &before, &changed.text);
     let prose = apply::prose_of(answer);
     // Tools for such files skip what stands before the first file.
     let diff = if prose.is_empty() { diff } else { format!("{prose}\n\n{diff}") };
@@ -168,32 +162,37 @@ async fn apply<F: EditorUi>(asked: &Asked<'_>, answer: &str, front: &F) -> Resul
 /// Why not, as a part of a sentence.
 async fn put_in<F: EditorUi>(
     newest: &Newest,
-    escalation: &CloudRequest,
+    question: &CloudRequest,
     gathered: &Gathered,
     change: impl Fn(&str, std::ops::Range<usize>) -> Result<Changed, String>,
     front: &F,
 ) -> Result<(), String> {
-    let before = escalation.text();
+    let before = question.text();
     let mut why = String::new();
     for _ in 0..TRIES {
-        let Some((version, rope)) = newest.of(&escalation.uri) else {
+        let Some((version, rope)) = newest.of(&question.uri) else {
             return Err("the document was closed".to_owned());
         };
         let text = rope.to_string();
         let place = apply::moved(&before, gathered.target.clone(), &text);
         let place = place.ok_or("the document has changed where it was asked about")?;
         let changed = change(&text, place.clone())?;
-        let line_edits = escalation.line_edits(&rope, &changed.edits);
-        why = match front.apply(&escalation.title(), &escalation.uri, version, line_edits).await {
-            Ok(()) => match arrived(newest, escalation, (&text, place), version, &changed).await {
-                Arrival::Here => return Ok(()),
-                Arrival::Unknown => {
-                    return Err("the document is not what it was to become".to_owned());
+        let line_edits = question.line_edits(&rope, &changed.edits);
+        why = match front.apply(&question.title(), &question.uri, version, line_edits).await {
+            Ok(()) => {
+                match arrived(newest, &question.uri, &Sent { text, place, version, changed }).await
+                {
+                    Arrival::Here => return Ok(()),
+                    Arrival::Unknown => {
+                        return Err("the document is not what it was to become".to_owned());
+                    }
+                    Arrival::WentOnWithoutIt => {
+                        "somebody types where the answer belongs".to_owned()
+                    }
                 }
-                Arrival::WentOnWithoutIt => "somebody types where the answer belongs".to_owned(),
-            },
+            }
             // A key was pressed while the edit was on its way.
-            Err(why) if newest.of(&escalation.uri).is_some_and(|it| it.0 != version) => why,
+            Err(why) if newest.of(&question.uri).is_some_and(|it| it.0 != version) => why,
             Err(why) => return Err(why),
         };
     }
@@ -207,20 +206,25 @@ enum Arrival {
     Unknown,
 }
 
+/// A change on its way to the editor.
+struct Sent {
+    /// The document that it is of.
+    text: String,
+    version: i32,
+    /// What it replaces, in bytes of the text.
+    place: std::ops::Range<usize>,
+    changed: Changed,
+}
+
 /// Waits until the document is what it was to become, or its lines are: an editor may say that it
 /// has applied what it has not, because a key was pressed a moment before (Neovim: "Buffer newer
 /// than edits").
-async fn arrived(
-    newest: &Newest,
-    escalation: &CloudRequest,
-    (before, place): (&str, std::ops::Range<usize>),
-    version: i32,
-    changed: &Changed,
-) -> Arrival {
+async fn arrived(newest: &Newest, uri: &str, sent: &Sent) -> Arrival {
+    let Sent { text: before, version, place, changed } = sent;
     for look in 0..LOOKS {
-        match newest.of(&escalation.uri) {
+        match newest.of(uri) {
             Some((_, rope)) if rope == changed.text.as_str() => return Arrival::Here,
-            Some((now, rope)) if now != version => {
+            Some((now, rope)) if now != *version => {
                 let text = rope.to_string();
                 if apply::moved(&changed.text, changed.new_lines.clone(), &text).is_some() {
                     return Arrival::Here;
@@ -248,7 +252,7 @@ async fn kept<F: EditorUi>(
         return String::new();
     }
     let answer = with_note(asked.request, answer);
-    let title = asked.escalation.title();
+    let title = asked.question.title();
     if !is_cancelled && front.answer(&title, &answer, true).await {
         return String::new();
     }
@@ -301,6 +305,6 @@ async fn keep_answer<F: EditorUi>(
 
 /// Writes what a person is to look at where it stays until the session ends.
 fn shown_file(asked: &Asked<'_>, ending: &str, text: &str) -> Result<PathBuf, String> {
-    let name = format!("{}-{}", asked.escalation.action.name(), unix_ms());
+    let name = format!("{}-{}", asked.question.action.name(), unix_ms());
     asked.cloud.shown.write(&name, ending, text)
 }

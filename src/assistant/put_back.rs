@@ -19,21 +19,29 @@ pub(crate) struct PutBack {
     pub(crate) withheld: Option<String>,
 }
 
+/// A range of a document, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RangeOf<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) range: &'a Range<usize>,
+}
+
 /// The new document with its secrets. `old` is the document before, with placeholders in its range;
 /// `new` the one that an answer makes of it. Each placeholder of the new range has to stand for one
 /// of the old range at the same kind of place.
 pub(crate) fn put_back(
     secrets: &Placeholders,
     language_id: &str,
-    (old, old_range): (&str, &Range<usize>),
-    (new, new_range): (&str, &Range<usize>),
+    old: RangeOf<'_>,
+    new: RangeOf<'_>,
 ) -> PutBack {
+    let RangeOf { text: new, range: new_range } = new;
     let piece = &new[new_range.clone()];
     let wanted = secrets.places(piece);
     if wanted.is_empty() {
         return PutBack { text: new.to_owned(), withheld: None };
     }
-    let mut there = stands(secrets, language_id, old, old_range);
+    let mut there = stands(secrets, language_id, old.text, old.range);
     let (mut text, mut done_until) = (new[..new_range.start].to_owned(), 0);
     let mut withheld = None;
     for (place, stands) in wanted.iter().zip(stands(secrets, language_id, new, new_range)) {
@@ -109,8 +117,10 @@ mod tests {
         let (old, _) = secrets.redact(Redactor::shared(), &text, None);
         assert!(old.contains("KEYSIDE_SECRET_1"), "{old}");
         let new = new.replace("$T", "KEYSIDE_SECRET_1");
-        let PutBack { text, withheld } =
-            put_back(&secrets, language_id, (&old, &(0..old.len())), (&new, &(0..new.len())));
+        let (all_old, all_new) = (0..old.len(), 0..new.len());
+        let old = RangeOf { text: &old, range: &all_old };
+        let new = RangeOf { text: &new, range: &all_new };
+        let PutBack { text, withheld } = put_back(&secrets, language_id, old, new);
         let text = text.replace(&token(), "$T");
         withheld.map_or(Ok(text.clone()), |why| Err(format!("{why}: {text}")))
     }

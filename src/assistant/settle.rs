@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::assistant::actions::Action;
 use crate::assistant::bill::bill;
 use crate::assistant::cloud::Cloud;
-use crate::assistant::editor_ui::{EditorUi, Tone};
+use crate::assistant::editor_ui::{EditorUi, Progress, Tone};
 use crate::assistant::readiness::{cap_sentence, worst_case};
 use crate::assistant::stream::{self, Ended, Received};
 use crate::ledger::{
@@ -20,29 +20,36 @@ use crate::ledger::{
 use crate::remote::outbound::{Agreed, Outbound};
 use crate::remote::pricing::tariff::{PriceSource, table_source};
 
-/// Reserves, sends, takes in and settles; `how` is as `stream::receive` has it. Warnings are told
-/// on the way.
+/// A request that may be sent, and what is to be known of it on its way.
+pub(crate) struct Sending<'a> {
+    pub(crate) cloud: &'a Cloud,
+    pub(crate) action: Action,
+    /// Under which its answer is shown.
+    pub(crate) title: &'a str,
+    /// The answer is text for a person, which is shown while it comes.
+    pub(crate) shows_text: bool,
+    pub(crate) outbound: &'a Outbound,
+    /// The folder that the question is of.
+    pub(crate) workspace: Option<&'a Path>,
+}
+
+/// Reserves, sends, takes in and settles. Warnings are told on the way.
 ///
 /// # Errors
 /// One sentence, where it can't be reserved: then nothing was sent.
 pub(crate) async fn reserve_and_send<F: EditorUi>(
-    cloud: &Cloud,
-    action: Action,
-    how: (&str, bool),
-    outbound: &Outbound,
-    workspace: Option<&Path>,
+    sending: &Sending<'_>,
     front: &F,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Received, String> {
-    let open = cloud.open_call();
-    let granted = reserve(cloud, action, outbound, workspace).await?;
+    let open = sending.cloud.open_call();
+    let granted = reserve(sending).await?;
     let began = Instant::now();
-    let received = stream::receive(cloud, how, outbound, front, cancelled).await;
-    let worst_case = worst_case(cloud, outbound.request());
-    let settled = settle(cloud, granted.id, outbound, &received, worst_case, began).await;
+    let received = stream::receive(sending, front, cancelled).await;
+    let settled = settle(sending, granted.id, &received, began).await;
     drop(open);
     // Before anything is said: some editors take away what they show with the end of a progress.
-    front.progress(String::new()).await;
+    front.progress(Progress::End).await;
     for warning in granted.warnings.iter().filter(|it| it.is_new) {
         front.tell(Tone::Warning, format!("keyside: {warning}")).await;
     }
@@ -56,12 +63,8 @@ pub(crate) async fn reserve_and_send<F: EditorUi>(
 ///
 /// # Errors
 /// One sentence; then nothing may be sent.
-async fn reserve(
-    cloud: &Cloud,
-    action: Action,
-    outbound: &Outbound,
-    workspace: Option<&Path>,
-) -> Result<Granted, String> {
+async fn reserve(sending: &Sending<'_>) -> Result<Granted, String> {
+    let &Sending { cloud, action, outbound, workspace, .. } = sending;
     let request = outbound.request();
     let (provider, host, model) =
         (request.provider().to_owned(), request.host().to_owned(), request.model().to_owned());
@@ -106,13 +109,13 @@ async fn reserve(
 /// # Errors
 /// One sentence. Then what was reserved stays counted.
 async fn settle(
-    cloud: &Cloud,
+    sending: &Sending<'_>,
     id: CallId,
-    outbound: &Outbound,
     received: &Received,
-    reserved_pico_usd: i64,
     began: Instant,
 ) -> Result<(), String> {
+    let &Sending { cloud, outbound, .. } = sending;
+    let reserved_pico_usd = worst_case(cloud, outbound.request());
     let status = match &received.ended {
         Ended::Whole => Status::Ok,
         Ended::Short(_) => Status::Truncated,

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::assistant::cloud::Cloud;
-use crate::assistant::editor_ui::EditorUi;
+use crate::assistant::editor_ui::{EditorUi, Progress};
+use crate::assistant::settle::Sending;
 use crate::ledger::usd;
 use crate::remote::broker::ipc::{Event, Failure};
-use crate::remote::outbound::Outbound;
 use crate::remote::pricing::tariff::Tariff;
 use crate::remote::pricing::token_estimate;
 use crate::remote::protocol::usage::Usage;
@@ -50,12 +49,11 @@ pub(crate) enum Ended {
 /// is text for a person. It returns when the answer is over, or when `cancelled` is true; then the
 /// broker closes the connection at once.
 pub(crate) async fn receive<F: EditorUi>(
-    cloud: &Cloud,
-    (title, is_text): (&str, bool),
-    outbound: &Outbound,
+    sending: &Sending<'_>,
     front: &F,
     mut cancelled: watch::Receiver<bool>,
 ) -> Received {
+    let &Sending { cloud, title, shows_text, outbound, .. } = sending;
     let tariff = cloud.tariff_of(outbound.request().provider());
     let began = Instant::now();
     let mut received = Received {
@@ -71,7 +69,7 @@ pub(crate) async fn receive<F: EditorUi>(
     let mut reports = interval(REPORT_EVERY);
     reports.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut state, mut told) = ("connecting".to_owned(), (0, String::new()));
-    front.progress(state.clone()).await;
+    front.progress(Progress::Step(state.clone())).await;
     loop {
         let event = tokio::select! {
             biased;
@@ -81,8 +79,8 @@ pub(crate) async fn receive<F: EditorUi>(
             _ = reports.tick() => {
                 let now = (received.text.len(), progress(&tariff, &received, &state));
                 if now != told {
-                    front.progress(now.1.clone()).await;
-                    if is_text && now.0 != told.0 {
+                    front.progress(Progress::Step(now.1.clone())).await;
+                    if shows_text && now.0 != told.0 {
                         front.answer(title, &received.text, false).await;
                     }
                     told = now;
@@ -120,6 +118,20 @@ pub(crate) async fn until_cancelled(cancelled: &mut watch::Receiver<bool>) {
 }
 
 impl Received {
+    /// What the answer lacks, in a sentence.
+    pub(crate) fn lack(&self) -> Option<String> {
+        match &self.ended {
+            Ended::Whole => None,
+            Ended::Short(sentence) => Some(sentence.clone()),
+            Ended::Failed(failure) => Some(failure.sentence.clone()),
+            Ended::Cancelled => Some("cancelled; the connection is closed".to_owned()),
+        }
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.ended, Ended::Cancelled)
+    }
+
     /// Whether the provider may charge for it.
     pub(crate) fn may_cost(&self) -> bool {
         match &self.ended {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::assistant::editor_ui::{Answered, EditorUi, Tone};
+use crate::assistant::editor_ui::{Answered, ConsentChoice, EditorUi, Progress, Tone};
 use crate::assistant::{Cloud, kept_requests};
 use crate::cli::{serve, setup, terminal};
 use crate::config::cloud::CloudConfig;
@@ -44,7 +44,7 @@ pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
 struct Terminal;
 
 impl EditorUi for Terminal {
-    async fn ask(&self, _: String, _: &[&str]) -> Answered {
+    async fn ask(&self, _: String, _: &[ConsentChoice]) -> Answered {
         Answered::NotAsked
     }
 
@@ -60,7 +60,7 @@ impl EditorUi for Terminal {
         false
     }
 
-    async fn progress(&self, _: String) {}
+    async fn progress(&self, _: Progress) {}
 
     async fn answer(&self, _: &str, _: &str, _: bool) -> bool {
         true

@@ -1,4 +1,4 @@
-//! The client as an escalation sees it: questions, messages, documents, progress and edits by the
+//! The client as a cloud request sees it: questions, messages, documents, progress and edits by the
 //! protocol.
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::{Client, OngoingProgress, jsonrpc};
 
-use crate::assistant::editor_ui::{Answered, EditorUi, Tone};
+use crate::assistant::editor_ui::{Answered, ConsentChoice, EditorUi, Progress, Tone};
 use crate::lsp::client::ClientProfile;
 use crate::lsp::ext::{AnswerNotification, AnswerParams};
 use crate::text::{LineRange, Newest, file_uri};
@@ -25,9 +25,9 @@ const RESTS: usize = 40;
 /// How long an editor may take to make a place for progress; without one it goes on.
 const SOON: Duration = Duration::from_secs(2);
 
-type Progress = OngoingProgress<tower_lsp::Unbounded, tower_lsp::Cancellable>;
+type OpenProgress = OngoingProgress<tower_lsp::Unbounded, tower_lsp::Cancellable>;
 
-/// One escalation's way to the client.
+/// One cloud request's way to the client.
 pub(crate) struct ClientFront {
     client: Client,
     token: lsp::ProgressToken,
@@ -37,7 +37,7 @@ pub(crate) struct ClientFront {
     takes_answers: bool,
     has_one_view: bool,
     newest: Newest,
-    progress: Mutex<Option<Progress>>,
+    progress: Mutex<Option<OpenProgress>>,
 }
 
 impl ClientFront {
@@ -84,11 +84,15 @@ fn item(title: &str) -> lsp::MessageActionItem {
 }
 
 impl EditorUi for ClientFront {
-    async fn ask(&self, question: String, answers: &[&str]) -> Answered {
-        let items = answers.iter().map(|it| item(it)).collect();
+    async fn ask(&self, question: String, choices: &[ConsentChoice]) -> Answered {
+        let items = choices.iter().map(|it| item(it.title())).collect();
         let asked = self.client.show_message_request(lsp::MessageType::Info, question, Some(items));
         match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(Some(item))) => Answered::Chose(item.title),
+            // The protocol hands back the title.
+            Ok(Ok(Some(item))) => choices
+                .iter()
+                .find(|it| it.title() == item.title)
+                .map_or(Answered::Nothing, |it| Answered::Chose(*it)),
             Ok(Ok(None)) | Err(_) => Answered::Nothing,
             Ok(Err(_)) => Answered::NotAsked,
         }
@@ -142,27 +146,27 @@ impl EditorUi for ClientFront {
         is_shown
     }
 
-    async fn progress(&self, message: String) {
+    async fn progress(&self, progress: Progress) {
         if !self.has_progress {
             return;
         }
-        let mut progress = self.progress.lock().await;
-        if message.is_empty() {
-            if let Some(progress) = progress.take() {
-                progress.finish().await;
+        let mut open = self.progress.lock().await;
+        let Progress::Step(message) = progress else {
+            if let Some(open) = open.take() {
+                open.finish().await;
             }
             return;
-        }
-        if progress.is_none() {
+        };
+        if open.is_none() {
             let created = self.client.create_work_done_progress(self.token.clone());
             if !matches!(tokio::time::timeout(SOON, created).await, Ok(Ok(()))) {
                 return;
             }
             let begun = self.client.progress(self.token.clone(), self.title.clone());
-            *progress = Some(begun.with_cancel_button().begin().await);
+            *open = Some(begun.with_cancel_button().begin().await);
         }
-        if let Some(progress) = &*progress {
-            progress.report_with_message(message, Some(true)).await;
+        if let Some(open) = &*open {
+            open.report_with_message(message, Some(true)).await;
         }
     }
 

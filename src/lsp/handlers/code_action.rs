@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 
-use crate::assistant::actions::Action;
+use crate::assistant::actions::{Action, MenuKind};
 use crate::lsp::server::Server;
 
 /// The parameters, as far as they matter; read leniently, because diagnostics of other servers come
@@ -44,14 +44,15 @@ pub(crate) fn answer(server: &Server, params: &Params) -> Vec<Value> {
     let to = format!("{} at {}", cloud.model(), cloud.host());
     let messages: Vec<Value> =
         diagnostics.iter().take(MAX_DIAGNOSTICS).filter_map(diagnostic).collect();
-    Action::OF_CODE
-        .iter()
-        .filter(|action| !(**action == Action::Fix && messages.is_empty()))
+    Action::ALL
+        .into_iter()
+        .filter(|action| !action.needs_question())
+        .filter(|action| !(*action == Action::Fix && messages.is_empty()))
         .filter(|action| {
-            only.as_ref().is_none_or(|only| only.iter().any(|it| is_of(kind(**action), it)))
+            only.as_ref().is_none_or(|only| only.iter().any(|it| is_of(kind(*action), it)))
         })
         .map(|action| {
-            let title = format!("{} with {to} ☁", title(*action));
+            let title = format!("{} with {to} ☁", action.menu_title());
             let arguments = json!([{
                 "uri": params.text_document.uri,
                 "range": params.range,
@@ -59,7 +60,7 @@ pub(crate) fn answer(server: &Server, params: &Params) -> Vec<Value> {
             }]);
             json!({
                 "title": title,
-                "kind": kind(*action),
+                "kind": kind(action),
                 "tags": [LLM_GENERATED],
                 "command": {"title": title, "command": action.command(), "arguments": arguments},
             })
@@ -75,23 +76,12 @@ fn diagnostic(diagnostic: &Value) -> Option<Value> {
     Some(json!({"line": line, "message": message}))
 }
 
-fn title(action: Action) -> &'static str {
-    match action {
-        Action::Explain => "Explain",
-        Action::Refactor => "Refactor deeply",
-        Action::Fix => "Fix",
-        Action::Tests => "Write tests",
-        Action::Document => "Document",
-        Action::Ask => "Ask",
-    }
-}
-
 /// No kind of `source`: those run when a file is saved.
 fn kind(action: Action) -> &'static str {
-    match action {
-        Action::Fix => "quickfix",
-        Action::Explain | Action::Ask => "refactor.explain",
-        Action::Refactor | Action::Tests | Action::Document => "refactor.rewrite",
+    match action.menu_kind() {
+        MenuKind::QuickFix => "quickfix",
+        MenuKind::Explain => "refactor.explain",
+        MenuKind::Rewrite => "refactor.rewrite",
     }
 }
 

@@ -73,7 +73,7 @@ fn start(
     action: Action,
     argument: CloudArgument,
 ) -> Result<()> {
-    if action == Action::Ask && argument.question.trim().is_empty() {
+    if action.needs_question() && argument.question.trim().is_empty() {
         return Err(Error::invalid_params(
             "there is no question; say what you want to know behind the command, as in `:Keyside ask why is this slow`",
         ));
