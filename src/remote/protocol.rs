@@ -11,6 +11,7 @@ pub mod answer;
 pub mod anthropic;
 pub(crate) mod decimal;
 pub mod encoding;
+pub mod failure;
 pub mod fault;
 pub(crate) mod json;
 pub mod openai_chat;

@@ -4,7 +4,7 @@
 mod agreed;
 mod answer_reader;
 mod connection;
-mod fault_sentence;
+mod no_answer;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -18,9 +18,10 @@ use self::connection::CONNECT_PATIENCE;
 use crate::config::Config;
 use crate::config::cloud::Provider;
 use crate::config::layers::{self, Resolved};
-use crate::remote::broker::ipc::{Event, Failure};
+use crate::remote::broker::ipc::Event;
 use crate::remote::broker::keys;
 use crate::remote::protocol::address::Address;
+use crate::remote::protocol::failure::{self, Failure};
 use crate::remote::protocol::fault::{self, FaultKind};
 use crate::remote::protocol::retry::{Refusal, Retry, decide};
 use crate::remote::protocol::{self, Ask, StopReason};
@@ -202,7 +203,11 @@ async fn send(ready: &Ready, listener: &impl Listener) -> Result<Response, Failu
         let response = match timeout(CONNECT_PATIENCE + ready.stall, request.send()).await {
             Err(_) => return Err(stalled(ready, "has not begun to answer")),
             Ok(Err(error)) => {
-                return Err(fault_sentence::no_answer(&ready.provider, host, &error.without_url()));
+                return Err(failure::no_answer(
+                    &ready.provider,
+                    host,
+                    &no_answer::of(&error.without_url()),
+                ));
             }
             Ok(Ok(response)) => response,
         };
@@ -267,8 +272,7 @@ async fn refusal(ready: &Ready, mut response: Response, n_tries: u32) -> (Failur
     };
     // A gateway that gave up waiting does not know what the model behind it did.
     let may_cost = matches!(status, 504 | 524);
-    let failure =
-        fault_sentence::refused(&ready.provider, &ready.address.host, &refused, &more, may_cost);
+    let failure = failure::refused(&ready.provider, &ready.address.host, &refused, &more, may_cost);
     (failure, decide(&refusal, n_tries, now.as_secs(), chance))
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::remote::broker::pipes::{read_events, write_orders};
 use crate::remote::outbound::Outbound;
 use crate::remote::protocol::StopReason;
+pub use crate::remote::protocol::failure::Failure;
 use crate::remote::protocol::fault::FaultKind;
 use crate::remote::protocol::usage::Usage;
 use crate::stdx::hex_sha256;
@@ -26,7 +27,8 @@ pub const MAX_CALLS: usize = 16;
 /// Text of a call that nobody has fetched.
 const MAX_UNREAD_BYTES: usize = 32 << 20;
 
-/// From the server to the broker.
+/// From the server to the broker: an operation a variant. Each has a handler in `process.rs`; what
+/// it says of its call are [`Event`]s with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ToBroker {
@@ -53,6 +55,16 @@ pub enum ToBroker {
     Cancel {
         id: u64,
     },
+}
+
+impl ToBroker {
+    /// How many bytes it would send.
+    fn n_body_bytes(&self) -> usize {
+        match self {
+            Self::Ask { body, .. } => body.len(),
+            Self::Check { .. } | Self::Cancel { .. } => 0,
+        }
+    }
 }
 
 /// From the broker to the server.
@@ -86,17 +98,6 @@ pub enum Event {
         stop: StopReason,
     },
     Failed(Failure),
-}
-
-/// A call that came to nothing, or not to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    pub kind: FaultKind,
-    /// For the user: what happened and what to do next.
-    pub sentence: String,
-    /// Whether the provider may charge for it: it had the request, and did not say that it refuses
-    /// it.
-    pub may_cost: bool,
 }
 
 /// A running broker; clones talk to the same one. It ends with the last of them.
@@ -216,7 +217,7 @@ impl Broker {
     /// also here, comes as the call's one event.
     pub fn send(&self, outbound: &Outbound) -> Call {
         let request = outbound.request();
-        self.ask(|id| ToBroker::Ask {
+        self.start(|id| ToBroker::Ask {
             id,
             provider: request.provider().to_owned(),
             host: request.host().to_owned(),
@@ -232,7 +233,7 @@ impl Broker {
     /// # Errors
     /// What is missing, in a sentence.
     pub async fn check(&self, provider: &str, host: &str, model: &str) -> Result<(), String> {
-        let mut call = self.ask(|id| ToBroker::Check {
+        let mut call = self.start(|id| ToBroker::Check {
             id,
             provider: provider.to_owned(),
             host: host.to_owned(),
@@ -249,7 +250,7 @@ impl Broker {
     /// What `send` does with an `Outbound`, for tests of the broker itself; nothing in the program
     /// calls it (tests/it/tidy.rs).
     pub fn ask_without_gate(&self, provider: &str, host: &str, model: &str, body: String) -> Call {
-        self.ask(|id| ToBroker::Ask {
+        self.start(|id| ToBroker::Ask {
             id,
             provider: provider.to_owned(),
             host: host.to_owned(),
@@ -259,18 +260,18 @@ impl Broker {
         })
     }
 
-    fn ask(&self, order: impl FnOnce(u64) -> ToBroker) -> Call {
+    /// Begins a call: hands an operation over, under an id of its own.
+    fn start(&self, operation: impl FnOnce(u64) -> ToBroker) -> Call {
         let (events, receiver) = mpsc::unbounded_channel();
         let unread_bytes = Arc::new(AtomicUsize::new(0));
         let mut calls = self.shared.lock();
         calls.last_id += 1;
         let id = calls.last_id;
         let n_waiting = calls.waiting.len();
-        let order = order(id);
-        let n_bytes = if let ToBroker::Ask { body, .. } = &order { body.len() } else { 0 };
+        let operation = operation(id);
         let failure = if let Some(why) = &calls.gone {
             Some(gone(why, false))
-        } else if n_bytes > MAX_BODY_BYTES {
+        } else if operation.n_body_bytes() > MAX_BODY_BYTES {
             let sentence = format!(
                 "the request has more than {} MiB and was not sent; select less text",
                 MAX_BODY_BYTES >> 20
@@ -292,7 +293,7 @@ impl Broker {
                 let unread_bytes = Arc::clone(&unread_bytes);
                 calls.waiting.insert(id, Waiting { events, unread_bytes, was_sent: false });
                 // The writer ends only with the broker, and then the reader ends the call.
-                let _ = self.shared.to_writer.send(order);
+                let _ = self.shared.to_writer.send(operation);
             }
         }
         drop(calls);

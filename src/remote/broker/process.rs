@@ -45,7 +45,15 @@ pub fn run(settings_file: PathBuf, variable: Variable) -> Result<Infallible, Str
     thread("events").spawn(move || write_events(lines)).map_err(refused)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-    runtime.block_on(serve(orders, to_writer, settings.into(), variable))
+    let service = Service {
+        to_writer,
+        settings: Arc::new(settings),
+        variable,
+        cancels: HashMap::new(),
+        recent: VecDeque::new(),
+        n_requests: 0,
+    };
+    runtime.block_on(serve(orders, service))
 }
 
 /// Keeps keys where they are: no core file, no debugger of another process of this user. And a part
@@ -114,74 +122,115 @@ impl Listener for ToServer {
 
 async fn serve(
     mut orders: mpsc::UnboundedReceiver<ToBroker>,
+    mut service: Service,
+) -> Result<Infallible, String> {
+    while let Some(order) = orders.recv().await {
+        service.handle(order);
+    }
+    // The reader takes the process with it, so this is a thread that could not go on.
+    Err("the broker's input has ended".to_owned())
+}
+
+/// What carries operations out.
+struct Service {
     to_writer: mpsc::Sender<FromBroker>,
     settings: Arc<Settings>,
     variable: Variable,
-) -> Result<Infallible, String> {
-    let mut cancels: HashMap<u64, oneshot::Sender<()>> = HashMap::new();
-    // When the requests of the last hour came.
-    let mut recent: VecDeque<Instant> = VecDeque::new();
-    let mut n_requests = 0_u64;
-    loop {
-        match orders.recv().await {
-            Some(ToBroker::Ask { id, provider, host, model, sha256, body }) => {
-                cancels.retain(|_, cancel| !cancel.is_closed());
-                while recent.front().is_some_and(|it| it.elapsed() > HOUR) {
-                    recent.pop_front();
-                }
-                n_requests += 1;
-                let number = n_requests;
-                let to_server =
-                    ToServer { id, to_writer: to_writer.clone(), was_sent: AtomicBool::new(false) };
-                // Of one that is under way, an answer would be taken for the other's.
-                let refusal = if cancels.len() >= MAX_CALLS || cancels.contains_key(&id) {
-                    Some("too many are under way already; wait for one of them or cancel it")
-                } else if recent.len() >= MAX_REQUESTS_AN_HOUR {
-                    Some(
-                        "there were more within an hour than a person asks; wait, or restart the server",
-                    )
-                } else {
-                    None
-                };
-                let order = Order { provider, host, model, sha256, body };
-                if let Some(why) = refusal {
-                    let sentence = format!("the request was not sent, because {why}");
-                    let failure = Failure { kind: FaultKind::TooMany, sentence, may_cost: false };
-                    tokio::spawn(async move {
-                        let last = Event::Failed(failure);
-                        log(number, &last, Duration::ZERO);
-                        to_server.send(last).await;
-                    });
-                    continue;
-                }
-                recent.push_back(Instant::now());
-                let (cancel, cancelled) = oneshot::channel();
-                cancels.insert(id, cancel);
-                let settings = Arc::clone(&settings);
-                tokio::spawn(async move {
-                    let began = Instant::now();
-                    // Dropping the one that is not chosen closes its connection.
-                    let last = tokio::select! {
-                        last = carry_out(order, number, &settings, variable, &to_server) => last,
-                        _ = cancelled => cancelled_event(to_server.was_sent.load(Ordering::Relaxed)),
-                    };
-                    log(number, &last, began.elapsed());
-                    to_server.send(last).await;
-                });
+    /// Of requests that are under way, by their ids.
+    cancels: HashMap<u64, oneshot::Sender<()>>,
+    /// When the requests of the last hour came.
+    recent: VecDeque<Instant>,
+    n_requests: u64,
+}
+
+impl Service {
+    /// A handler for each operation.
+    fn handle(&mut self, order: ToBroker) {
+        match order {
+            ToBroker::Ask { id, provider, host, model, sha256, body } => {
+                self.ask(id, Order { provider, host, model, sha256, body });
             }
-            Some(ToBroker::Check { id, provider, host, model }) => {
-                let to_writer = to_writer.clone();
-                let to_server = ToServer { id, to_writer, was_sent: AtomicBool::new(false) };
-                let settings = Arc::clone(&settings);
-                tokio::spawn(async move {
-                    let last = check(provider, host, model, &settings, variable).await;
-                    to_server.send(last).await;
-                });
-            }
-            Some(ToBroker::Cancel { id }) => drop(cancels.remove(&id)),
-            // The reader takes the process with it, so this is a thread that could not go on.
-            None => return Err("the broker's input has ended".to_owned()),
+            ToBroker::Check { id, provider, host, model } => self.check(id, provider, host, model),
+            ToBroker::Cancel { id } => drop(self.cancels.remove(&id)),
         }
+    }
+
+    fn ask(&mut self, id: u64, order: Order) {
+        let (settings, variable) = (Arc::clone(&self.settings), self.variable);
+        self.begin_request(id, async move |number, to_server| {
+            carry_out(order, number, &settings, variable, &*to_server).await
+        });
+    }
+
+    fn check(&self, id: u64, provider: String, host: String, model: String) {
+        let (settings, variable) = (Arc::clone(&self.settings), self.variable);
+        let to_server = self.to_server(id);
+        tokio::spawn(async move {
+            let last = check(provider, host, model, &settings, variable).await;
+            to_server.send(last).await;
+        });
+    }
+
+    fn to_server(&self, id: u64) -> Arc<ToServer> {
+        let to_writer = self.to_writer.clone();
+        Arc::new(ToServer { id, to_writer, was_sent: AtomicBool::new(false) })
+    }
+
+    /// Begins an operation that sends something, if there are not too many of them. It gets its
+    /// number, and whom to send events to; what it returns is its last event. It is dropped where
+    /// it is cancelled.
+    fn begin_request<F>(&mut self, id: u64, operation: impl FnOnce(u64, Arc<ToServer>) -> F)
+    where
+        F: Future<Output = Event> + Send + 'static,
+    {
+        self.n_requests += 1;
+        let number = self.n_requests;
+        let to_server = self.to_server(id);
+        if let Err(why) = self.admit(id) {
+            let sentence = format!("the request was not sent, because {why}");
+            let failure = Failure { kind: FaultKind::TooMany, sentence, may_cost: false };
+            tokio::spawn(async move {
+                let last = Event::Failed(failure);
+                log(number, &last, Duration::ZERO);
+                to_server.send(last).await;
+            });
+            return;
+        }
+        let (cancel, cancelled) = oneshot::channel();
+        self.cancels.insert(id, cancel);
+        let work = operation(number, Arc::clone(&to_server));
+        tokio::spawn(async move {
+            let began = Instant::now();
+            // Dropping the one that is not chosen closes its connection.
+            let last = tokio::select! {
+                last = work => last,
+                _ = cancelled => cancelled_event(to_server.was_sent.load(Ordering::Relaxed)),
+            };
+            log(number, &last, began.elapsed());
+            to_server.send(last).await;
+        });
+    }
+
+    /// Counts a request in.
+    ///
+    /// # Errors
+    /// Why there are too many, as the end of a sentence.
+    fn admit(&mut self, id: u64) -> Result<(), &'static str> {
+        self.cancels.retain(|_, cancel| !cancel.is_closed());
+        while self.recent.front().is_some_and(|it| it.elapsed() > HOUR) {
+            self.recent.pop_front();
+        }
+        // Of one that is under way, an answer would be taken for the other's.
+        if self.cancels.len() >= MAX_CALLS || self.cancels.contains_key(&id) {
+            return Err("too many are under way already; wait for one of them or cancel it");
+        }
+        if self.recent.len() >= MAX_REQUESTS_AN_HOUR {
+            return Err(
+                "there were more within an hour than a person asks; wait, or restart the server",
+            );
+        }
+        self.recent.push_back(Instant::now());
+        Ok(())
     }
 }
 

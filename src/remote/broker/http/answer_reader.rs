@@ -7,11 +7,11 @@ use reqwest::Response;
 use reqwest::header::CONTENT_ENCODING;
 use tokio::time::timeout;
 
-use crate::remote::broker::http::fault_sentence;
 use crate::remote::broker::http::{Listener, Ready, stalled, without_secrets};
-use crate::remote::broker::ipc::{Event, Failure};
+use crate::remote::broker::ipc::Event;
 use crate::remote::protocol::answer::Answer;
 use crate::remote::protocol::encoding::{Decoder, Unreadable};
+use crate::remote::protocol::failure::{self, Failure};
 use crate::remote::protocol::fault::{FaultKind, Refused};
 use crate::remote::protocol::{Piece, StopReason};
 
@@ -79,7 +79,7 @@ pub(super) async fn read(
             FaultKind::Malformed | FaultKind::AnswerTooLarge => (message, String::new()),
             _ => ("in its answer".to_owned(), message),
         };
-        fault_sentence::refused(&ready.provider, host, &Refused { kind, message }, &more, true)
+        failure::refused(&ready.provider, host, &Refused { kind, message }, &more, true)
     };
     let mut decoder = decoder(&response)
         .map_err(|encoding| failed(FaultKind::Malformed, format!("compressed as {encoding}")))?;

@@ -1,12 +1,21 @@
-//! What a person is told where a request came to nothing: one sentence a kind of trouble, with what
-//! to do next.
+//! Where a request came to nothing: what a person reads of it, one sentence a kind of trouble, with
+//! what to do next.
 
-use std::error::Error;
-use std::io;
+use serde::{Deserialize, Serialize};
 
 use crate::config::cloud::Provider;
-use crate::remote::broker::ipc::Failure;
-use crate::remote::protocol::fault::{FaultKind, Refused, shortened};
+use crate::remote::protocol::fault::{FaultKind, Refused};
+
+/// A call that came to nothing, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub kind: FaultKind,
+    /// For the user: what happened and what to do next.
+    pub sentence: String,
+    /// Whether the provider may charge for it: it had the request, and did not say that it refuses
+    /// it.
+    pub may_cost: bool,
+}
 
 /// Of an answer with an error status, or an error within an answer. `more` is put with what the
 /// provider says; `may_cost` says that the provider may charge for it.
@@ -90,90 +99,69 @@ pub(crate) fn refused(
 /// Stands before what to do next.
 const CHARGED: &str = "it may have been charged for, ";
 
+/// Why no answer came to a request. With an inner cause in its own words, where that says more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// The request can't be made of this address.
+    NotMade,
+    /// The connection ended when the request may have been read.
+    Broken(String),
+    /// No name server has the host's name.
+    UnknownHost(String),
+    /// Nothing came back when connecting.
+    Silence,
+    /// The encryption did not come about.
+    Tls(String),
+    /// The machine is there, and no program listens.
+    ConnectionRefused,
+    Unreachable(String),
+}
+
 /// Of a request that no answer came to.
-pub(crate) fn no_answer(provider: &Provider, host: &str, error: &reqwest::Error) -> Failure {
+pub(crate) fn no_answer(provider: &Provider, host: &str, why: &NoAnswer) -> Failure {
     let name = &provider.name;
-    let failure = |kind, sentence| Failure { kind, sentence, may_cost: false };
-    if error.is_builder() {
-        let sentence = format!("the request to {host} can't be made; correct `base_url` of {name}");
-        return failure(FaultKind::Settings, sentence);
-    }
-    if !error.is_connect() {
-        let sentence = format!(
-            "the request to {host} got no answer ({}); {CHARGED}see whether the network is up and ask again",
-            cause(error)
-        );
-        return Failure { kind: FaultKind::Broken, sentence, may_cost: true };
-    }
-    if error.is_dns() {
-        return failure(
+    let (kind, sentence) = match why {
+        NoAnswer::NotMade => (
+            FaultKind::Settings,
+            format!("the request to {host} can't be made; correct `base_url` of {name}"),
+        ),
+        NoAnswer::Broken(cause) => (
+            FaultKind::Broken,
+            format!(
+                "the request to {host} got no answer ({cause}); {CHARGED}see whether the network is up and ask again"
+            ),
+        ),
+        NoAnswer::UnknownHost(cause) => (
             FaultKind::Unreachable,
             format!(
-                "{host} can't be found ({}); see whether the network is up and `base_url` of {name} is right",
-                cause(error)
+                "{host} can't be found ({cause}); see whether the network is up and `base_url` of {name} is right"
             ),
-        );
-    }
-    if error.is_timeout() {
-        return failure(
+        ),
+        NoAnswer::Silence => (
             FaultKind::Unreachable,
             format!(
                 "{host} does not answer; see whether the network is up, a firewall is in the way, or a proxy is needed"
             ),
-        );
-    }
-    match io_kind(error) {
-        Some(io::ErrorKind::InvalidData) => failure(
+        ),
+        NoAnswer::Tls(cause) => (
             FaultKind::Tls,
             format!(
-                "no encrypted connection to {host} came about ({}); see whether `base_url` of {name} and this machine's clock and \
-                 certificates are right",
-                cause(error)
+                "no encrypted connection to {host} came about ({cause}); see whether `base_url` of {name} and this machine's clock and \
+                 certificates are right"
             ),
         ),
-        Some(io::ErrorKind::ConnectionRefused) => failure(
+        NoAnswer::ConnectionRefused => (
             FaultKind::Unreachable,
             format!(
                 "nobody listens at {host}; start the server there or correct `base_url` of {name}"
             ),
         ),
-        _ => failure(
+        NoAnswer::Unreachable(cause) => (
             FaultKind::Unreachable,
             format!(
-                "{host} can't be reached ({}); see whether the network is up and `base_url` of {name} is right",
-                cause(error)
+                "{host} can't be reached ({cause}); see whether the network is up and `base_url` of {name} is right"
             ),
         ),
-    }
-}
-
-/// The innermost cause in its own words. The outer ones repeat the whole address.
-fn cause(error: &reqwest::Error) -> String {
-    let mut last = None;
-    each_cause(error, &mut |it| last = Some(it.to_string()));
-    shortened(&last.unwrap_or_default())
-}
-
-fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
-    let mut kind = None;
-    each_cause(error, &mut |it| {
-        if let Some(error) = it.downcast_ref::<io::Error>() {
-            kind = Some(error.kind());
-        }
-    });
-    kind
-}
-
-/// Goes from the outer to the inner cause. An [`io::Error`] that wraps another names the other's
-/// cause as its own and leaves out the other itself.
-fn each_cause(error: &reqwest::Error, look: &mut dyn FnMut(&(dyn Error + 'static))) {
-    let mut next: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(it) = next {
-        look(it);
-        let inner = it.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => it.source(),
-        };
-    }
+    };
+    Failure { kind, sentence, may_cost: matches!(why, NoAnswer::Broken(_)) }
 }
