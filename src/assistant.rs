@@ -1,5 +1,5 @@
-//! Asking a cloud model, from the action that a person chooses to the edit or the text that comes of
-//! it.
+//! Asking a cloud model, from the action that a person chooses to the edit or the text that comes
+//! of it.
 //!
 //! ```text
 //! actions          what may be asked, and in which words
@@ -12,7 +12,8 @@
 //! editor_ui        what all of it needs of an editor
 //! ```
 //!
-//! No protocol type comes in here: an editor, or `keyside cloud retry`, is an [`editor_ui::EditorUi`].
+//! No protocol type comes in here: an editor, or `keyside cloud retry`, is an
+//! [`editor_ui::EditorUi`].
 
 pub mod actions;
 pub mod apply;
