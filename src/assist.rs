@@ -1,7 +1,7 @@
 //! One request from caret to answer: the imperative shell around `prompt` and `engine`.
 //!
-//! No protocol type comes in here, and the editor, `keyside complete` and `keyside try` all go through
-//! the same [`complete::complete`].
+//! No protocol type comes in here, and the editor, `keyside complete` and `keyside try` all go
+//! through the same [`complete::complete`].
 
 pub mod complete;
 pub mod loading;
