@@ -4,6 +4,7 @@
 //! that the product is measured and not a model beside it; any GGUF can be put in.
 
 pub mod cases;
+pub mod keyboard;
 pub mod positions;
 pub mod report;
 pub mod score;

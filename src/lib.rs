@@ -19,8 +19,10 @@ pub mod machine;
 pub mod sandbox;
 pub mod workspace;
 
-pub mod assist;
 pub mod assistant;
+pub mod completion;
+
+pub mod app;
 pub mod evaluate;
 
 pub mod cli;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::assist::{OtherFiles, Session};
+use crate::app::Session;
+use crate::completion::OtherFiles;
 use crate::lm::ModelInfo;
 
 /// For the workspace's files; after it one goes on without them, as in an editor.
@@ -19,13 +20,13 @@ pub fn files_beside(session: &Session, model: &Arc<ModelInfo>, path: &str) -> Ot
         return OtherFiles::None;
     };
     let Some(folder) = workspace_of(&file) else { return OtherFiles::None };
-    session.workspace.set_folders(vec![folder]);
+    session.completer.workspace.set_folders(vec![folder]);
     let file: Arc<Path> = file.into();
     let open = vec![Arc::clone(&file)];
     let most = session.config().completion.workspace_tokens;
     let began = Instant::now();
-    session.workspace.view(&file, &open, model, most);
-    let is_building = || session.workspace.report().iter().any(|it| it.building);
+    session.completer.workspace.view(&file, &open, model, most);
+    let is_building = || session.completer.workspace.report().iter().any(|it| it.building);
     while is_building() && began.elapsed() < LONGEST_WAIT {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -5,8 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::cli::setup;
-use crate::lm::backend::llama::{self, LoadOptions};
-use crate::stdx::cancel::CancelFlag;
+use crate::lm::registry;
 
 /// Runs the command.
 ///
@@ -19,16 +18,5 @@ pub fn run(path: &Path) -> Result<(), String> {
         setup::leave(3);
     });
     watcher.map_err(|error| format!("the system refuses a thread ({error})"))?;
-    let mut model = llama::load(&LoadOptions {
-        instead_of: None,
-        path: path.to_owned(),
-        name: String::new(),
-        use_mmap: true,
-        n_threads: None,
-        n_context_tokens: Some(256),
-    })?;
-    let end = model.info().end;
-    model
-        .evaluate(0, &[end], 0, &CancelFlag::default())
-        .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
+    registry::try_file(path)
 }

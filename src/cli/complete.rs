@@ -8,9 +8,10 @@ use ropey::Rope;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::assist::{Completion, CompletionAsk, OtherFiles, Session, complete};
+use crate::app::Session;
 use crate::cli::beside::{files_beside, workspace_of};
 use crate::cli::{CompleteArguments, setup, terminal};
+use crate::completion::{Completion, CompletionAsk, CompletionMode, Dropped, complete};
 use crate::stdx::milliseconds as ms;
 
 /// Runs the command.
@@ -25,9 +26,10 @@ pub fn run(arguments: &CompleteArguments) -> Result<(), String> {
             let model = runtime.block_on(session.engine().ready())?;
             let files = files_beside(&session, &model, &place.path);
             let answer = |explicit: bool| {
-                let (arrival, files) = (session.next_arrival(), files.clone());
-                let ask = CompletionAsk { explicit, arrival, files, ..ask.clone() };
-                runtime.block_on(complete(&session, ask)).map_err(|it| it.to_string())
+                let ask = CompletionAsk { files: files.clone(), ..ask.clone() }
+                    .with_mode(mode(explicit))
+                    .arriving(session.completer.next_arrival());
+                runtime.block_on(complete(&session.completer, ask)).map_err(|it| it.to_string())
             };
             let completion = answer(!arguments.automatic)?;
             let while_typing = if arguments.automatic { None } else { Some(answer(false)?) };
@@ -75,19 +77,12 @@ fn ask_at(Place { path, line, column }: &Place) -> Result<CompletionAsk, String>
             end - start + 1
         ));
     }
-    Ok(CompletionAsk {
-        uri: path.as_str().into(),
-        language_id: "".into(),
-        path: in_workspace(path),
-        caret: start + column - 1,
-        rope,
-        explicit: true,
-        arrival: 0,
-        others: Vec::new(),
-        files: OtherFiles::None,
-        cold: false,
-        patient: true,
-    })
+    let caret = start + column - 1;
+    Ok(CompletionAsk::at(path.as_str(), in_workspace(path), rope, caret))
+}
+
+fn mode(explicit: bool) -> CompletionMode {
+    if explicit { CompletionMode::ScriptedExplicit } else { CompletionMode::Scripted }
 }
 
 /// A path as the model is shown it in an editor: from the workspace's folder on.
@@ -116,9 +111,10 @@ fn print_one(
 ) -> Result<(), String> {
     if as_json {
         let mut value = to_json(None, completion);
-        (value["raw"], value["dropped"]) = (json!(completion.raw), json!(completion.dropped));
+        (value["raw"], value["dropped"]) =
+            (json!(completion.raw), json!(completion.dropped.map(Dropped::name)));
         value["while_typing"] = json!(while_typing.map(|it| {
-            json!({"completion": it.text_as_in_document(), "raw": it.raw, "dropped": it.dropped})
+            json!({"completion": it.text_as_in_document(), "raw": it.raw, "dropped": it.dropped.map(Dropped::name)})
         }));
         return terminal::print_json(&format!("{value}\n"));
     }
@@ -186,21 +182,12 @@ fn batch(
             }
             Ok(line) => {
                 let caret = line.prefix.chars().count();
-                let ask = CompletionAsk {
-                    // Lines do not depend on each other, whatever their paths.
-                    uri: format!("batch:{index}").into(),
-                    language_id: "".into(),
-                    path: line.path,
-                    rope: Rope::from_str(&(line.prefix + &line.suffix)),
-                    caret,
-                    explicit,
-                    arrival: index as u64,
-                    others: Vec::new(),
-                    files: OtherFiles::None,
-                    cold: false,
-                    patient: true,
-                };
-                match runtime.block_on(complete(session, ask)) {
+                let rope = Rope::from_str(&(line.prefix + &line.suffix));
+                // Lines do not depend on each other, whatever their paths.
+                let ask = CompletionAsk::at(format!("batch:{index}"), line.path, rope, caret)
+                    .with_mode(mode(explicit))
+                    .arriving(index as u64);
+                match runtime.block_on(complete(&session.completer, ask)) {
                     Ok(completion) => to_json(Some(line.id), &completion),
                     Err(error) => json!({"id": line.id, "error": error.to_string()}),
                 }
@@ -237,9 +224,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::lm::{Times, Usage};
+    use crate::completion::CompletionSource;
+    use crate::lm::{Source, Times, Usage};
 
-    fn completion(text: &str, raw: &str, dropped: Option<&'static str>) -> Completion {
+    fn completion(text: &str, raw: &str, dropped: Option<Dropped>) -> Completion {
         Completion {
             text: text.to_owned(),
             raw: raw.to_owned(),
@@ -254,7 +242,7 @@ mod tests {
             times: Times::default(),
             assemble: Duration::ZERO,
             total: Duration::ZERO,
-            source: "model",
+            source: CompletionSource::Generated(Source::WholePrompt),
             ends_line: false,
         }
     }
@@ -262,8 +250,8 @@ mod tests {
     #[test]
     fn junk_is_marked_with_why_it_is_not_shown() {
         let good = completion("x + 1;", "x + 1;\n", None);
-        let junk = completion("", "10, 10, 10,\n10,", Some("repetition"));
-        let short = completion("", ";", Some("too short"));
+        let junk = completion("", "10, 10, 10,\n10,", Some(Dropped::Repetition));
+        let short = completion("", ";", Some(Dropped::TooShort));
         let nothing = completion("", "", None);
         assert_eq!(shown(&good), "x + 1;\n");
         assert_eq!(

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
+use crate::app::Session;
 use crate::cli::{setup, terminal};
+use crate::completion::{CompletionAsk, CompletionMode, complete};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
 use crate::lm::backend::probe;
@@ -250,20 +251,12 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
         return Ok(Finding { name: "model", state: State::Bad, what, fix });
     }
     let text = "fn double(values: &[u32]) -> Vec<u32> {\n    values.iter().map(|value| ";
-    let ask = CompletionAsk {
-        uri: "doctor".into(),
-        language_id: "rust".into(),
-        path: "src/lib.rs".to_owned(),
-        rope: ropey::Rope::from_str(text),
-        caret: text.chars().count(),
-        explicit: true,
-        arrival: 1,
-        others: Vec::new(),
-        files: OtherFiles::None,
-        cold: false,
-        patient: true,
-    };
-    Ok(match runtime.block_on(complete(&session, ask)) {
+    let (rope, caret) = (ropey::Rope::from_str(text), text.chars().count());
+    let ask = CompletionAsk::at("doctor", "src/lib.rs", rope, caret)
+        .with_mode(CompletionMode::ScriptedExplicit)
+        .arriving(1);
+    let ask = CompletionAsk { language_id: "rust".into(), ..ask };
+    Ok(match runtime.block_on(complete(&session.completer, ask)) {
         Ok(completion) => good(
             "model",
             format!(

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::assist::Session;
-use crate::assist::loading::model_spec;
+use crate::app::Session;
+use crate::app::model::model_spec;
 use crate::cli::setup;
 use crate::config::CompletionConfig;
 use crate::evaluate::cases::{HeldOut, Part};
@@ -147,7 +147,8 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     setup::print(Figures::HEAD)?;
     for language in &held_out {
         let file = positions.as_mut().map(|it| it as &mut dyn Write);
-        let one = language_figures(language, &plan, &mut scorer, &session, &runtime, file)?;
+        let one =
+            language_figures(language, &plan, &mut scorer, &session.completer, &runtime, file)?;
         let row = Figures { languages: vec![one.clone()], ..figures.clone() }.rows();
         figures.languages.push(one);
         setup::print(&row)?;

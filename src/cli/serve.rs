@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assist::Session;
+use crate::app::Session;
 use crate::assistant::{Cloud, Helpers};
 use crate::cli::{setup, terminal};
 use crate::config::{Config, layers};
@@ -69,7 +69,7 @@ pub fn run() -> Result<Infallible, String> {
     // The ledger may be held by others; serving does not wait for that.
     let (done, wait) = std::sync::mpsc::channel();
     let finish = std::thread::Builder::new().spawn(move || {
-        session.finish();
+        session.completer.finish();
         done.send(())
     });
     if finish.is_ok() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::assist::Session;
+use crate::app::Session;
 use crate::cli::terminal;
 pub use crate::cli::terminal::print;
 use crate::config::cloud::CloudConfig;

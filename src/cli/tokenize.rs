@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufWriter, Write};
 
-use crate::assist::loading::model_spec;
+use crate::app::model::model_spec;
 use crate::cli::setup;
 use crate::lm::registry::Registry;
 

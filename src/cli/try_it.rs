@@ -11,12 +11,12 @@ use clap::Args;
 use ropey::Rope;
 use serde_json::json;
 
-use crate::assist::typist::{Key, Typist, n_spared};
-use crate::assist::{Completion, OtherFiles};
 use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
 use crate::cli::terminal::{self, Styled};
 use crate::cli::{setup, whole_number};
+use crate::completion::{Completion, OtherFiles};
+use crate::evaluate::keyboard::{Key, SimulatedTypist, n_spared};
 use crate::lm::TaskError;
 use crate::stdx::milliseconds;
 use crate::text::position::line_end_char;
@@ -76,7 +76,7 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     };
     let path = relative(&path);
     screen.begin(&path, &model.name);
-    let mut typist = Typist::new(&session, &path, &rope, from, to).beside(files);
+    let mut typist = SimulatedTypist::new(&session.completer, &path, &rope, from, to).beside(files);
     let goal = typist.goal().to_vec();
     let failed = |error: TaskError| error.to_string();
     let typing = typist.type_all(|at, accepted, completion| {

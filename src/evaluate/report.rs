@@ -6,12 +6,14 @@ use std::sync::Arc;
 use ropey::Rope;
 use serde::Serialize;
 
-use crate::assist::typist::{Typist, n_spared};
-use crate::assist::{CompletionAsk, OtherFiles, Session, complete};
+use crate::completion::{
+    Completer, CompletionAsk, CompletionMode, CompletionSource, OtherFiles, complete,
+};
 use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
+use crate::evaluate::keyboard::{SimulatedTypist, n_spared};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Position, Scorer};
-use crate::lm::ModelInfo;
+use crate::lm::{ModelInfo, Source};
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::{IndexView, SuffixArray};
 use crate::stdx::milliseconds;
@@ -93,7 +95,7 @@ pub struct Figures {
     pub languages: Vec<LanguageFigures>,
 }
 
-/// Asks `scorer` for lines and `session` for blocks and typing, which run the same model.
+/// Asks `scorer` for lines and `completer` for blocks and typing, which run the same model.
 ///
 /// # Errors
 /// One sentence.
@@ -101,7 +103,7 @@ pub fn language_figures(
     held_out: &HeldOut,
     plan: &Plan,
     scorer: &mut Scorer,
-    session: &Session,
+    completer: &Completer,
     runtime: &tokio::runtime::Runtime,
     mut positions: Option<&mut dyn Write>,
 ) -> Result<LanguageFigures, String> {
@@ -162,13 +164,13 @@ pub fn language_figures(
         rest_of_line: carets(&kinds[0]),
         inside_name: carets(&kinds[1]),
         whole_line: carets(&kinds[2]),
-        block: block_figures(&blocks, session, runtime)?,
+        block: block_figures(&blocks, completer, runtime)?,
         typing: typing_figures(
             &packages,
             plan.n_typed,
             &mut workspaces,
             &mut Random::new(SEED + 2),
-            session,
+            completer,
             runtime,
         )?,
     })
@@ -193,25 +195,17 @@ fn carets(scores: &[(LineScore, f64)]) -> Carets {
 
 fn block_figures(
     sites: &[BlockSite],
-    session: &Session,
+    completer: &Completer,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Carets, String> {
     let mut scores = Vec::new();
     for (number, site) in sites.iter().enumerate() {
-        let ask = CompletionAsk {
-            uri: format!("block:{number}").into(),
-            language_id: "".into(),
-            path: site.path.to_owned(),
-            caret: site.before.chars().count(),
-            rope: Rope::from_str(&format!("{}{}", site.before, site.after)),
-            explicit: true,
-            arrival: session.next_arrival(),
-            others: Vec::new(),
-            files: OtherFiles::None,
-            cold: false,
-            patient: true,
-        };
-        let completion = runtime.block_on(complete(session, ask)).map_err(|it| it.to_string())?;
+        let rope = Rope::from_str(&format!("{}{}", site.before, site.after));
+        let caret = site.before.chars().count();
+        let ask = CompletionAsk::at(format!("block:{number}"), site.path, rope, caret)
+            .with_mode(CompletionMode::ScriptedExplicit)
+            .arriving(completer.next_arrival());
+        let completion = runtime.block_on(complete(completer, ask)).map_err(|it| it.to_string())?;
         let (suggested, right) = (completion.text.trim_end(), site.block.trim_end());
         let score = LineScore {
             suggested: suggested.to_owned(),
@@ -230,7 +224,7 @@ fn typing_figures(
     n_characters: usize,
     workspaces: &mut Workspaces,
     random: &mut Random,
-    session: &Session,
+    completer: &Completer,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Typing, String> {
     let mut typing = Typing::default();
@@ -249,7 +243,7 @@ fn typing_figures(
         let first = 8 + random.below(room);
         let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
         let files = OtherFiles::Given(workspaces.without(package, index));
-        let mut typist = Typist::new(session, &file.path, &rope, from, to).beside(files);
+        let mut typist = SimulatedTypist::new(completer, &file.path, &rope, from, to).beside(files);
         let (keys, _) =
             runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
         typing.n_characters += to - from;
@@ -258,7 +252,8 @@ fn typing_figures(
         places += keys.iter().filter(|it| it.goes_on).count();
         shown += keys.iter().filter(|it| it.goes_on && !it.completion.text.is_empty()).count();
         typing.n_showings += keys.iter().filter(|it| it.is_new).count();
-        reused += keys.iter().filter(|it| it.completion.source != "model").count();
+        let by_model = CompletionSource::Generated(Source::WholePrompt);
+        reused += keys.iter().filter(|it| it.completion.source != by_model).count();
         right += keys.iter().filter(|it| it.was_right).count();
         // The first prompt of a file is evaluated from nothing.
         latencies.extend(keys.iter().skip(1).map(|it| milliseconds(it.completion.total)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::assist::model_context::ModelContext;
+use crate::completion::model_context::ModelContext;
 use crate::lm::backend::Backend;
 use crate::lm::decode::DecodePosition;
 use crate::lm::runtime::Runtime;

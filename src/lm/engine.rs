@@ -88,7 +88,10 @@ impl Engine {
 
     /// Asks this feature for work while nothing else is to do.
     pub fn add_idle_work(&self, work: Arc<dyn IdleWork>) {
-        self.shared.idle_work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        let mut all = self.shared.idle_work.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.iter().any(|it| Arc::ptr_eq(it, &work)) {
+            all.push(work);
+        }
     }
 
     /// A feature may have something to do while nothing else is, and what it was doing is outdated.

@@ -20,6 +20,9 @@ pub const SOURCES: &[ModelSource] = &[
     ModelSource { scheme: "scripted", load: scripted::load },
 ];
 
+const WITHOUT_LLAMA: &str = "this keyside was built without llama.cpp and has no model; build it with its \
+                             default features";
+
 /// See [`SOURCES`].
 pub struct ModelSource {
     pub scheme: &'static str,
@@ -138,15 +141,22 @@ fn load(
     let (scheme, place) = spec.name.split_once(':').unwrap_or(("", &spec.name));
     let Some(source) = SOURCES.iter().find(|it| it.scheme == scheme) else {
         return Err(match scheme {
-            "embedded" | "file" => {
-                "this keyside was built without llama.cpp and has no model; build it \
-                                    with its default features"
-                    .to_owned()
-            }
+            "embedded" | "file" => WITHOUT_LLAMA.to_owned(),
             _ => format!("{:?} is no model that keyside knows", spec.name),
         });
     };
     (source.load)(&LoadRequest { spec, place, instead_of, cache_folder })
+}
+
+/// Tries a model file, in a process that may die of it (see `backend::probe`).
+///
+/// # Errors
+/// One sentence, where it is refused.
+pub fn try_file(path: &Path) -> Result<(), String> {
+    #[cfg(feature = "llama")]
+    return gguf::try_file(path);
+    #[cfg(not(feature = "llama"))]
+    Err(format!("{} can't be tried: {WITHOUT_LLAMA}", path.display()))
 }
 
 #[cfg(test)]

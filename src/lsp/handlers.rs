@@ -15,7 +15,8 @@ use std::sync::Arc;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use crate::assist::{self, Completion, CompletionAsk, OtherFiles};
+use crate::completion::complete::complete as answer;
+use crate::completion::{Completion, CompletionAsk, CompletionMode, OtherFiles};
 use crate::lm::TaskError;
 use crate::lsp::server::Server;
 use crate::retrieval::datastore::MAX_OPEN_DOCUMENTS;
@@ -30,21 +31,18 @@ fn ask_at(
     caret: usize,
     explicit: bool,
 ) -> CompletionAsk {
+    let mode = if explicit { CompletionMode::Explicit } else { CompletionMode::Typing };
+    let ask = CompletionAsk::at(Arc::clone(&document.uri), server.path_of(document), rope, caret)
+        .with_mode(mode)
+        .arriving(world.arrival);
     CompletionAsk {
-        uri: Arc::clone(&document.uri),
         language_id: Arc::clone(&document.language_id),
-        path: server.path_of(document),
-        rope,
-        caret,
-        explicit,
-        arrival: world.arrival,
         others: world.others(document, MAX_OPEN_DOCUMENTS),
         files: match document.file.clone() {
             Some(file) => OtherFiles::Workspace { file, open: world.open_files().collect() },
             None => OtherFiles::None,
         },
-        cold: false,
-        patient: false,
+        ..ask
     }
 }
 
@@ -60,11 +58,11 @@ async fn complete(
         return Ok(None);
     }
     let caret = ask.caret;
-    match assist::complete(&server.session, ask).await {
+    match answer(&server.session.completer, ask).await {
         Ok(completion) if completion.text.is_empty() => Ok(None),
         Ok(completion) => {
             let is_shown = !server.profile().sends_events;
-            server.session.note_answered(&document.key, caret, &completion, is_shown);
+            server.session.completer.note_answered(&document.key, caret, &completion, is_shown);
             Ok(Some(completion))
         }
         // A superseded request gets a proper empty answer: its client has asked again already, and

@@ -101,7 +101,11 @@ impl Ingress {
             // A suggestion is rejected after it was shown.
             ext::DID_SHOW | ext::DID_ACCEPT | ext::DID_PARTIALLY_ACCEPT | ext::DID_REJECT => {
                 let params = request.params().unwrap_or(&Value::Null);
-                suggestion::notice(&self.service.inner().session, request.method(), params);
+                suggestion::notice(
+                    &self.service.inner().session.completer,
+                    request.method(),
+                    params,
+                );
                 self.forward(request)
             }
             method if TAKE_NOTHING.contains(&method) => {
@@ -138,7 +142,7 @@ impl Ingress {
 
     fn registration(&self) -> Option<lsp::Registration> {
         let session = &self.service.inner().session;
-        let globs = session.workspace.watched_globs();
+        let globs = session.completer.workspace.watched_globs();
         capabilities::watched_files(self.profile.get()?, globs, &session.settings_file())
     }
 
@@ -150,7 +154,7 @@ impl Ingress {
             && let Some(profile) = self.profile.get()
         {
             self.documents.set_encoding(profile.encoding);
-            self.service.inner().session.workspace.set_folders(profile.folders());
+            self.service.inner().session.completer.workspace.set_folders(profile.folders());
         }
         let plain = Request::build(method).params(json!({"capabilities": {}, "processId": null}));
         match id {
@@ -249,7 +253,7 @@ impl Ingress {
         let version = version(params);
         self.not_open.remove(uri);
         if let Some(file) = file_path(uri) {
-            self.service.inner().session.workspace.opened(&file);
+            self.service.inner().session.completer.workspace.opened(&file);
         }
         self.documents.open(
             uri,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc;
 
-use crate::assist::Completion;
+use crate::completion::Completion;
 use crate::lsp::ext::ACCEPTED_COMMAND;
 use crate::text::position::{place, position_of};
 use crate::text::{Change, Document, LinePosition, LineRange, PositionEncoding, World};

@@ -8,7 +8,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
 
-use crate::assist::Session;
+use crate::app::Session;
 use crate::config::layers::Layer;
 use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
@@ -90,7 +90,7 @@ impl Server {
 
     /// The path of a document as a model should see it.
     pub(crate) fn path_of(&self, document: &Document) -> String {
-        self.profile().path_of(&self.session.workspace.folders(), document)
+        self.profile().path_of(&self.session.completer.workspace.folders(), document)
     }
 
     async fn inline_completion(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tower_lsp::gen_lsp_types as lsp;
 
-use crate::assist::Session;
+use crate::app::Session;
 use crate::config;
 use crate::lm::EngineState;
 use crate::lm::ModelInfo;

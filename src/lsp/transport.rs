@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 
-use crate::assist::Session;
+use crate::app::Session;
 use crate::config::layers::Layer;
 use crate::lsp::frames::{Frame, FrameReader, encode, mend};
 use crate::lsp::ingress::Ingress;

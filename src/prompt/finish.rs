@@ -4,6 +4,8 @@
 //! suffixes and closers (llama.vscode #13, tabby #613, continue #1552), repetition (tabby #3525). All
 //! are pure functions over the excerpt.
 
+use std::fmt;
+
 use crate::lm::Finish;
 use crate::prompt::ends::{End, without_loose_closers, without_loose_openers};
 use crate::prompt::excerpt::Excerpt;
@@ -34,6 +36,12 @@ pub enum Dropped {
     Repetition,
     /// It begins by closing a bracket that nothing opened, or that is closed already.
     UnbalancedCloser,
+    /// One character costs more attention than its key.
+    TooShort,
+    /// It holds a secret that is not in the document, or that no person asked for.
+    HoldsSecret,
+    /// The settings leave the language out.
+    SwitchedOff,
 }
 
 impl Dropped {
@@ -45,7 +53,16 @@ impl Dropped {
             Self::RepeatsLineAbove => "repeats the line above",
             Self::Repetition => "repetition",
             Self::UnbalancedCloser => "unbalanced closer",
+            Self::TooShort => "too short",
+            Self::HoldsSecret => "holds a secret",
+            Self::SwitchedOff => "switched off",
         }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -41,7 +41,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use keyside::assist::Session;
+use keyside::app::Session;
 use keyside::config::Config;
 use keyside::config::layers::Layer;
 use keyside::lm::Engine;

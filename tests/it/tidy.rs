@@ -33,32 +33,32 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("remote/broker", &["stdx", "files", "config", "sandbox", "remote"]),
     ("remote", &[]),
     ("ledger", &[]),
-    // Shell.
+    // Features.
+    (
+        "completion",
+        &[
+            "text",
+            "lm",
+            "config",
+            "prompt",
+            "retrieval",
+            "privacy",
+            "workspace",
+            "machine",
+            "ledger",
+        ],
+    ),
     (
         "assistant",
         &["stdx", "text", "files", "config", "syntax", "privacy", "workspace", "remote", "ledger"],
     ),
+    // Shell.
+    ("app", &["config", "lm", "privacy", "ledger", "sandbox", "completion", "assistant"]),
+    ("evaluate", &["stdx", "lm", "prompt", "retrieval", "completion"]),
     (
-        "assist",
-        &[
-            "stdx",
-            "text",
-            "lm",
-            "files",
-            "config",
-            "prompt",
-            "retrieval",
-            "syntax",
-            "privacy",
-            "workspace",
-            "machine",
-            "sandbox",
-            "ledger",
-            "assistant",
-        ],
+        "lsp",
+        &["stdx", "text", "lm", "config", "retrieval", "sandbox", "completion", "assistant", "app"],
     ),
-    ("evaluate", &["stdx", "lm", "prompt", "retrieval", "assist"]),
-    ("lsp", &["stdx", "text", "lm", "config", "retrieval", "sandbox", "assist", "assistant"]),
     (
         "cli",
         &[
@@ -72,8 +72,9 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sandbox",
             "remote",
             "ledger",
-            "assist",
+            "completion",
             "assistant",
+            "app",
             "evaluate",
             "lsp",
         ],

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::lm::backend::llama::{self, LoadOptions};
 use crate::lm::backend::{Backend, embedded, probe};
 use crate::lm::registry::LoadRequest;
+use crate::stdx::cancel::CancelFlag;
 
 /// Loads the model that is in this program.
 ///
@@ -25,6 +26,26 @@ pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     let path = expand_home(request.place);
     probe::check(&path, request.cache_folder)?;
     llama::load(&options(request, &path))
+}
+
+/// Loads a file and evaluates one token. llama.cpp may end the process, so this is for one that may die
+/// (`probe`).
+///
+/// # Errors
+/// One sentence, where llama.cpp refuses the file.
+pub fn try_file(path: &Path) -> Result<(), String> {
+    let mut model = llama::load(&LoadOptions {
+        instead_of: None,
+        path: path.to_owned(),
+        name: String::new(),
+        use_mmap: true,
+        n_threads: None,
+        n_context_tokens: Some(256),
+    })?;
+    let end = model.info().end;
+    model
+        .evaluate(0, &[end], 0, &CancelFlag::default())
+        .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
 }
 
 fn options(request: &LoadRequest, path: &Path) -> LoadOptions {

@@ -30,7 +30,10 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
         ACCEPTED_COMMAND => {
             let number = |at: usize| params.arguments.as_ref()?.get(at)?.as_u64();
             let index = number(1).and_then(|it| usize::try_from(it).ok());
-            server.session.note_accepted(number(0).unwrap_or_default(), index.unwrap_or_default());
+            server
+                .session
+                .completer
+                .note_accepted(number(0).unwrap_or_default(), index.unwrap_or_default());
         }
         CANCEL_COMMAND => server.escalations.cancel_all(),
         command => {
@@ -100,7 +103,7 @@ fn start(
         encoding: world.encoding,
         diagnostics: argument.diagnostics.into_iter().map(|it| (it.line, it.message)).collect(),
         question: argument.question,
-        folders: server.session.workspace.folders(),
+        folders: server.session.completer.workspace.folders(),
         others: world.others(&document, crate::retrieval::datastore::MAX_OPEN_DOCUMENTS),
     };
     let (client, newest) = (server.client().clone(), server.newest.clone());

@@ -14,10 +14,10 @@ use crate::text::file_path;
 /// Files were saved, made, changed or deleted. Nothing is read here, because edits wait behind it.
 pub(crate) fn changed(server: &Server, params: &Value) {
     let session = &server.session;
-    if files(params).any(|it| session.workspace.is_rules_file(&it)) {
-        session.rules_changed();
+    if files(params).any(|it| session.completer.workspace.is_rules_file(&it)) {
+        session.completer.rules_changed();
     }
-    session.workspace.changed();
+    session.completer.workspace.changed();
 }
 
 /// Takes the settings file into use where it is among the files that have changed.
@@ -54,5 +54,5 @@ pub(crate) fn folders_changed(server: &Server, params: &Value) {
         let uris = list.into_iter().flatten().filter_map(|it| it.get("uri")?.as_str());
         uris.filter_map(file_path).collect()
     };
-    server.session.workspace.change_folders(&folders("removed"), folders("added"));
+    server.session.completer.workspace.change_folders(&folders("removed"), folders("added"));
 }

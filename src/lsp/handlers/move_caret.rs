@@ -1,6 +1,6 @@
 //! `keyside/didMoveCaret`: the caret rests at a place, and something may be typed there next.
 
-use crate::assist;
+use crate::completion::prefill;
 use crate::lsp::ext::MoveCaretParams;
 use crate::lsp::handlers::ask_at;
 use crate::lsp::ingress::world;
@@ -16,5 +16,5 @@ pub async fn notice(server: &Server, params: MoveCaretParams) {
     }
     let caret = proto::caret(&document, params.position, world.encoding);
     let ask = ask_at(server, &world, &document, document.rope.clone(), caret, false);
-    assist::prefill(&server.session, ask).await;
+    prefill(&server.session.completer, ask).await;
 }

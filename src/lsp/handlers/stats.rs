@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::assist::Session;
+use crate::app::Session;
 use crate::lm::EngineState;
 use crate::stdx::milliseconds as ms;
 
@@ -12,7 +12,7 @@ use crate::stdx::milliseconds as ms;
 pub fn answer(session: &Session, n_escalations: usize) -> Value {
     let engine = session.engine();
     let counts = engine.counts();
-    let stats = &session.stats;
+    let stats = &session.completer.stats;
     let n = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let model = match engine.state() {
         EngineState::Loading => json!({"state": "loading"}),
@@ -40,8 +40,8 @@ pub fn answer(session: &Session, n_escalations: usize) -> Value {
             "generate_ms": ms(last.times.generate),
             "total_ms": ms(last.total),
             "confidence": last.confidence,
-            "source": last.source,
-            "dropped": last.dropped,
+            "source": last.source.name(),
+            "dropped": last.dropped.map(|it| it.name()),
         })
     });
     json!({
@@ -74,7 +74,7 @@ pub fn answer(session: &Session, n_escalations: usize) -> Value {
             "by_lookup": n(&counts.by_lookup),
             "prompt_tokens_per_second": n(&counts.prompt_tokens_per_second),
         },
-        "workspace": session.workspace.report(),
+        "workspace": session.completer.workspace.report(),
         "escalations": n_escalations,
         "last": last,
     })

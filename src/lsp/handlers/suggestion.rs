@@ -4,12 +4,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::assist::Session;
-use crate::assist::suggested::AcceptedPart;
+use crate::completion::Completer;
+use crate::completion::suggestion_log::AcceptedPart;
 use crate::lsp::ext::{self, AcceptedUnit, PartParams, SuggestionParams};
 
 /// Counts what happened. One that can't be read is passed over, as notifications are.
-pub fn notice(session: &Session, method: &str, params: &Value) {
+pub fn notice(completer: &Completer, method: &str, params: &Value) {
     if method == ext::DID_PARTIALLY_ACCEPT {
         let Ok(PartParams { suggestion, unit, length }) = PartParams::deserialize(params) else {
             return;
@@ -18,13 +18,13 @@ pub fn notice(session: &Session, method: &str, params: &Value) {
             AcceptedUnit::Word => AcceptedPart::Word,
             AcceptedUnit::Line => AcceptedPart::Line,
         };
-        return session.note_part_accepted(suggestion.id, suggestion.index, part, length);
+        return completer.note_part_accepted(suggestion.id, suggestion.index, part, length);
     }
     let Ok(SuggestionParams { id, index }) = SuggestionParams::deserialize(params) else { return };
     match method {
-        ext::DID_SHOW => session.note_displayed(id),
-        ext::DID_ACCEPT => session.note_accepted(id, index),
-        ext::DID_REJECT => session.note_rejected(id),
+        ext::DID_SHOW => completer.note_displayed(id),
+        ext::DID_ACCEPT => completer.note_accepted(id, index),
+        ext::DID_REJECT => completer.note_rejected(id),
         _ => {}
     }
 }

@@ -3,8 +3,9 @@
 
 use ropey::Rope;
 
-use crate::assist::complete::{Completion, CompletionAsk, OtherFiles, complete};
-use crate::assist::session::Session;
+use crate::completion::{
+    Completer, Completion, CompletionAsk, CompletionMode, OtherFiles, complete,
+};
 use crate::lm::TaskError;
 
 /// A key and what came of it.
@@ -22,8 +23,8 @@ pub struct Key {
 }
 
 /// What is typed where.
-pub struct Typist<'a> {
-    session: &'a Session,
+pub struct SimulatedTypist<'a> {
+    completer: &'a Completer,
     path: String,
     before: String,
     goal: Vec<char>,
@@ -31,11 +32,11 @@ pub struct Typist<'a> {
     files: OtherFiles,
 }
 
-impl<'a> Typist<'a> {
+impl<'a> SimulatedTypist<'a> {
     /// Of `rope`, the characters from `from` to `to` are taken out, to be typed again.
-    pub fn new(session: &'a Session, path: &str, rope: &Rope, from: usize, to: usize) -> Self {
+    pub fn new(completer: &'a Completer, path: &str, rope: &Rope, from: usize, to: usize) -> Self {
         Self {
-            session,
+            completer,
             path: path.to_owned(),
             before: rope.slice(..from).to_string(),
             goal: rope.slice(from..to).chars().collect(),
@@ -105,21 +106,15 @@ impl<'a> Typist<'a> {
     /// Those of the model.
     pub async fn ask(&self, at: usize, cold: bool) -> Result<Completion, TaskError> {
         let typed: String = self.goal[..at].iter().collect();
-        let ask = CompletionAsk {
-            uri: self.path.as_str().into(),
-            language_id: "".into(),
-            path: self.path.clone(),
-            rope: Rope::from_str(&format!("{}{typed}{}", self.before, self.after)),
-            caret: self.before.chars().count() + at,
-            explicit: false,
-            arrival: self.session.next_arrival(),
-            others: Vec::new(),
-            files: self.files.clone(),
-            cold,
-            // It types without the pauses that a person makes.
-            patient: true,
-        };
-        complete(self.session, ask).await
+        let rope = Rope::from_str(&format!("{}{typed}{}", self.before, self.after));
+        let caret = self.before.chars().count() + at;
+        // It types without the pauses that a person makes.
+        let mode = if cold { CompletionMode::Cold } else { CompletionMode::Scripted };
+        let ask = CompletionAsk::at(self.path.as_str(), &self.path, rope, caret)
+            .with_mode(mode)
+            .arriving(self.completer.next_arrival());
+        let ask = CompletionAsk { files: self.files.clone(), ..ask };
+        complete(self.completer, ask).await
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use crate::assist::complete::Completion;
-use crate::assist::session::Session;
-use crate::assist::stats::Stats;
+use crate::completion::completer::Completer;
+use crate::completion::result::Completion;
+use crate::completion::stats::Stats;
 use crate::ledger::{Name, Suggested, unix_ms};
 
 /// Suggestions that may be accepted yet: a popup's list may be old.
@@ -157,7 +157,7 @@ impl State {
 }
 
 /// What the client reports of suggestions; all of it goes into the ledger.
-impl Session {
+impl Completer {
     /// Notes an answer. `is_shown` where the client does not report what it shows: then what is
     /// answered counts as shown.
     pub(crate) fn note_answered(

@@ -1,4 +1,4 @@
-//! Answers given already: the same question, and one typed along an answer, need no model.
+//! CompletionCache given already: the same question, and one typed along an answer, need no model.
 //!
 //! An answer belongs to the text that it was asked in. Ropes share what they have in common, so keeping
 //! a few hundred of them costs little, and comparing what the model could have seen is exact and takes
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use lru::LruCache;
 use ropey::Rope;
 
-use crate::assist::offer::Answer;
+use crate::completion::offer::Answer;
 use crate::lm::{Generation, Source};
 
-/// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
+/// CompletionCache that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// How much can have been typed since the question: characters.
 const MAX_TYPED: usize = 128;
@@ -97,18 +97,18 @@ impl Given {
 }
 
 /// The latest answers.
-pub struct Answers {
+pub struct CompletionCache {
     given: LruCache<u64, Given>,
     epoch: u64,
 }
 
-impl Default for Answers {
+impl Default for CompletionCache {
     fn default() -> Self {
         Self { given: LruCache::new(KEPT_ANSWERS), epoch: 0 }
     }
 }
 
-impl Answers {
+impl CompletionCache {
     /// Rises whenever everything is forgotten. Taken before the settings are read that a question is asked
     /// with.
     pub fn epoch(&self) -> u64 {
@@ -197,8 +197,8 @@ mod tests {
         }
     }
 
-    fn answers(given: &[(&str, &str)]) -> Answers {
-        let mut answers = Answers::default();
+    fn answers(given: &[(&str, &str)]) -> CompletionCache {
+        let mut answers = CompletionCache::default();
         for (marked, text) in given {
             answers.keep(0, question(marked), &said(text));
         }
@@ -221,7 +221,7 @@ mod tests {
         }
     }
 
-    fn found(answers: &mut Answers, marked: &str) -> Option<String> {
+    fn found(answers: &mut CompletionCache, marked: &str) -> Option<String> {
         answers.find(&question(marked)).map(|it| it.answer.best.text)
     }
 
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_a_short_prompt_said_is_on_the_screen_and_answers_nothing() {
-        let mut answers = Answers::default();
+        let mut answers = CompletionCache::default();
         let hasty = Generation { source: Source::ShortPrompt, ..said("1") };
         answers.keep(0, question("let x = $0;"), &hasty);
         assert_eq!(found(&mut answers, "let x = $0;"), None);

@@ -1,6 +1,6 @@
 //! Which model completes: the one that the settings name, or the built-in one in its place.
 
-use crate::assist::model_context::fim_template;
+use crate::completion::model_context::fim_template;
 use crate::config::ModelConfig;
 use crate::lm::ModelInfo;
 use crate::lm::registry::ModelSpec;

@@ -1,126 +1,108 @@
-//! What lives as long as the program: settings, the engine, counts.
+//! What ghost text needs for as long as the program runs.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::assist::complete::{Completion, OtherFiles};
-use crate::assist::loading::{for_completion, model_spec};
-use crate::assist::model_context::ModelContexts;
-use crate::assist::prefetch::Prefetcher;
-use crate::assist::request::RequestMaker;
-use crate::assist::reuse::Answers;
-use crate::assist::stats::Stats;
-use crate::assist::suggested::SuggestionLog;
-use crate::assistant::cloud::{Cloud, ledger_file};
+use crate::completion::ask::OtherFiles;
+use crate::completion::cache::CompletionCache;
+use crate::completion::model_context::ModelContexts;
+use crate::completion::prefetch::Prefetcher;
+use crate::completion::request::RequestMaker;
+use crate::completion::result::Completion;
+use crate::completion::stats::Stats;
+use crate::completion::suggestion_log::SuggestionLog;
 use crate::config::Config;
-use crate::config::folders::Folders;
 use crate::ledger::{
     LedgerWriter, LocalCall, LocalStatus, Name, Suggested, WorkspaceHash, unix_ms,
 };
-use crate::lm::registry::Registry;
-use crate::lm::{Engine, EngineState};
-use crate::lm::{IdleWork, ModelInfo, TaskError, Usage};
+use crate::lm::{Engine, EngineState, IdleWork, ModelInfo, TaskError, Usage};
 use crate::machine::Spare;
 use crate::retrieval::mixture::MixtureNetworks;
 use crate::retrieval::suffix_array::IndexView;
-use crate::sandbox;
 use crate::workspace::Workspace;
 
-/// Shared by everything that answers requests.
-pub struct Session {
-    started: Instant,
-    folders: Folders,
+/// See the module.
+pub struct Completer {
     config: RwLock<Arc<Config>>,
-    registry: Registry,
     /// Replaced when the settings name another model.
     engine: RwLock<Arc<Engine>>,
     contexts: ModelContexts,
     networks: Option<Arc<MixtureNetworks>>,
     /// Locked for the microseconds of a look.
-    answers: Arc<Mutex<Answers>>,
-    pub(crate) prefetcher: Arc<Prefetcher>,
+    cache: Arc<Mutex<CompletionCache>>,
+    pub(super) prefetcher: Arc<Prefetcher>,
     pub stats: Stats,
     /// Suggestions that may be accepted yet.
-    pub(crate) suggestions: SuggestionLog,
+    pub(super) suggestions: SuggestionLog,
     /// The files on the disk beside those that are open.
     pub workspace: Workspace,
     /// Power and load, for background work.
     pub spare: Arc<Spare>,
-    /// Where the user has switched it on.
-    cloud: Option<Arc<Cloud>>,
-    cloud_fault: Option<String>,
     /// Where calls to the model are counted, outside of tests and commands.
     ledger: Option<LedgerWriter>,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
 }
 
-impl Session {
-    /// Starts with these settings; the model is loaded in the background.
-    ///
-    /// # Errors
-    /// Where the system refuses another thread.
-    pub fn start(config: Config, folders: Folders) -> std::io::Result<Self> {
-        let registry = Registry::new(folders.cache.clone());
-        let engine = registry.engine(&model_spec(&config.model), for_completion)?;
-        // Whoever finds no rules ready reads them then.
-        let _ = std::thread::Builder::new()
-            .name("keyside-rules".to_owned())
-            .spawn(crate::privacy::elsewhere::prepare);
-        Ok(Self::with_engine(config, folders, engine))
-    }
-
-    /// Starts with an engine of the caller's.
-    pub fn with_engine(config: Config, folders: Folders, engine: impl Into<Arc<Engine>>) -> Self {
-        let engine = engine.into();
-        let answers: Arc<Mutex<Answers>> = Arc::default();
-        let prefetcher = Arc::new(Prefetcher::new(Arc::clone(&answers)));
+impl Completer {
+    /// Completes with a model, by these settings.
+    pub fn new(config: Config, engine: Arc<Engine>) -> Self {
+        let cache: Arc<Mutex<CompletionCache>> = Arc::default();
+        let prefetcher = Arc::new(Prefetcher::new(Arc::clone(&cache)));
         engine.add_idle_work(Arc::clone(&prefetcher) as Arc<dyn IdleWork>);
         Self {
-            registry: Registry::new(folders.cache.clone()),
-            started: Instant::now(),
-            folders,
             config: RwLock::new(Arc::new(config)),
             engine: RwLock::new(engine),
             contexts: ModelContexts::default(),
             networks: MixtureNetworks::embedded().map(Arc::new),
-            answers,
+            cache,
             prefetcher,
             stats: Stats::default(),
             suggestions: SuggestionLog::default(),
             workspace: Workspace::default(),
             spare: Arc::default(),
-            cloud: None,
-            cloud_fault: None,
             ledger: None,
             newest_arrival: watch::Sender::new(0),
         }
     }
 
-    /// The session with a cloud model to ask; or with why there is none, though the settings say so.
+    /// The same with a ledger in which calls to the model are counted.
     #[must_use]
-    pub fn with_cloud(self, cloud: Result<Option<Cloud>, String>) -> Self {
-        match cloud {
-            Ok(cloud) => Self { cloud: cloud.map(Arc::new), ..self },
-            Err(sentence) => Self { cloud_fault: Some(sentence), ..self },
+    pub fn with_ledger(self, ledger: LedgerWriter) -> Self {
+        Self { ledger: Some(ledger), ..self }
+    }
+
+    /// Takes new settings into use, and another model where there is one.
+    pub fn reconfigure(&self, config: Config, engine: Option<Arc<Engine>>) {
+        if let Some(engine) = engine {
+            engine.add_idle_work(Arc::clone(&self.prefetcher) as Arc<dyn IdleWork>);
+            *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
         }
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        self.cache().clear();
     }
 
-    /// Why no provider can be asked, though the settings say so.
-    pub fn cloud_fault(&self) -> Option<String> {
-        self.cloud_fault.clone()
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The session with a ledger in which calls to its own model are counted.
-    #[must_use]
-    pub fn with_ledger(self) -> Self {
-        // Without it nothing is lost but its figures.
-        let ledger = LedgerWriter::start(&ledger_file(&self.folders.data)).ok();
-        Self { ledger, ..self }
+    pub fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ignore files have changed: what was read of files that are left out now is forgotten.
+    pub fn rules_changed(&self) {
+        self.workspace.rules_changed();
+        self.cache().clear();
+    }
+
+    /// Writes what is not written yet; for the end of the program.
+    pub fn finish(&self) {
+        if let Some(ledger) = &self.ledger {
+            ledger.flush();
+        }
     }
 
     /// Counts a call to the model in this process. Waits for nothing.
@@ -157,34 +139,6 @@ impl Session {
         }
     }
 
-    /// Writes what is not written yet; for the end of the program.
-    pub fn finish(&self) {
-        if let Some(ledger) = &self.ledger {
-            ledger.flush();
-        }
-    }
-
-    /// Whom a person may ask, if anybody.
-    pub fn cloud(&self) -> Option<Arc<Cloud>> {
-        self.cloud.clone()
-    }
-
-    /// What stands between keyside and a network, in words.
-    pub fn network(&self) -> String {
-        let own = sandbox::state().network_sentence();
-        match &self.cloud {
-            None => own,
-            Some(cloud) => {
-                format!("cloud: on ({} when you ask; the server itself: {own})", cloud.host())
-            }
-        }
-    }
-
-    /// Which files it can't write, in words.
-    pub fn files(&self) -> String {
-        sandbox::state().files_sentence()
-    }
-
     /// Waits until the model is loaded, or until a newer request has come.
     ///
     /// # Errors
@@ -219,53 +173,13 @@ impl Session {
     }
 
     /// The latest answers.
-    pub(crate) fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn cache(&self) -> MutexGuard<'_, CompletionCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number that makes a request the newest.
     pub fn next_arrival(&self) -> u64 {
         *self.newest_arrival.borrow() + 1
-    }
-
-    /// Where the user's own settings are.
-    pub fn settings_file(&self) -> PathBuf {
-        self.folders.config_file()
-    }
-
-    /// Ignore files have changed: what was read of files that are left out now is forgotten.
-    pub fn rules_changed(&self) {
-        self.workspace.rules_changed();
-        self.answers().clear();
-    }
-
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-
-    pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Takes new settings into use; another model is loaded in the background. Returns whether the
-    /// engine was replaced.
-    ///
-    /// # Errors
-    /// Where the system refuses another thread; then the old engine stays.
-    pub fn reconfigure(&self, config: Config) -> std::io::Result<bool> {
-        let replace = self.config().model != config.model;
-        if replace {
-            let engine = self.registry.engine(&model_spec(&config.model), for_completion)?;
-            engine.add_idle_work(Arc::clone(&self.prefetcher) as Arc<dyn IdleWork>);
-            *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
-        }
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-        self.answers().clear();
-        Ok(replace)
     }
 
     /// What requests to this model are made with.

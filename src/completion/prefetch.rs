@@ -10,10 +10,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::assist::complete::CompletionAsk;
-use crate::assist::offer::unasked;
-use crate::assist::request::RequestMaker;
-use crate::assist::reuse::{Answers, Question};
+use crate::completion::ask::CompletionAsk;
+use crate::completion::cache::{CompletionCache, Question};
+use crate::completion::offer::unasked;
+use crate::completion::request::RequestMaker;
 use crate::lm::{Finish, Generation, IdleWork, PrefillTask, Source, Task, TaskOutput};
 use crate::prompt::block::{indent_unit, indentation, opens_block};
 use crate::prompt::excerpt::Excerpt;
@@ -32,7 +32,7 @@ pub struct PrefetchPlace {
 
 /// The work that the engine is given while it is idle.
 pub struct Prefetcher {
-    answers: Arc<Mutex<Answers>>,
+    cache: Arc<Mutex<CompletionCache>>,
     state: Mutex<State>,
 }
 
@@ -56,8 +56,8 @@ struct Steps {
 }
 
 impl Prefetcher {
-    pub fn new(answers: Arc<Mutex<Answers>>) -> Self {
-        Self { answers, state: Mutex::default() }
+    pub fn new(cache: Arc<Mutex<CompletionCache>>) -> Self {
+        Self { cache, state: Mutex::default() }
     }
 
     /// A request has come: what was to be done ahead of it is outdated.
@@ -104,8 +104,8 @@ impl Prefetcher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, CompletionCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,7 +128,7 @@ impl IdleWork for Prefetcher {
         let steps = steps.after(&answer)?;
         let ask = &steps.place.ask;
         let question = ask.question();
-        if self.answers().has(&question) {
+        if self.cache().has(&question) {
             return None;
         }
         let task = steps.place.maker.make(ask, &ask.excerpt());
@@ -144,7 +144,7 @@ impl IdleWork for Prefetcher {
         let TaskOutput::Generation(answer) = output else { return };
         let mut state = self.state();
         let Some((steps, question)) = state.running.take() else { return };
-        self.answers().keep(steps.place.epoch, question, &answer);
+        self.cache().keep(steps.place.epoch, question, &answer);
         state.after = Some((steps, answer));
     }
 }

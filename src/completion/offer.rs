@@ -2,7 +2,7 @@
 
 use crate::lm::{GeneratedText, Generation};
 use crate::prompt::excerpt::Excerpt;
-use crate::prompt::finish::{Suggestion, finish};
+use crate::prompt::finish::{Dropped, Suggestion, finish};
 
 /// An answer's texts, from the caret on.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +43,6 @@ impl Answer {
     }
 }
 
-const TOO_SHORT: &str = "too short";
-
 /// What is shown while somebody types. `is_on_screen`: it is what is left of a text that is shown already, however
 /// short it has become.
 ///
@@ -54,9 +52,13 @@ pub fn unasked(
     excerpt: &Excerpt,
     best: &GeneratedText,
     is_on_screen: bool,
-) -> Result<Suggestion, &'static str> {
-    let suggestion = finish(excerpt, &best.text, best.finish, false).map_err(|it| it.name())?;
-    if is_on_screen || is_long_enough(&suggestion) { Ok(suggestion) } else { Err(TOO_SHORT) }
+) -> Result<Suggestion, Dropped> {
+    let suggestion = finish(excerpt, &best.text, best.finish, false)?;
+    if is_on_screen || is_long_enough(&suggestion) {
+        Ok(suggestion)
+    } else {
+        Err(Dropped::TooShort)
+    }
 }
 
 /// One character costs more attention than its key, unless somebody has asked for it.
@@ -73,7 +75,7 @@ pub fn asked_for(
     excerpt: &Excerpt,
     answer: &Answer,
     shown_unasked: Option<Suggestion>,
-) -> Result<Vec<Suggestion>, &'static str> {
+) -> Result<Vec<Suggestion>, Dropped> {
     let finished = |best: &GeneratedText| finish(excerpt, &best.text, best.finish, true);
     let whole = finished(&answer.best);
     let mut items: Vec<Suggestion> = whole.iter().cloned().collect();
@@ -91,7 +93,7 @@ pub fn asked_for(
         add(&mut items, other);
     }
     match (items.is_empty(), whole) {
-        (true, Err(dropped)) => Err(dropped.name()),
+        (true, Err(dropped)) => Err(dropped),
         _ => Ok(items),
     }
 }

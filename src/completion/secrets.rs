@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::assist::complete::CompletionAsk;
-use crate::assist::session::Session;
+use crate::completion::ask::CompletionAsk;
 use crate::privacy::elsewhere::secrets_within;
 use crate::prompt::excerpt::Excerpt;
-use crate::prompt::finish::Suggestion;
+use crate::prompt::finish::{Dropped, Suggestion};
 use crate::text::Document;
 use crate::text::uri::percent_decoded;
+use crate::workspace::Workspace;
 
 /// Lines before the caret's that a rule may look at: a name may stand above its value.
 const LINES_ABOVE: usize = 2;
@@ -18,10 +18,10 @@ const LINES_ABOVE: usize = 2;
 const LINE_BYTES: usize = 256;
 
 /// Takes the documents off the list whose files hold secrets or are left out by an ignore file.
-pub(crate) async fn leave_out(session: &Session, ask: &mut CompletionAsk) {
+pub(crate) async fn leave_out(workspace: &Workspace, ask: &mut CompletionAsk) {
     let places: Vec<Option<Arc<Path>>> = ask.others.iter().map(place_of).collect();
     let files: Vec<Arc<Path>> = places.iter().flatten().cloned().collect();
-    let mut may_tell = session.workspace.may_tell(&files).await.into_iter();
+    let mut may_tell = workspace.may_tell(&files).await.into_iter();
     let mut places = places.into_iter();
     ask.others.retain(|_| match places.next() {
         Some(Some(_)) => may_tell.next().unwrap_or(false),
@@ -46,10 +46,10 @@ pub(crate) fn without(
     ask: &CompletionAsk,
     excerpt: &Excerpt,
     mut items: Vec<Suggestion>,
-) -> Result<Vec<Suggestion>, &'static str> {
+) -> Result<Vec<Suggestion>, Dropped> {
     let n_items = items.len();
     items.retain(|it| may_be_shown(ask, excerpt, it));
-    if items.is_empty() && n_items > 0 { Err("holds a secret") } else { Ok(items) }
+    if items.is_empty() && n_items > 0 { Err(Dropped::HoldsSecret) } else { Ok(items) }
 }
 
 /// Whether a suggestion holds no secret, or one that stands in the same document already, and a person has asked.
@@ -67,7 +67,7 @@ fn may_be_shown(ask: &CompletionAsk, excerpt: &Excerpt, suggestion: &Suggestion)
     let path = Some(&*ask.path).filter(|it| !it.is_empty());
     let secrets = secrets_within(&text, &range, path);
     // Rare, so a search of the whole text is affordable.
-    secrets.is_empty() || (ask.explicit && holds_all(&ask.rope.to_string(), &secrets))
+    secrets.is_empty() || (ask.mode.is_explicit() && holds_all(&ask.rope.to_string(), &secrets))
 }
 
 fn holds_all(text: &str, secrets: &[&str]) -> bool {

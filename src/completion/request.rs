@@ -3,8 +3,8 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::assist::complete::CompletionAsk;
-use crate::assist::model_context::{ModelContext, SharedModelContext};
+use crate::completion::ask::{CompletionAsk, CompletionMode};
+use crate::completion::model_context::{ModelContext, SharedModelContext};
 use crate::config::Config;
 use crate::lm::{GenerateTask, ModelInfo, NextTokenMixer, ShortPrompt, Token};
 use crate::privacy::elsewhere::without_secret_lines;
@@ -64,21 +64,21 @@ impl RequestMaker {
         GenerateTask {
             prompt,
             // The rest of the whole prompt is evaluated when the engine is idle.
-            short_prompt: match settings.prefetch && !ask.patient && !ask.explicit {
+            short_prompt: match settings.prefetch && ask.mode == CompletionMode::Typing {
                 true => ShortPrompt::OnDemand,
                 false => ShortPrompt::Never,
             },
             required_prefix: forced.as_bytes().to_vec(),
             stop: Arc::new(SuggestionEnd { extent, following: Following::of(excerpt) }),
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
-            n_alternatives: if ask.explicit { MAX_ALTERNATIVES } else { 0 },
+            n_alternatives: if ask.mode.is_explicit() { MAX_ALTERNATIVES } else { 0 },
             max_speculative_tokens: settings.speculative_tokens,
             min_confidence: settings.min_confidence as f32,
-            to_the_end: ask.explicit,
+            to_the_end: ask.mode.is_explicit(),
             min_lookup_confidence: (settings.min_lookup_confidence < 1.0)
                 .then(|| settings.min_lookup_confidence.max(settings.min_confidence) as f32),
             max_generate: Duration::from_millis(settings.generate_ms),
-            cold: ask.cold,
+            cold: ask.mode == CompletionMode::Cold,
             mixer,
         }
     }
@@ -96,9 +96,9 @@ impl RequestMaker {
 
     /// How much of the text a prompt holds that is not a short one.
     pub fn size(&self, ask: &CompletionAsk) -> PromptSize {
-        match ask.patient {
-            true => PromptSize::Full,
-            false => PromptSize::Whole { tokens_per_second: self.tokens_per_second },
+        match ask.mode.is_at_keyboard() {
+            true => PromptSize::Whole { tokens_per_second: self.tokens_per_second },
+            false => PromptSize::Full,
         }
     }
 }

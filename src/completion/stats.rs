@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::completion::result::CompletionSource;
 use crate::lm::{Times, Usage};
+use crate::prompt::finish::Dropped;
 
 /// Counts of completions as the client sees them.
 #[derive(Debug, Default)]
@@ -31,9 +33,9 @@ pub struct LastCompletion {
     pub total: Duration,
     pub confidence: f32,
     /// Where the text came from.
-    pub source: &'static str,
+    pub source: CompletionSource,
     /// Why nothing was shown, if nothing was.
-    pub dropped: Option<&'static str>,
+    pub dropped: Option<Dropped>,
 }
 
 impl Stats {

@@ -1,0 +1,6 @@
+//! The wiring: which features run, with which models and settings.
+
+pub mod model;
+pub mod session;
+
+pub use session::Session;
