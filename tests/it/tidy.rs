@@ -335,7 +335,6 @@ const MAX_COLUMNS: usize = 100;
 /// Where lines of comment are longer yet. It only gets shorter.
 const NOT_WRAPPED: &[&str] = &[
     "benches/",
-    "src/assist/",
     "src/config",
     "src/lm",
     "src/evaluate",
