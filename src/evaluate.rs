@@ -1,7 +1,7 @@
 //! `keyside eval`: how often suggestions are right, on source files that no model was trained on.
 //!
-//! The prompt, the healing, the counts and the engine's own arithmetic are those of the editor's path, so
-//! that the product is measured and not a model beside it; any GGUF can be put in.
+//! The prompt, the healing, the counts and the engine's own arithmetic are those of the editor's
+//! path, so that the product is measured and not a model beside it; any GGUF can be put in.
 
 pub mod cases;
 pub mod keyboard;

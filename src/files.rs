@@ -1,5 +1,5 @@
-//! Files that somebody else may have put there: what is no file is not waited for, a file is read up to a limit, and it is
-//! replaced as a whole.
+//! Files that somebody else may have put there: what is no file is not waited for, a file is read
+//! up to a limit, and it is replaced as a whole.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,7 +14,8 @@ pub const MAX_TEXT_BYTES: u64 = 4 << 20;
 /// # Errors
 /// What the system says; `InvalidInput` where it is a folder, a pipe or a device.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Before it is opened, because opening is an order to some devices; and after it, because it may be another one by then.
+    // Before it is opened, because opening is an order to some devices; and after it, because it
+    // may be another one by then.
     let is_file = |it: std::fs::Metadata| if it.is_file() { Ok(()) } else { Err(no_file()) };
     is_file(std::fs::metadata(path)?)?;
     let file = without_waiting(OpenOptions::new().read(true)).open(path)?;
@@ -57,7 +58,8 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
 }
 
-/// Writes a file anew, as a whole: whoever reads it meanwhile sees the old one, and so does everybody where it can't be written.
+/// Writes a file anew, as a whole: whoever reads it meanwhile sees the old one, and so does
+/// everybody where it can't be written.
 ///
 /// # Errors
 /// What the system says. Then nothing is left behind.
@@ -79,7 +81,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Where a path leads to, links and `..` resolved as the system would; what is not there yet is placed in the folder that is.
+/// Where a path leads to, links and `..` resolved as the system would; what is not there yet is
+/// placed in the folder that is.
 pub fn real_path(path: &Path) -> PathBuf {
     let mut missing = Vec::new();
     let mut there = path;
@@ -114,7 +117,8 @@ pub fn plain_path(path: &Path) -> PathBuf {
     plain
 }
 
-/// All names under which a file may be meant: as it is written, as an editor reads that, and where it really lies.
+/// All names under which a file may be meant: as it is written, as an editor reads that, and where
+/// it really lies.
 pub fn names_of(path: &Path) -> Vec<PathBuf> {
     let mut names = vec![path.to_path_buf()];
     for name in [plain_path(path), real_path(path)] {

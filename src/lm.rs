@@ -1,4 +1,5 @@
-//! Language models in this process. Whoever wants something of one hands a [`Task`] to its [`Engine`].
+//! Language models in this process. Whoever wants something of one hands a [`Task`] to its
+//! [`Engine`].
 //!
 //! A model and its context live on a thread of their own, because a decode must block neither the
 //! reader of the editor's messages nor be blocked by it. The way of a task:
@@ -6,11 +7,12 @@
 //! 1. [`Engine::run`] (`engine`) hands it in, with its [`Lane`];
 //! 2. `scheduler` decides what runs next, and what is superseded or pre-empted;
 //! 3. `worker`, the thread, runs it on the `runtime`;
-//! 4. `runtime` has the prompt in the KV cache (`kv_cache`): only what differs is evaluated (prefill);
-//! 5. `decode` is the loop in which a token is chosen (`decode::distribution`) and speculative tokens
-//!    are verified (`decode::speculative`);
-//! 6. `backend` evaluates tokens: [`backend::Backend`] is the seam, `backend::llama` the only file that
-//!    names llama.cpp.
+//! 4. `runtime` has the prompt in the KV cache (`kv_cache`): only what differs is evaluated
+//!    (prefill);
+//! 5. `decode` is the loop in which a token is chosen (`decode::distribution`) and speculative
+//!    tokens are verified (`decode::speculative`);
+//! 6. `backend` evaluates tokens: [`backend::Backend`] is the seam, `backend::llama` the only file
+//!    that names llama.cpp.
 //!
 //! `registry` knows the models by name and starts their engines.
 

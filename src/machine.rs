@@ -1,5 +1,5 @@
-//! What the machine can spare at the moment: whether it runs on its battery, and whether more programs want to run
-//! than there are processors.
+//! What the machine can spare at the moment: whether it runs on its battery, and whether more
+//! programs want to run than there are processors.
 //!
 //! Linux tells; elsewhere there is always enough.
 
@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Programs that want to run, a processor, from which on there is nothing to spare; one may be keyside itself.
+/// Programs that want to run, a processor, from which on there is nothing to spare; one may be
+/// keyside itself.
 const MAX_LOAD: f64 = 1.5;
 
 /// See the module.

@@ -1,5 +1,5 @@
-//! The workspace's files on the disk, as an index of their tokens: read in the background, by a thread of low
-//! priority, and never waited for.
+//! The workspace's files on the disk, as an index of their tokens: read in the background, by a
+//! thread of low priority, and never waited for.
 
 mod collect;
 mod open;
@@ -17,8 +17,8 @@ pub use collect::Skipped;
 use collect::{Indexed, family_of};
 use open::OpenFiles;
 
-/// After files have changed, the index is made anew no sooner than this after the last time, and than so many
-/// times what the last time took.
+/// After files have changed, the index is made anew no sooner than this after the last time, and
+/// than so many times what the last time took.
 const REST_AFTER_CHANGE: Rest = (Duration::from_secs(20), 20);
 /// Files also change behind the editor's back, when a branch is checked out.
 const REST: Rest = (Duration::from_secs(300), 100);
@@ -105,8 +105,8 @@ impl Workspace {
         self.open.look_at(file, &self.folders());
     }
 
-    /// Whether each of these files that are open may tell how others go on. What is not known yet is waited for, a moment and
-    /// once; most requests find everything known.
+    /// Whether each of these files that are open may tell how others go on. What is not known yet
+    /// is waited for, a moment and once; most requests find everything known.
     pub async fn may_tell(&self, files: &[Arc<Path>]) -> Vec<bool> {
         if files.is_empty() {
             return Vec::new();
@@ -126,7 +126,8 @@ impl Workspace {
         self.shared().changed = Some(Instant::now());
     }
 
-    /// Notes that an ignore file has changed. What was read before may be left out now, so there is no index until it is made anew.
+    /// Notes that an ignore file has changed. What was read before may be left out now, so there is
+    /// no index until it is made anew.
     pub fn rules_changed(&self) {
         self.shared().indices.clear();
     }
@@ -145,8 +146,8 @@ impl Workspace {
         ]
     }
 
-    /// The index of files in the language of `file`, as it is now, without the files that are `open`. Where
-    /// there is none yet, or it is out of date, a thread begins to make it.
+    /// The index of files in the language of `file`, as it is now, without the files that are
+    /// `open`. Where there is none yet, or it is out of date, a thread begins to make it.
     pub fn view(
         &self,
         file: &Path,
@@ -247,8 +248,8 @@ impl Workspace {
     }
 }
 
-/// Typing goes before reading files. Linux alone has priorities of threads in this call; elsewhere the
-/// scheduler is trusted.
+/// Typing goes before reading files. Linux alone has priorities of threads in this call; elsewhere
+/// the scheduler is trusted.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {

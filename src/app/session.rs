@@ -53,7 +53,8 @@ impl Session {
         Self { started, folders, registry, completer, cloud: None, cloud_fault: None }
     }
 
-    /// The session with a cloud model to ask; or with why there is none, though the settings say so.
+    /// The session with a cloud model to ask; or with why there is none, though the settings say
+    /// so.
     #[must_use]
     pub fn with_cloud(self, cloud: Result<Option<Cloud>, String>) -> Self {
         match cloud {

@@ -32,22 +32,23 @@ pub struct CompletionAsk {
     pub files: OtherFiles,
 }
 
-/// On whose behalf a completion is asked for: what is shown, and how long it may take, depends on it.
+/// On whose behalf a completion is asked for: what is shown, and how long it may take, depends on
+/// it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CompletionMode {
-    /// A person types. Only what is sure is shown, and where the whole prompt takes too long a short one
-    /// answers.
+    /// A person types. Only what is sure is shown, and where the whole prompt takes too long a
+    /// short one answers.
     #[default]
     Typing,
     /// A person asked for it: to the end of the line or block, with alternatives.
     Explicit,
-    /// As [`CompletionMode::Typing`], by a script or a measurement: the model sees all it can, however
-    /// long that takes.
+    /// As [`CompletionMode::Typing`], by a script or a measurement: the model sees all it can,
+    /// however long that takes.
     Scripted,
     /// As [`CompletionMode::Explicit`], by a script or a measurement.
     ScriptedExplicit,
-    /// As [`CompletionMode::Scripted`], with an empty KV cache and no earlier answers: the baseline of
-    /// measurements.
+    /// As [`CompletionMode::Scripted`], with an empty KV cache and no earlier answers: the baseline
+    /// of measurements.
     Cold,
 }
 
@@ -64,7 +65,8 @@ impl CompletionMode {
 }
 
 impl CompletionAsk {
-    /// At a caret (an index of a character) in a text, while a person types, with nothing beside it.
+    /// At a caret (an index of a character) in a text, while a person types, with nothing beside
+    /// it.
     pub fn at(uri: impl Into<Arc<str>>, path: impl Into<String>, rope: Rope, caret: usize) -> Self {
         Self {
             uri: uri.into(),

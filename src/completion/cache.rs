@@ -1,9 +1,9 @@
 //! CompletionCache given already: the same question, and one typed along an answer, need no model.
 //!
-//! An answer belongs to the text that it was asked in. Ropes share what they have in common, so keeping
-//! a few hundred of them costs little, and comparing what the model could have seen is exact and takes
-//! microseconds. Looking back over 128 characters is llama.vim's rule; that a bracket which the editor has
-//! closed by itself does not end it is ours.
+//! An answer belongs to the text that it was asked in. Ropes share what they have in common, so
+//! keeping a few hundred of them costs little, and comparing what the model could have seen is
+//! exact and takes microseconds. Looking back over 128 characters is llama.vim's rule; that a
+//! bracket which the editor has closed by itself does not end it is ours.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -15,7 +15,8 @@ use ropey::Rope;
 use crate::completion::offer::Answer;
 use crate::lm::{Generation, Source};
 
-/// CompletionCache that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
+/// CompletionCache that are kept. With the parts of a rope that an edit makes new, some kilobytes
+/// each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// How much can have been typed since the question: characters.
 const MAX_TYPED: usize = 128;
@@ -46,8 +47,8 @@ impl Question {
         hasher.finish()
     }
 
-    /// What has been typed at the caret of `earlier` since, where nothing else has changed; empty where
-    /// nothing was typed.
+    /// What has been typed at the caret of `earlier` since, where nothing else has changed; empty
+    /// where nothing was typed.
     fn typed_since(&self, earlier: &Self) -> Option<String> {
         let n_typed = self.caret.checked_sub(earlier.caret).filter(|it| *it <= MAX_TYPED)?;
         let grown = self.rope.len_chars().checked_sub(earlier.rope.len_chars())?;
@@ -60,8 +61,8 @@ impl Question {
             .then(|| self.rope.slice(earlier.caret..self.caret).to_string())
     }
 
-    /// Whether the texts are the same before the caret of `earlier`, and this text from `after` on goes on
-    /// as that one from its caret on.
+    /// Whether the texts are the same before the caret of `earlier`, and this text from `after` on
+    /// goes on as that one from its caret on.
     fn same_around(&self, earlier: &Self, after: usize) -> bool {
         let from = earlier.caret.saturating_sub(WINDOW);
         let n_after = (self.rope.len_chars() - after).min(WINDOW);
@@ -109,8 +110,8 @@ impl Default for CompletionCache {
 }
 
 impl CompletionCache {
-    /// Rises whenever everything is forgotten. Taken before the settings are read that a question is asked
-    /// with.
+    /// Rises whenever everything is forgotten. Taken before the settings are read that a question
+    /// is asked with.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -130,8 +131,8 @@ impl CompletionCache {
         self.given.put(given.question.key(), given);
     }
 
-    /// The answer to the same question, or else the latest one whose text was typed since as far as the
-    /// caret has come, so that what is on the screen stays there.
+    /// The answer to the same question, or else the latest one whose text was typed since as far as
+    /// the caret has come, so that what is on the screen stays there.
     pub fn find(&mut self, question: &Question) -> Option<Known> {
         if let Some(given) = self.given.get(&question.key())
             && given.is_of(question)

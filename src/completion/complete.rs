@@ -19,9 +19,9 @@ use crate::prompt::finish::{Dropped, Suggestion};
 use crate::prompt::names::only_name;
 
 /// At the end of a line that opens a block, the block's first line is shown unasked only with this
-/// confidence. A line of which nothing is typed is told worse than the rest of one: of what is shown
-/// at 0.45, the default elsewhere, 55% were right in 600 blocks of 15 languages, and 71% at 0.6
-/// (`benches/NOTES.md`).
+/// confidence. A line of which nothing is typed is told worse than the rest of one: of what is
+/// shown at 0.45, the default elsewhere, 55% were right in 600 blocks of 15 languages, and 71% at
+/// 0.6 (`benches/NOTES.md`).
 const MIN_CONFIDENCE_OF_NEXT_LINE: f32 = 0.6;
 
 /// Completes at a caret. Dropping the returned future stops the work within a token.
@@ -140,8 +140,8 @@ fn prefetch(completer: &Completer, engine: &Engine, place: PrefetchPlace, answer
     }
 }
 
-/// Has the prompt at a place evaluated when the engine is idle, before anything is typed there. Waits for
-/// the model, not for that.
+/// Has the prompt at a place evaluated when the engine is idle, before anything is typed there.
+/// Waits for the model, not for that.
 pub async fn prefill(completer: &Completer, ask: CompletionAsk) {
     let config = completer.config();
     if !config.completion.suggests_in(&ask.language_id) || !completer.may_go_ahead(&config) {
@@ -162,8 +162,8 @@ fn ends_line(best: &GeneratedText) -> bool {
     best.text.trim().is_empty() && matches!(best.finish, Finish::EndToken | Finish::StopRule)
 }
 
-/// What is known without the model: the answer to the same question, or the rest of one that was typed
-/// along.
+/// What is known without the model: the answer to the same question, or the rest of one that was
+/// typed along.
 fn known(completer: &Completer, ask: &CompletionAsk, question: &Question) -> Option<Completion> {
     if ask.mode == CompletionMode::Cold {
         return None;
@@ -196,7 +196,8 @@ fn known(completer: &Completer, ask: &CompletionAsk, question: &Question) -> Opt
     Some(completion)
 }
 
-/// The only name that goes on so, where nothing is shown unasked; for a person who asks, beside the rest.
+/// The only name that goes on so, where nothing is shown unasked; for a person who asks, beside the
+/// rest.
 fn with_name(
     items: Result<Vec<Suggestion>, Dropped>,
     ask: &CompletionAsk,

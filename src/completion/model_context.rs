@@ -14,8 +14,8 @@ use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
 /// Models whose contexts are kept: the present one, and one that another is compared with.
 const MAX_MODELS: usize = 2;
 
-/// The contexts of the models that were used last. One is locked while a prompt is assembled, which is
-/// microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
+/// The contexts of the models that were used last. One is locked while a prompt is assembled, which
+/// is microseconds to a few milliseconds; a std mutex, because nothing awaits meanwhile.
 #[derive(Default)]
 pub struct ModelContexts(Mutex<Vec<(Arc<ModelInfo>, SharedModelContext)>>);
 

@@ -43,8 +43,8 @@ impl Answer {
     }
 }
 
-/// What is shown while somebody types. `is_on_screen`: it is what is left of a text that is shown already, however
-/// short it has become.
+/// What is shown while somebody types. `is_on_screen`: it is what is left of a text that is shown
+/// already, however short it has become.
 ///
 /// # Errors
 /// Why nothing is.
@@ -66,8 +66,8 @@ pub fn is_long_enough(suggestion: &Suggestion) -> bool {
     suggestion.text.trim().chars().nth(1).is_some()
 }
 
-/// What a person gets who asks: the whole text, or where that is not worth showing its sure beginning; then others.
-/// What is shown `unasked` is the beginning of one of them, always.
+/// What a person gets who asks: the whole text, or where that is not worth showing its sure
+/// beginning; then others. What is shown `unasked` is the beginning of one of them, always.
 ///
 /// # Errors
 /// Why there is nothing.

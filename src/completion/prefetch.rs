@@ -1,12 +1,14 @@
-//! What a person is likely to ask next, worked out while the engine is idle: the prompt of the place
-//! where the caret rests, the place after ghost text that is accepted, and the line after this one.
+//! What a person is likely to ask next, worked out while the engine is idle: the prompt of the
+//! place where the caret rests, the place after ghost text that is accepted, and the line after
+//! this one.
 //!
-//! A key in a line changes only the prompt's last tokens. A new line changes it before the text after
-//! the caret, which is the most expensive thing that a key can do; so it is done in a sequence of its own,
-//! once the model has predicted how the present line ends. The answer is kept like any other. Where the
-//! guess of the new line's indentation is wrong the answer is of no use, but the prompt is: it ends
-//! before it. And the first key in a file is otherwise the most expensive of all, so the prompt of the
-//! place where the caret rests is evaluated before anything is typed there.
+//! A key in a line changes only the prompt's last tokens. A new line changes it before the text
+//! after the caret, which is the most expensive thing that a key can do; so it is done in a
+//! sequence of its own, once the model has predicted how the present line ends. The answer is kept
+//! like any other. Where the guess of the new line's indentation is wrong the answer is of no use,
+//! but the prompt is: it ends before it. And the first key in a file is otherwise the most
+//! expensive of all, so the prompt of the place where the caret rests is evaluated before anything
+//! is typed there.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -67,8 +69,8 @@ impl Prefetcher {
         *state = State { newest_arrival, ..State::default() };
     }
 
-    /// Has the prompt of the place where the caret rests evaluated, unless a request is newer. Returns
-    /// whether there is something to do now.
+    /// Has the prompt of the place where the caret rests evaluated, unless a request is newer.
+    /// Returns whether there is something to do now.
     pub fn rest_at(&self, place: PrefetchPlace) -> bool {
         let mut state = self.state();
         if place.ask.arrival < state.newest_arrival {
@@ -79,8 +81,8 @@ impl Prefetcher {
         true
     }
 
-    /// Goes on from an answer: the rest of its prompt where the model has not seen all of it, then, if
-    /// `steps_ahead`, the places after it. Returns whether there is something to do now.
+    /// Goes on from an answer: the rest of its prompt where the model has not seen all of it, then,
+    /// if `steps_ahead`, the places after it. Returns whether there is something to do now.
     pub fn follow(&self, place: PrefetchPlace, answer: &Generation, steps_ahead: bool) -> bool {
         let mut state = self.state();
         if place.ask.arrival < state.newest_arrival {
@@ -161,8 +163,8 @@ impl Steps {
     }
 }
 
-/// What is typed next, most likely: the text that is shown; or where none is, and the line is done, its end
-/// and the indentation of the next one.
+/// What is typed next, most likely: the text that is shown; or where none is, and the line is done,
+/// its end and the indentation of the next one.
 fn typed_next(excerpt: &Excerpt, answer: &Generation) -> Option<String> {
     let best = &answer.best;
     let in_document =

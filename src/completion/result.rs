@@ -52,8 +52,8 @@ pub struct Completion {
     pub replaced_after: usize,
     /// What else could be shown there.
     pub alternatives: Vec<Suggestion>,
-    /// Where the identifier or word that it completes begins, as a character index; the caret where it
-    /// completes none.
+    /// Where the identifier or word that it completes begins, as a character index; the caret where
+    /// it completes none.
     pub word_start: usize,
     /// Names this suggestion when its acceptance is reported.
     pub id: u64,
@@ -141,8 +141,8 @@ impl Completion {
     }
 }
 
-/// The start of the word before the caret: what the client replaces, so that it can go on showing the
-/// suggestion while the word is typed.
+/// The start of the word before the caret: what the client replaces, so that it can go on showing
+/// the suggestion while the word is typed.
 fn word_start(ask: &CompletionAsk, excerpt: &Excerpt) -> usize {
     let word = excerpt.line_before.chars().rev().take_while(|c| is_word(*c));
     ask.caret.min(ask.rope.len_chars()) - word.count()

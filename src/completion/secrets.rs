@@ -1,5 +1,5 @@
-//! What one file holds in confidence is not said in another: which texts tell how a document goes on, and which suggestions are
-//! kept back.
+//! What one file holds in confidence is not said in another: which texts tell how a document goes
+//! on, and which suggestions are kept back.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +29,8 @@ pub(crate) async fn leave_out(workspace: &Workspace, ask: &mut CompletionAsk) {
     });
 }
 
-/// Where a document lies, or is going to (`untitled:/home/me/.env`); `None` for one without a place.
+/// Where a document lies, or is going to (`untitled:/home/me/.env`); `None` for one without a
+/// place.
 fn place_of(document: &Arc<Document>) -> Option<Arc<Path>> {
     document.file.clone().or_else(|| {
         let (_, path) = document.uri.split_once(':')?;
@@ -52,7 +53,8 @@ pub(crate) fn without(
     if items.is_empty() && n_items > 0 { Err(Dropped::HoldsSecret) } else { Ok(items) }
 }
 
-/// Whether a suggestion holds no secret, or one that stands in the same document already, and a person has asked.
+/// Whether a suggestion holds no secret, or one that stands in the same document already, and a
+/// person has asked.
 fn may_be_shown(ask: &CompletionAsk, excerpt: &Excerpt, suggestion: &Suggestion) -> bool {
     let first = excerpt.lines_before.len().saturating_sub(LINES_ABOVE);
     let mut text = String::with_capacity(1_024);

@@ -104,8 +104,8 @@ pub struct LineSite<'a> {
     pub before: &'a str,
     pub line: &'a str,
     pub after: &'a str,
-    /// Carets, as bytes of the line: after the indentation; at borders of words and punctuation, two
-    /// different ones; inside an identifier, where the line has one that is long enough.
+    /// Carets, as bytes of the line: after the indentation; at borders of words and punctuation,
+    /// two different ones; inside an identifier, where the line has one that is long enough.
     pub line_start: usize,
     pub boundaries: [usize; 2],
     pub inside_name: Option<usize>,
@@ -234,7 +234,8 @@ fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
 }
 
-/// Places after the indentation where a word, a number or a run of punctuation begins, or ends at a blank.
+/// Places after the indentation where a word, a number or a run of punctuation begins, or ends at a
+/// blank.
 fn token_boundaries(line: &str, line_start: usize) -> Vec<usize> {
     let kind = |c: char| match c {
         c if c.is_alphanumeric() || c == '_' => 0,

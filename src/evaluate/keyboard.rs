@@ -1,5 +1,5 @@
-//! A person at a keyboard: types a stretch of a text key by key through the whole pipeline, and takes
-//! what is shown when it is right.
+//! A person at a keyboard: types a stretch of a text key by key through the whole pipeline, and
+//! takes what is shown when it is right.
 
 use ropey::Rope;
 
@@ -55,8 +55,8 @@ impl<'a> SimulatedTypist<'a> {
         &self.goal
     }
 
-    /// Types everything. `on_key` sees, before each key, how many characters stand there, which of them
-    /// were accepted, and what is shown.
+    /// Types everything. `on_key` sees, before each key, how many characters stand there, which of
+    /// them were accepted, and what is shown.
     ///
     /// # Errors
     /// Those of the model.

@@ -1,20 +1,21 @@
-//! Positions of right texts with what each component predicts there, as JSON lines: what the mixture's
-//! networks are fitted on (model/pipeline/fit_mixture.py).
+//! Positions of right texts with what each component predicts there, as JSON lines: what the
+//! mixture's networks are fitted on (model/pipeline/fit_mixture.py).
 //!
 //! A line is one position:
 //! * `case`, `package`, `kind` of caret, `fit` (for fitting, or for measuring);
 //! * `model` and `ngrams`: the features of the model and of the two n-gram matches, scaled
 //!   (`retrieval::features`);
 //! * `candidates`: some dozens of candidates, of which `target` is the index of the right one;
-//! * `distributions`: the probability of each candidate, by the model and by the two n-gram matches;
-//! * `allowed`: the sums of these over all tokens that may come, which is less than 1 where only the most
-//!   frequent are kept;
-//! * `contexts`: the retrieved contexts in hexadecimal digits: for each, two bytes for the candidate that
-//!   follows it (big-endian), then its quantized match features.
+//! * `distributions`: the probability of each candidate, by the model and by the two n-gram
+//!   matches;
+//! * `allowed`: the sums of these over all tokens that may come, which is less than 1 where only
+//!   the most frequent are kept;
+//! * `contexts`: the retrieved contexts in hexadecimal digits: for each, two bytes for the
+//!   candidate that follows it (big-endian), then its quantized match features.
 //!
-//! What the product made of that, so that the Python side can be held to it: `attention`, the features of
-//! each head's distribution; `weights` and `weights_without_model`, the mixture weights by the two gates;
-//! and `probability`, that of the right token by the mixture.
+//! What the product made of that, so that the Python side can be held to it: `attention`, the
+//! features of each head's distribution; `weights` and `weights_without_model`, the mixture weights
+//! by the two gates; and `probability`, that of the right token by the mixture.
 
 use std::fmt::Write;
 

@@ -74,8 +74,8 @@ pub struct Typing {
     pub spared: f64,
     /// Share of the places where the line goes on at which something is shown.
     pub shown: f64,
-    /// How many texts were shown, one that stays while it is typed along being one, and the share of them
-    /// that was right.
+    /// How many texts were shown, one that stays while it is typed along being one, and the share
+    /// of them that was right.
     pub n_showings: usize,
     pub right_of_shown: f64,
     /// Share of keys answered without the model.
@@ -108,7 +108,8 @@ pub fn language_figures(
     mut positions: Option<&mut dyn Write>,
 ) -> Result<LanguageFigures, String> {
     let packages = held_out.packages(plan.part);
-    // Each kind of place has a beginning of its own, so that how many there are of one changes no other.
+    // Each kind of place has a beginning of its own, so that how many there are of one changes no
+    // other.
     let sites = line_sites(&packages, plan.n_lines, &mut Random::new(SEED));
     let mut workspaces = Workspaces::new(plan.workspace, scorer);
     let mut kinds = [const { Vec::<(LineScore, f64)>::new() }; 3];

@@ -21,7 +21,8 @@ use crate::stdx::cancel::CancelFlag;
 
 /// A suggestion longer than this has gone wrong.
 const MAX_TOKENS: usize = 64;
-/// What the right token's probability counts as at least, so that one surprise is not infinitely bad.
+/// What the right token's probability counts as at least, so that one surprise is not infinitely
+/// bad.
 const MIN_PROBABILITY: f32 = 1e-6;
 /// Tokens of a prompt evaluated in one call.
 const CHUNK_TOKENS: usize = 128;

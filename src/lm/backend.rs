@@ -23,8 +23,8 @@ pub enum EvaluateError {
     Failed(String),
 }
 
-/// One model with one context, whose KV cache holds a few sequences of tokens. What a back end can't do
-/// is missing in [`crate::lm::Capabilities`] of its [`ModelInfo`], and is not asked of it.
+/// One model with one context, whose KV cache holds a few sequences of tokens. What a back end
+/// can't do is missing in [`crate::lm::Capabilities`] of its [`ModelInfo`], and is not asked of it.
 pub trait Backend {
     fn info(&self) -> &Arc<ModelInfo>;
     fn vocabulary(&self) -> &Vocabulary;
@@ -50,8 +50,8 @@ pub trait Backend {
         flag: &CancelFlag,
     ) -> Result<(), EvaluateError>;
 
-    /// The same for a few tokens (decode, speculative tokens), after which [`Backend::logits_after`]
-    /// belongs to each of them.
+    /// The same for a few tokens (decode, speculative tokens), after which
+    /// [`Backend::logits_after`] belongs to each of them.
     ///
     /// # Errors
     /// Those of [`Backend::evaluate`].
@@ -69,8 +69,9 @@ pub trait Backend {
     /// The logits after the token of this index of the last [`Backend::evaluate_each`].
     fn logits_after(&self, index: usize) -> &[f32];
 
-    /// Drops every token of a sequence from `n_tokens` on. `false` where this kind of model can't drop
-    /// a part of its state (recurrent and hybrid models, sliding windows): then it has dropped nothing.
+    /// Drops every token of a sequence from `n_tokens` on. `false` where this kind of model can't
+    /// drop a part of its state (recurrent and hybrid models, sliding windows): then it has dropped
+    /// nothing.
     fn truncate(&mut self, sequence: usize, n_tokens: usize) -> bool;
 
     /// Makes one sequence the same as another. `false` where that can't be; then `to` is empty.

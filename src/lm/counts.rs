@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::lm::prefill_rate::PrefillRate;
 use crate::lm::task::{Source, TaskError, TaskOutput};
 
-/// Counts since the start. They rise while a task runs, so that a look from outside can tell whether
-/// decoding goes on.
+/// Counts since the start. They rise while a task runs, so that a look from outside can tell
+/// whether decoding goes on.
 #[derive(Debug, Default)]
 pub struct EngineCounts {
     pub generations: AtomicU64,

@@ -1,5 +1,5 @@
-//! The one decode loop: after a prompt that is in the KV cache, a token at a time, until something ends
-//! it. Generating takes the likeliest token, scoring the given one (teacher forcing).
+//! The one decode loop: after a prompt that is in the KV cache, a token at a time, until something
+//! ends it. Generating takes the likeliest token, scoring the given one (teacher forcing).
 
 pub mod constraint;
 pub mod distribution;

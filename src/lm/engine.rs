@@ -100,8 +100,8 @@ impl Engine {
         self.shared.arrived.notify_one();
     }
 
-    /// A request of a document was answered without the model: older ones of it give way, as they would
-    /// to a task.
+    /// A request of a document was answered without the model: older ones of it give way, as they
+    /// would to a task.
     pub fn give_way(&self, document: &Arc<str>, arrival: u64) {
         let superseded = self.shared.scheduler().give_way(document, arrival);
         self.shared.supersede(superseded);
@@ -140,8 +140,8 @@ impl Engine {
         &self.shared.counts
     }
 
-    /// Stops what runs and ends the thread, waiting for it no longer than `patience`. Afterwards every
-    /// task is refused.
+    /// Stops what runs and ends the thread, waiting for it no longer than `patience`. Afterwards
+    /// every task is refused.
     pub fn end(&self, patience: Duration) {
         self.close();
         let deadline = Instant::now() + patience;
@@ -161,9 +161,9 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.close();
-        // The last handle can be in a request's future, and a worker of the runtime must not wait for a
-        // model that is being loaded. Elsewhere the thread's end is waited for, because the process may
-        // end next and take llama.cpp's globals from under it.
+        // The last handle can be in a request's future, and a worker of the runtime must not wait
+        // for a model that is being loaded. Elsewhere the thread's end is waited for, because the
+        // process may end next and take llama.cpp's globals from under it.
         let in_runtime = tokio::runtime::Handle::try_current().is_ok();
         if let Some(thread) = self.thread.take().filter(|_| !in_runtime) {
             // A thread that has panicked has logged it already.

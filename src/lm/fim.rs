@@ -1,9 +1,10 @@
 //! Fill in the middle: which markers a model has and in which order its prompt goes.
 //!
-//! The table in [`families`] comes first, because only it knows the order and how a path is written;
-//! the model's own metadata (`tokenizer.ggml.fim_*_token_id`, or what llama.cpp finds by name) serves
-//! models that the table does not know. Every marker has to be one token of the vocabulary: spelled out
-//! in several it would be text, and the model would answer nonsense (refact asserts the same).
+//! The table in [`families`] comes first, because only it knows the order and how a path is
+//! written; the model's own metadata (`tokenizer.ggml.fim_*_token_id`, or what llama.cpp finds by
+//! name) serves models that the table does not know. Every marker has to be one token of the
+//! vocabulary: spelled out in several it would be text, and the model would answer nonsense (refact
+//! asserts the same).
 
 pub mod families;
 
@@ -13,8 +14,8 @@ use crate::lm::vocabulary::Token;
 /// In which order the prompt's sections go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FimOrder {
-    /// Prefix, suffix, middle. The caret's own line goes after the middle marker, so that typing only
-    /// appends (EFIM, arXiv:2505.21889).
+    /// Prefix, suffix, middle. The caret's own line goes after the middle marker, so that typing
+    /// only appends (EFIM, arXiv:2505.21889).
     PrefixSuffixMiddle,
     /// Suffix, prefix, middle marker if there is one. What is typed comes last by itself.
     SuffixPrefixMiddle,

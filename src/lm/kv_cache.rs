@@ -1,15 +1,15 @@
 //! What the KV cache of a model holds right now, and how much of it the next prompt can keep.
 //!
-//! The context holds a few sequences: prompts of several documents, and of one document the line that is
-//! typed and the one that comes next. The shadow lists are cut before the context is changed and grown
-//! after it has been, so that at any failure they claim too little rather than too much (llama.cpp #9113
-//! tells what the other order does).
+//! The context holds a few sequences: prompts of several documents, and of one document the line
+//! that is typed and the one that comes next. The shadow lists are cut before the context is
+//! changed and grown after it has been, so that at any failure they claim too little rather than
+//! too much (llama.cpp #9113 tells what the other order does).
 
 use crate::lm::backend::Backend;
 use crate::lm::vocabulary::Token;
 
-/// A sequence that would lose more tokens than this to a prompt is left alone, and a copy of it takes the
-/// prompt: what it would lose is asked for again when the caret goes back.
+/// A sequence that would lose more tokens than this to a prompt is left alone, and a copy of it
+/// takes the prompt: what it would lose is asked for again when the caret goes back.
 const WORTH_KEEPING: usize = 32;
 
 /// The shadow of one context.
@@ -86,10 +86,10 @@ impl KvCache {
         self.active
     }
 
-    /// Makes a sequence hold as much of the beginning of `prompt` as there is without evaluating anything,
-    /// and makes it the active one. Returns how many tokens are kept; the rest is to be evaluated. Unless
-    /// the logits at hand are already those of the whole prompt, at least its last token is left to
-    /// evaluate, because its logits are the answer.
+    /// Makes a sequence hold as much of the beginning of `prompt` as there is without evaluating
+    /// anything, and makes it the active one. Returns how many tokens are kept; the rest is to be
+    /// evaluated. Unless the logits at hand are already those of the whole prompt, at least its
+    /// last token is left to evaluate, because its logits are the answer.
     pub fn keep_prefix_of(&mut self, backend: &mut dyn Backend, prompt: &[Token]) -> usize {
         self.take_up(backend, prompt, None)
     }
@@ -135,8 +135,8 @@ impl KvCache {
         self.tokens().len()
     }
 
-    /// The sequence that has most of the prompt, or a copy of it where it would lose much by it or is to be
-    /// spared.
+    /// The sequence that has most of the prompt, or a copy of it where it would lose much by it or
+    /// is to be spared.
     fn choose(
         &mut self,
         backend: &mut dyn Backend,
@@ -178,8 +178,8 @@ impl KvCache {
         place
     }
 
-    /// Gives up the last tokens of the active sequence, so that `n_left` more make a quick batch, where
-    /// that costs less than evaluating few. Returns how many tokens it holds now.
+    /// Gives up the last tokens of the active sequence, so that `n_left` more make a quick batch,
+    /// where that costs less than evaluating few. Returns how many tokens it holds now.
     pub fn make_room_for(&mut self, backend: &mut dyn Backend, n_left: usize) -> usize {
         let batch = backend.quick_batch_tokens();
         let n_tokens = self.tokens().len();
@@ -198,7 +198,8 @@ impl KvCache {
         }
     }
 
-    /// Notes that an evaluation of `tokens` was stopped when the active sequence held `n_resident` in all.
+    /// Notes that an evaluation of `tokens` was stopped when the active sequence held `n_resident`
+    /// in all.
     pub fn extend_until(&mut self, tokens: &[Token], n_resident: usize) {
         let done = n_resident.saturating_sub(self.tokens().len()).min(tokens.len());
         self.extend(&tokens[..done]);

@@ -2,12 +2,12 @@
 
 use crate::lm::vocabulary::Token;
 
-/// Interpolates the model's distribution of the next token with another one (`retrieval::mixture`: what
-/// is retrieved from the user's texts, and an n-gram table). Called once a token, so it has to return
-/// in a fraction of a millisecond.
+/// Interpolates the model's distribution of the next token with another one (`retrieval::mixture`:
+/// what is retrieved from the user's texts, and an n-gram table). Called once a token, so it has to
+/// return in a fraction of a millisecond.
 pub trait NextTokenMixer: Send {
-    /// The mixture for the next token. With a constraint, the distribution is one over the tokens that
-    /// can spell it, and so is the model's, whose confidence `model` is.
+    /// The mixture for the next token. With a constraint, the distribution is one over the tokens
+    /// that can spell it, and so is the model's, whose confidence `model` is.
     fn mix(&mut self, next: &NextTokenContext, model: ModelConfidence) -> NextTokenMixture;
 
     /// The likeliest next token and its probability without the model. `None`: abstains.
@@ -23,14 +23,15 @@ pub trait NextTokenMixer: Send {
 pub struct NextTokenContext<'a> {
     /// The tokens of the present line that were generated.
     pub line: &'a [Token],
-    /// Whether a line break was generated before `line`; otherwise it continues the prompt's last line.
+    /// Whether a line break was generated before `line`; otherwise it continues the prompt's last
+    /// line.
     pub at_line_start: bool,
     /// Only tokens that can spell it may come.
     pub constraint: Option<&'a dyn PrefixConstraint>,
 }
 
-/// Bytes that the text has to go on with: the part of a token before the caret that the prompt leaves out
-/// (token healing).
+/// Bytes that the text has to go on with: the part of a token before the caret that the prompt
+/// leaves out (token healing).
 pub trait PrefixConstraint {
     /// Tokens that spell all of it, or a beginning.
     fn first_tokens(&self) -> &[Token];

@@ -9,11 +9,12 @@ use crate::lm::vocabulary::Token;
 
 /// Text to tokens. Shared between threads; a pure function of the text.
 pub trait Tokenizer: Send + Sync {
-    /// Appends the tokens of `text`. Markers spelled in the text are text: they never become markers.
+    /// Appends the tokens of `text`. Markers spelled in the text are text: they never become
+    /// markers.
     fn tokenize(&self, text: &str, into: &mut Vec<Token>);
 
-    /// Whether text may be cut before a line that is not blank and each part tokenised alone, with the
-    /// same tokens as the whole: true for byte-level BPE, whose pre-tokenizers all break there.
+    /// Whether text may be cut before a line that is not blank and each part tokenised alone, with
+    /// the same tokens as the whole: true for byte-level BPE, whose pre-tokenizers all break there.
     fn splits_at_lines(&self) -> bool;
 }
 
@@ -35,7 +36,8 @@ pub struct Capabilities {
 pub struct ModelInfo {
     /// The model's own name, or its file's.
     pub name: String,
-    /// Why the model that the settings name is not this one: a sentence for the user, with what to do.
+    /// Why the model that the settings name is not this one: a sentence for the user, with what to
+    /// do.
     pub instead_of: Option<String>,
     pub n_params: u64,
     pub n_vocab: usize,

@@ -10,8 +10,8 @@ use crate::lm::task::{GenerateTask, ShortPrompt, TaskError};
 use crate::lm::vocabulary::Token;
 use crate::stdx::cancel::CancelFlag;
 
-/// A background chunk is lost when a request comes, so it is no longer than this, nor than what a person
-/// who types would wait for.
+/// A background chunk is lost when a request comes, so it is no longer than this, nor than what a
+/// person who types would wait for.
 const MAX_BACKGROUND_CHUNK_TOKENS: usize = 64;
 const MIN_BACKGROUND_CHUNK_TOKENS: usize = 8;
 
@@ -20,8 +20,8 @@ const MIN_BACKGROUND_CHUNK_TOKENS: usize = 8;
 const MAX_SHORT_PROMPTS_IN_A_ROW: usize = 24;
 
 impl Runtime {
-    /// Whether the short prompt is taken: too much of the whole one is to be evaluated for a person who
-    /// types to wait for it, and much less of the short one.
+    /// Whether the short prompt is taken: too much of the whole one is to be evaluated for a person
+    /// who types to wait for it, and much less of the short one.
     pub(super) fn takes_short_prompt(&mut self, task: &GenerateTask) -> Result<bool, TaskError> {
         if task.short_prompt == ShortPrompt::Never {
             return Ok(false);
@@ -48,8 +48,8 @@ impl Runtime {
         Ok(is_worth_it)
     }
 
-    /// Has a prompt in the KV cache with the logits after it at hand, and knows whether the model can
-    /// roll back. Returns how many of its tokens were cached already.
+    /// Has a prompt in the KV cache with the logits after it at hand, and knows whether the model
+    /// can roll back. Returns how many of its tokens were cached already.
     pub(super) fn prefill_prompt(
         &mut self,
         prompt: &[Token],
@@ -66,8 +66,8 @@ impl Runtime {
         Ok(n_cached)
     }
 
-    /// Evaluates what of a prompt is not cached; `beside` what is typed, if the next key goes on with
-    /// that. Returns how many of its tokens were cached already.
+    /// Evaluates what of a prompt is not cached; `beside` what is typed, if the next key goes on
+    /// with that. Returns how many of its tokens were cached already.
     pub(super) fn evaluate_prompt(
         &mut self,
         prompt: &[Token],

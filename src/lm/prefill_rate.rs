@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 /// How long a chunk of a prompt may take between two looks at the flag. A chunk that has begun is
-/// finished and kept even if its request is superseded: otherwise a person who types faster than one
-/// chunk is evaluated would throw it away at each key, and never see an answer.
+/// finished and kept even if its request is superseded: otherwise a person who types faster than
+/// one chunk is evaluated would throw it away at each key, and never see an answer.
 const MAX_CHUNK_TIME: Duration = Duration::from_millis(40);
 
 /// A prompt of which more is to be evaluated than this takes is put off for a short one.
 const PATIENCE_SECONDS: f64 = 0.1;
 
-/// So many tokens a second, times a model's parameters, are evaluated on two cores with AVX2 (the embedded model).
-/// It only has to do until the first chunk.
+/// So many tokens a second, times a model's parameters, are evaluated on two cores with AVX2 (the
+/// embedded model). It only has to do until the first chunk.
 const TOKENS_TIMES_PARAMETERS: f64 = 1.5e10;
 
-/// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick batch too.
+/// How many of `n_left` tokens to evaluate at once: about `most`, so that the rest makes a quick
+/// batch too.
 pub fn chunk_tokens(n_left: usize, most: usize, quick_batch_tokens: usize) -> usize {
     match n_left.checked_sub(most) {
         None | Some(0) => n_left,
@@ -45,8 +46,8 @@ impl PrefillRate {
         Self { tokens_per_second: None, best, is_measured: false, steady: power_of_two(best) }
     }
 
-    /// How many tokens make a chunk: a power of two, because llama.cpp builds its graph anew for each
-    /// other length, and no fewer than make a quick batch, however slow the model is.
+    /// How many tokens make a chunk: a power of two, because llama.cpp builds its graph anew for
+    /// each other length, and no fewer than make a quick batch, however slow the model is.
     pub fn max_chunk_tokens(&self) -> usize {
         let tokens = self.tokens_per_second.unwrap_or(0.0) * MAX_CHUNK_TIME.as_secs_f64();
         if tokens >= 128.0 { 128 } else { 64 }

@@ -83,8 +83,8 @@ impl Registry {
     }
 
     /// The engine of a model, which loads in the background if it does not run yet. Where the model
-    /// can't be loaded or is not what is required, the one inside the program takes its place and says
-    /// why ([`ModelInfo::instead_of`]).
+    /// can't be loaded or is not what is required, the one inside the program takes its place and
+    /// says why ([`ModelInfo::instead_of`]).
     ///
     /// # Errors
     /// Where the system refuses another thread.

@@ -23,8 +23,8 @@ pub struct Runtime {
     pub(super) cache: KvCache,
     pub(super) rate: PrefillRate,
     pub(super) counts: Arc<EngineCounts>,
-    /// Background work leaves alone what is cached for the next key, and is stopped in the middle of
-    /// a chunk when that comes.
+    /// Background work leaves alone what is cached for the next key, and is stopped in the middle
+    /// of a chunk when that comes.
     pub(super) is_background: bool,
     /// How many keys in a row were answered from a short prompt.
     pub(super) n_short_prompts: usize,
@@ -46,8 +46,8 @@ impl Runtime {
         }
     }
 
-    /// Evaluates prompts in chunks of this size, whatever the machine's speed is. The last digits of
-    /// logits depend on the chunks, so that a measurement is repeated only with the same ones.
+    /// Evaluates prompts in chunks of this size, whatever the machine's speed is. The last digits
+    /// of logits depend on the chunks, so that a measurement is repeated only with the same ones.
     #[must_use]
     pub fn with_fixed_chunks(self, n_tokens: usize) -> Self {
         Self { fixed_chunk_tokens: Some(n_tokens), ..self }
@@ -167,7 +167,8 @@ impl Runtime {
     }
 
     /// Scores continuations of a prompt, from the one after `done` on, which holds those that were
-    /// scored before the task was pre-empted. `on_position` sees each position of each continuation.
+    /// scored before the task was pre-empted. `on_position` sees each position of each
+    /// continuation.
     ///
     /// # Errors
     /// As [`Runtime::generate`]; what is scored until then stays in `done`.

@@ -1,12 +1,12 @@
 //! Which task runs next: two lanes and, when nothing waits, what features want done ahead.
 //!
-//! * **Interactive**: at most one task a document, the newest. A newer one of the same document takes
-//!   the place of the one that waits and stops the one that runs. One of another document is
+//! * **Interactive**: at most one task a document, the newest. A newer one of the same document
+//!   takes the place of the one that waits and stops the one that runs. One of another document is
 //!   pre-empted and goes on afterwards.
-//! * **Idle**: work that a feature is asked for ([`IdleWork`]) when no task has been interactive for a
-//!   moment, such as the answer to the next key.
-//! * **Background**: first come, first served; pre-empted by anything interactive, also in the middle
-//!   of a chunk, and resumed.
+//! * **Idle**: work that a feature is asked for ([`IdleWork`]) when no task has been interactive
+//!   for a moment, such as the answer to the next key.
+//! * **Background**: first come, first served; pre-empted by anything interactive, also in the
+//!   middle of a chunk, and resumed.
 //!
 //! A plain data structure: it knows no thread. `engine` is the handle and `worker` the thread.
 
@@ -34,8 +34,8 @@ pub trait IdleWork: Send + Sync {
     /// `Engine::idle_work_changed`.
     fn next_task(&self) -> Option<Task>;
 
-    /// Takes what came of the last [`IdleWork::next_task`]. Not called for a task that was interrupted
-    /// or has failed.
+    /// Takes what came of the last [`IdleWork::next_task`]. Not called for a task that was
+    /// interrupted or has failed.
     fn finished(&self, output: TaskOutput);
 }
 
@@ -105,8 +105,8 @@ impl Default for Scheduler {
 }
 
 impl Scheduler {
-    /// Takes in a task. Returns the one that is superseded by it, or itself where it is older. A closed
-    /// scheduler drops it.
+    /// Takes in a task. Returns the one that is superseded by it, or itself where it is older. A
+    /// closed scheduler drops it.
     pub fn submit(&mut self, job: Job) -> Option<Job> {
         if self.is_closed {
             return None;
@@ -146,8 +146,8 @@ impl Scheduler {
         self.newest_arrivals.get(document).copied().unwrap_or_default()
     }
 
-    /// A request of a document was answered without the model: what runs or waits for an older one is
-    /// superseded. Returns the task that waited.
+    /// A request of a document was answered without the model: what runs or waits for an older one
+    /// is superseded. Returns the task that waited.
     pub fn give_way(&mut self, document: &Arc<str>, arrival: u64) -> Option<Job> {
         if arrival <= self.newest_arrival(document) {
             return None;

@@ -67,16 +67,16 @@ task_kind!(PrefillTask, Prefill, (), TaskOutput::Prefilled => ());
 /// Which queue a task waits in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lane {
-    /// A person waits for it. Of one document the newest counts: an older one is superseded. Those of
-    /// other documents wait until it is done, the newest first.
+    /// A person waits for it. Of one document the newest counts: an older one is superseded. Those
+    /// of other documents wait until it is done, the newest first.
     Interactive {
         document: Arc<str>,
         /// Of two tasks the one with the higher number is the newer. They may be handed in out of
         /// order.
         arrival: u64,
     },
-    /// It has time: it is pre-empted by any interactive task and goes on after it. First come, first
-    /// served.
+    /// It has time: it is pre-empted by any interactive task and goes on after it. First come,
+    /// first served.
     Background,
 }
 
@@ -110,13 +110,14 @@ impl StopRule for StopAtLineEnd {
 pub struct GenerateTask {
     pub prompt: Vec<Token>,
     pub short_prompt: ShortPrompt,
-    /// The generation must begin with these bytes, which are not part of the answer: what stands before
-    /// the caret of a token that the prompt leaves out (token healing, guidance-ai/guidance).
+    /// The generation must begin with these bytes, which are not part of the answer: what stands
+    /// before the caret of a token that the prompt leaves out (token healing,
+    /// guidance-ai/guidance).
     pub required_prefix: Vec<u8>,
     pub stop: Arc<dyn StopRule>,
     pub max_tokens: usize,
-    /// The most speculative tokens that are evaluated together with the one before them; where the model
-    /// then predicts the same, one evaluation gave all of them. 0: none.
+    /// The most speculative tokens that are evaluated together with the one before them; where the
+    /// model then predicts the same, one evaluation gave all of them. 0: none.
     pub max_speculative_tokens: usize,
     /// How many other texts are wanted.
     pub n_alternatives: usize,
@@ -162,8 +163,8 @@ pub enum ShortPrompt {
     /// Evaluate the whole prompt.
     #[default]
     Never,
-    /// Answer [`TaskError::PromptTooLong`], so that the task comes again with a short prompt. One is
-    /// seldom needed, so it is not made each time.
+    /// Answer [`TaskError::PromptTooLong`], so that the task comes again with a short prompt. One
+    /// is seldom needed, so it is not made each time.
     OnDemand,
     /// Use this one, unless not much less of it is to be evaluated.
     Ready(Vec<Token>),
@@ -237,8 +238,9 @@ pub enum Finish {
     StopRule,
     /// The token or time budget, or the end of the context.
     Budget,
-    /// With one more token the text would have been less likely right than was asked for. `next` is the
-    /// character that it would have gone on with, or where that takes several tokens one of its kind.
+    /// With one more token the text would have been less likely right than was asked for. `next` is
+    /// the character that it would have gone on with, or where that takes several tokens one of its
+    /// kind.
     Unsure { next: Option<char> },
 }
 

@@ -64,7 +64,8 @@ impl Vocabulary {
         &self.ends
     }
 
-    /// FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255 behind it.
+    /// FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255
+    /// behind it.
     pub fn hash(&self) -> u64 {
         let all = 0..self.kinds.len() as Token;
         let texts = all.filter(|it| self.kind(*it) == TokenKind::Text);
@@ -78,8 +79,8 @@ impl Vocabulary {
         self.kinds[token as usize]
     }
 
-    /// The text tokens that may come next where the text has to begin with `forced`: those that begin
-    /// with it, and those that are a beginning of it.
+    /// The text tokens that may come next where the text has to begin with `forced`: those that
+    /// begin with it, and those that are a beginning of it.
     pub fn tokens_for<'a>(&'a self, forced: &'a [u8]) -> impl Iterator<Item = Token> + 'a {
         let from = self.by_bytes.partition_point(|token| self.bytes_of(*token) < forced);
         let beginning_with = self.by_bytes[from..]

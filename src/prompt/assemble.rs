@@ -1,13 +1,14 @@
 //! From an excerpt to prompt tokens, in an order in which a keystroke only appends.
 //!
 //! Order (models with a middle marker): `[file header] <prefix> whole lines before the caret's line
-//! <suffix> text after the caret <middle> the caret's line up to the caret`. While a line is typed only
-//! its own tokens change, at the very end, so the resident prompt is valid up to there.
+//! <suffix> text after the caret <middle> the caret's line up to the caret`. While a line is typed
+//! only its own tokens change, at the very end, so the resident prompt is valid up to there.
 //!
-//! Two things keep the rest still. The window's first line is remembered per document and moves only
-//! when the budget is exceeded or the caret leaves the window, and then far enough not to move again
-//! soon. And text is tokenised in blocks of lines that are cached, which also makes assembling a prompt
-//! of a thousand tokens a matter of look-ups (llama.cpp tokenises about 3 MB a second).
+//! Two things keep the rest still. The window's first line is remembered per document and moves
+//! only when the budget is exceeded or the caret leaves the window, and then far enough not to move
+//! again soon. And text is tokenised in blocks of lines that are cached, which also makes
+//! assembling a prompt of a thousand tokens a matter of look-ups (llama.cpp tokenises about 3 MB a
+//! second).
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -20,14 +21,16 @@ use crate::lm::{Token, Tokenizer};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::window::{Block, tail, window_start};
 
-/// Blocks of lines whose tokens are kept, with the text that they are found by: some hundred kilobytes
-/// of source, 5 MB at the very worst. It lasts until other text takes its place.
+/// Blocks of lines whose tokens are kept, with the text that they are found by: some hundred
+/// kilobytes of source, 5 MB at the very worst. It lasts until other text takes its place.
 const CACHED_BLOCKS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// Documents whose window is remembered.
 const REMEMBERED_WINDOWS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Blocks longer than this, in bytes, are tokenised each time: they are rare and would fill the cache.
+/// Blocks longer than this, in bytes, are tokenised each time: they are rare and would fill the
+/// cache.
 const MAX_CACHED_BLOCK: usize = 400;
-/// Characters of the path that go into the header, from its end; what the embedded model was trained on.
+/// Characters of the path that go into the header, from its end; what the embedded model was
+/// trained on.
 const MAX_PATH_CHARS: usize = 60;
 /// The same in tokens, for paths in scripts of which a character takes several.
 const PATH_TOKENS: usize = 48;
@@ -41,9 +44,10 @@ pub struct PromptBudget {
 }
 
 impl PromptBudget {
-    /// Shares out a context: a tenth for what follows the caret, an eighth for the caret's line, the
-    /// rest for what comes before. What follows is evaluated anew with each line that is typed; a fifth of
-    /// the context for it made 0.2% more of the lines right (1,800 of packages for fitting).
+    /// Shares out a context: a tenth for what follows the caret, an eighth for the caret's line,
+    /// the rest for what comes before. What follows is evaluated anew with each line that is typed;
+    /// a fifth of the context for it made 0.2% more of the lines right (1,800 of packages for
+    /// fitting).
     pub fn of_context(n_context_tokens: usize) -> Self {
         // Markers, and the forced bytes of token healing.
         const OVERHEAD: usize = 16;
@@ -54,8 +58,8 @@ impl PromptBudget {
         Self { lines_before: usable - after - caret_line, after, caret_line }
     }
 
-    /// No more than a machine evaluates in a bearable time: what follows the caret at each line break, what comes
-    /// before it in each new document.
+    /// No more than a machine evaluates in a bearable time: what follows the caret at each line
+    /// break, what comes before it in each new document.
     fn within(self, tokens_per_second: u64) -> Self {
         let in_seconds = |seconds: f64| (tokens_per_second as f64 * seconds) as usize;
         Self {
@@ -76,7 +80,8 @@ impl PromptBudget {
     }
 }
 
-/// How much of the text around a caret a prompt holds. `tokens_per_second` is how fast it can be evaluated.
+/// How much of the text around a caret a prompt holds. `tokens_per_second` is how fast it can be
+/// evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptSize {
     /// As much as the context takes.
@@ -98,7 +103,8 @@ pub struct Assembler {
     template: FimTemplate,
     budget: PromptBudget,
     blocks: LruCache<Box<str>, Arc<[Token]>>,
-    /// The first line of each document's window, in prompts that are not short and in those that are.
+    /// The first line of each document's window, in prompts that are not short and in those that
+    /// are.
     windows: [LruCache<Box<str>, usize>; 2],
 }
 
@@ -201,7 +207,8 @@ impl Assembler {
         for tokens in &tokens[first..] {
             out.extend(tokens.iter());
         }
-        // One block alone can be over the budget: a model without line borders, or a very long line.
+        // One block alone can be over the budget: a model without line borders, or a very long
+        // line.
         let keep = tail(out.len(), budget);
         out.drain(..keep.start);
         out
@@ -239,8 +246,8 @@ impl Assembler {
     }
 }
 
-/// Ranges of lines whose tokens do not depend on their neighbours: each ends before a line that is not
-/// blank. (A run of line breaks and blanks is one pre-token, so it must not be cut.)
+/// Ranges of lines whose tokens do not depend on their neighbours: each ends before a line that is
+/// not blank. (A run of line breaks and blanks is one pre-token, so it must not be cut.)
 fn blocks_of(lines: &[String], splits_at_lines: bool) -> Vec<Range<usize>> {
     if !splits_at_lines {
         return if lines.is_empty() {
@@ -370,7 +377,8 @@ mod tests {
             moves += usize::from(window != first);
             first = window;
         }
-        // 300 lines of 8 or 9 characters are 2,600 tokens; each move drops a quarter to a half of 200.
+        // 300 lines of 8 or 9 characters are 2,600 tokens; each move drops a quarter to a half of
+        // 200.
         assert!((10..60).contains(&moves), "{moves} moves");
     }
 

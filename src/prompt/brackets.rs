@@ -27,8 +27,8 @@ pub fn first_unescaped(text: &str, quote: char) -> Option<usize> {
     })
 }
 
-/// Brackets of a text with their places, those within quotes left out. A quote that is not closed on its
-/// line is no quote: that is how a look that knows no grammar is least often wrong.
+/// Brackets of a text with their places, those within quotes left out. A quote that is not closed
+/// on its line is no quote: that is how a look that knows no grammar is least often wrong.
 pub fn brackets<'a>(text: &'a str, lexis: &'a Lexis) -> impl Iterator<Item = (usize, char)> + 'a {
     let mut at = 0;
     std::iter::from_fn(move || {

@@ -1,4 +1,5 @@
-//! A text's end: it closes nothing that is not open, and leaves nothing open that only itself could close.
+//! A text's end: it closes nothing that is not open, and leaves nothing open that only itself could
+//! close.
 
 use crate::prompt::brackets::{brackets, is_opener, opener_of};
 use crate::prompt::excerpt::Excerpt;
@@ -9,8 +10,8 @@ use crate::prompt::lexis::{Mark, Mode, scan};
 const GOES_ON: &[char] =
     &['(', '[', '{', ',', '+', '-', '*', '/', '|', '&', '=', '.', '\\', ':', '>', '?', '<'];
 
-/// Cuts the text before the first closing bracket that closes nothing, or something that what follows
-/// the caret closes already. The flag says whether something was cut.
+/// Cuts the text before the first closing bracket that closes nothing, or something that what
+/// follows the caret closes already. The flag says whether something was cut.
 pub fn without_loose_closers<'a>(excerpt: &Excerpt, text: &'a str) -> (&'a str, bool) {
     let mut depth: Vec<char> = Vec::new();
     // Most texts close nothing but their own brackets, and ask for none of this.
@@ -35,9 +36,9 @@ pub fn without_loose_closers<'a>(excerpt: &Excerpt, text: &'a str) -> (&'a str, 
 pub struct End {
     /// The model said that its line ends there, and nothing stands behind it.
     pub ends_line: bool,
-    /// A person has asked. Then a text may end right behind an opener, where they type on; text that is
-    /// shown unasked ends before it, because editors close the bracket that is typed and not the one that is
-    /// accepted.
+    /// A person has asked. Then a text may end right behind an opener, where they type on; text
+    /// that is shown unasked ends before it, because editors close the bracket that is typed and
+    /// not the one that is accepted.
     pub is_asked_for: bool,
     /// How many characters behind the caret the text replaces.
     pub replaced_after: usize,
@@ -51,8 +52,8 @@ struct Opened {
     bracket: Option<char>,
 }
 
-/// Cuts the text before the first bracket or quote that it opens and nothing closes. One that is open at the end of
-/// its line is closed by a line to come.
+/// Cuts the text before the first bracket or quote that it opens and nothing closes. One that is
+/// open at the end of its line is closed by a line to come.
 pub fn without_loose_openers<'a>(excerpt: &Excerpt, text: &'a str, end: End) -> &'a str {
     if !text.contains(['(', '[', '{', '"', '\'', '`']) {
         return text;
@@ -88,7 +89,8 @@ pub fn without_loose_openers<'a>(excerpt: &Excerpt, text: &'a str, end: End) -> 
     if opened.is_empty() {
         return text;
     }
-    // What the text opened last is closed first by what follows and closes nothing before the caret.
+    // What the text opened last is closed first by what follows and closes nothing before the
+    // caret.
     for closer in Around::of(excerpt).closers {
         if opened.pop_if(|it| it.bracket == Some(opener_of(closer))).is_none() {
             break;

@@ -1,8 +1,8 @@
 //! What of a document a completion looks at: a bounded stretch of text around the caret.
 //!
-//! Bounded in lines and in characters, so that a file of 200,000 lines or a line of 20 MB costs what a
-//! small file costs. Where something has to be cut at a moving end, it is cut in steps, so that the
-//! excerpt does not slide with each key and the resident prompt stays valid.
+//! Bounded in lines and in characters, so that a file of 200,000 lines or a line of 20 MB costs
+//! what a small file costs. Where something has to be cut at a moving end, it is cut in steps, so
+//! that the excerpt does not slide with each key and the resident prompt stays valid.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use crate::text::position::line_end_char;
 
 /// Lines looked at before the caret's line.
 const MAX_LINES_BEFORE: usize = 256;
-/// Where the excerpt's beginning is cut, it is cut at multiples of this many lines, so that it does not
-/// move on with each line that is typed.
+/// Where the excerpt's beginning is cut, it is cut at multiples of this many lines, so that it does
+/// not move on with each line that is typed.
 const LINE_STEP: usize = 64;
 /// Lines looked at after the caret.
 const MAX_LINES_AFTER: usize = 64;
@@ -35,7 +35,8 @@ pub struct Excerpt {
     pub line_before: String,
     /// The caret's line after the caret, without its line break.
     pub line_after: String,
-    /// Whole lines after the caret's line; empty where the caret's line is the last and has no break.
+    /// Whole lines after the caret's line; empty where the caret's line is the last and has no
+    /// break.
     pub lines_after: Vec<String>,
     /// The document uses `\r\n`.
     pub crlf: bool,
@@ -99,7 +100,8 @@ impl Excerpt {
     }
 }
 
-/// Lines between two places, their breaks made `\n`. All at once, because each look-up of a line goes down the rope's tree.
+/// Lines between two places, their breaks made `\n`. All at once, because each look-up of a line
+/// goes down the rope's tree.
 fn lines_between(rope: &Rope, from: usize, to: usize) -> Vec<String> {
     let text = Cow::from(rope.slice(from..to));
     lines_of(&text)

@@ -1,8 +1,8 @@
 //! Raw generated text to a suggestion that a person would want, or the reason why there is none.
 //!
-//! Each filter is there because users of other completion plugins complained of its absence: duplicated
-//! suffixes and closers (llama.vscode #13, tabby #613, continue #1552), repetition (tabby #3525). All
-//! are pure functions over the excerpt.
+//! Each filter is there because users of other completion plugins complained of its absence:
+//! duplicated suffixes and closers (llama.vscode #13, tabby #613, continue #1552), repetition
+//! (tabby #3525). All are pure functions over the excerpt.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ use crate::text::words::{is_word, without_part_of_character};
 pub struct Suggestion {
     /// Goes in at the caret; lines end in `\n`.
     pub text: String,
-    /// How many characters after the caret, on its line, the text replaces: closing brackets that the
-    /// editor put there and that the text contains.
+    /// How many characters after the caret, on its line, the text replaces: closing brackets that
+    /// the editor put there and that the text contains.
     pub replaced_after: usize,
 }
 
@@ -66,8 +66,8 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// Makes a suggestion of generated text that begins at the excerpt's caret. `is_asked_for`: by a person, not by a
-/// pause in typing.
+/// Makes a suggestion of generated text that begins at the excerpt's caret. `is_asked_for`: by a
+/// person, not by a pause in typing.
 ///
 /// # Errors
 /// The reason why nothing is worth showing.
@@ -129,8 +129,9 @@ pub fn finish(
     Ok(Suggestion { text: text.to_owned(), replaced_after })
 }
 
-/// Cuts the text before lines that the document goes on with. `None` where nothing else is left. Lines
-/// are compared with their indentation: the `}` of an inner block is not the `}` of the outer one.
+/// Cuts the text before lines that the document goes on with. `None` where nothing else is left.
+/// Lines are compared with their indentation: the `}` of an inner block is not the `}` of the outer
+/// one.
 fn without_following_lines<'a>(excerpt: &Excerpt, text: &'a str) -> Option<&'a str> {
     if !excerpt.line_after.trim().is_empty() {
         return Some(text);

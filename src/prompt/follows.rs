@@ -45,8 +45,8 @@ impl Following {
         Self { opener, completes_word, lexis: excerpt.lexis }
     }
 
-    /// Where a text at the caret begins to say the opener behind it, in bytes, if a word is completed there: the
-    /// text may end there, and what it would say after that need not be known.
+    /// Where a text at the caret begins to say the opener behind it, in bytes, if a word is
+    /// completed there: the text may end there, and what it would say after that need not be known.
     pub fn ends_word(&self, text: &str) -> Option<usize> {
         if self.completes_word { self.said_at(text) } else { None }
     }
@@ -75,8 +75,8 @@ impl Following {
         found
     }
 
-    /// Cuts off what stands behind the caret already. Returns the text and how many characters of the rest of
-    /// the line it replaces.
+    /// Cuts off what stands behind the caret already. Returns the text and how many characters of
+    /// the rest of the line it replaces.
     pub fn without_rest_of_line<'a>(&self, text: &'a str, rest: &str) -> (&'a str, usize) {
         let Some(first) = rest.chars().next() else {
             return (text, 0);
@@ -93,14 +93,16 @@ impl Following {
         if rest.starts_with(text.trim()) {
             return ("", 0);
         }
-        // What is complete in itself may stand before another of its kind: `(1, 2), ` before `(3, 4)`.
+        // What is complete in itself may stand before another of its kind: `(1, 2), ` before `(3,
+        // 4)`.
         if let Some(at) = self.said_at(text)
             && !text.trim_end().ends_with([',', ';'])
         {
             return (self.before(text, at, rest), 0);
         }
-        // A bracket or quote follows, most likely one that the editor closed by itself. Where the text closes
-        // it and goes on as the document does and further, it takes its place; else the text ends there.
+        // A bracket or quote follows, most likely one that the editor closed by itself. Where the
+        // text closes it and goes on as the document does and further, it takes its place; else the
+        // text ends there.
         let closes_at = match first {
             ')' | ']' | '}' => first_unmatched_closer(text, self.lexis),
             '"' | '\'' | '`' => first_unescaped(text, first),
@@ -182,7 +184,8 @@ pub fn mode_at_caret(excerpt: &Excerpt) -> Mode {
     if lexis.has_spans() {
         let mut before = "";
         for line in &excerpt.lines_before {
-            // Where the excerpt begins in a long string, or something was taken for one, this sets it right.
+            // Where the excerpt begins in a long string, or something was taken for one, this sets
+            // it right.
             if lexis.begins_documentation(before, line) {
                 mode = Mode::Code;
             }

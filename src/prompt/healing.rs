@@ -2,9 +2,10 @@
 //!
 //! What is typed so far of a word is rarely a token of its own in the finished word (`resu` against
 //! ` result`), so a model that is shown the tokens of the half word goes on badly (llama.cpp #5765,
-//! guidance). The prompt therefore ends before the last pre-token of the caret's line, and what was cut
-//! off is forced: the generation has to begin with those bytes. Byte-level BPE never merges across a
-//! pre-token's border, so everything before the cut has the tokens that it has in the finished line.
+//! guidance). The prompt therefore ends before the last pre-token of the caret's line, and what was
+//! cut off is forced: the generation has to begin with those bytes. Byte-level BPE never merges
+//! across a pre-token's border, so everything before the cut has the tokens that it has in the
+//! finished line.
 
 /// How much is taken back at most, in bytes. A longer run is data, not a word.
 const MAX_HEALED_BYTES: usize = 48;
@@ -12,8 +13,8 @@ const MAX_HEALED_BYTES: usize = 48;
 /// Splits the caret's line (up to the caret) into what the prompt keeps and what is forced.
 ///
 /// The forced part is one of: letters with the one character before them that belongs to the same
-/// pre-token (a space, `_`, `.`); punctuation with the space before it; the last character of a run of
-/// blanks. Digits are tokens of their own, nothing is forced after one.
+/// pre-token (a space, `_`, `.`); punctuation with the space before it; the last character of a run
+/// of blanks. Digits are tokens of their own, nothing is forced after one.
 pub fn split(line_before_caret: &str) -> (&str, &str) {
     let mut chars = line_before_caret.char_indices().rev().peekable();
     let Some(&(last_at, last)) = chars.peek() else {

@@ -1,7 +1,8 @@
-//! How languages write strings and comments, as far as the filters look: a table, and a scanner that follows it.
+//! How languages write strings and comments, as far as the filters look: a table, and a scanner
+//! that follows it.
 //!
-//! It knows no grammar. A string that its line does not close ends with the line, so that one apostrophe too
-//! many costs a line and not the rest of a file.
+//! It knows no grammar. A string that its line does not close ends with the line, so that one
+//! apostrophe too many costs a line and not the rest of a file.
 
 use crate::text::words::is_word;
 
@@ -139,8 +140,8 @@ impl Lexis {
         self.has_lifetimes
     }
 
-    /// Whether a line is the first one of a string that documents what the line before it defines. Its quotes are alike
-    /// on both ends, so which end this is can't be told from them.
+    /// Whether a line is the first one of a string that documents what the line before it defines.
+    /// Its quotes are alike on both ends, so which end this is can't be told from them.
     pub fn begins_documentation(&self, line_before: &str, line: &str) -> bool {
         if *self != PYTHON || !line.trim_start().starts_with(['"', '\'', 'r', 'b', 'u']) {
             return false;
@@ -194,12 +195,13 @@ pub enum Mark {
     Closes,
     /// Its line ends before it does.
     Breaks,
-    /// A character of code that is none of these, a blank or a part of a word; with lifetimes, a `'` and what it quotes.
+    /// A character of code that is none of these, a blank or a part of a word; with lifetimes, a
+    /// `'` and what it quotes.
     Sign(char),
 }
 
-/// Goes through a text that begins in `mode`, and returns the mode at its end. `on_mark` gets places in bytes and
-/// says whether to go on.
+/// Goes through a text that begins in `mode`, and returns the mode at its end. `on_mark` gets
+/// places in bytes and says whether to go on.
 pub fn scan(
     lexis: &'static Lexis,
     mut mode: Mode,

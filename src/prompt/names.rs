@@ -1,5 +1,6 @@
-//! Names outside ASCII. A character of theirs takes two or three tokens, each with its own doubt, so that a model which
-//! is sure of the name is not sure of its spelling; the text around the caret knows how it is spelled.
+//! Names outside ASCII. A character of theirs takes two or three tokens, each with its own doubt,
+//! so that a model which is sure of the name is not sure of its spelling; the text around the caret
+//! knows how it is spelled.
 
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::Suggestion;
@@ -8,9 +9,10 @@ use crate::text::words::is_word;
 /// What stands before the caret is looked for up to this length.
 const MAX_CONTEXT_BYTES: usize = 64;
 
-/// The rest of the word at the caret, where all words around that begin so are the same one, not only in ASCII, and
-/// stand there often enough: one of `n` times is the chance that the next one is another. Where no
-/// word is begun, the one that follows everywhere around what stands before the caret (`print(`).
+/// The rest of the word at the caret, where all words around that begin so are the same one, not
+/// only in ASCII, and stand there often enough: one of `n` times is the chance that the next one is
+/// another. Where no word is begun, the one that follows everywhere around what stands before the
+/// caret (`print(`).
 pub fn only_name(excerpt: &Excerpt, min_confidence: f32) -> Option<Suggestion> {
     let line = &excerpt.line_before;
     let words = line.char_indices().rev().take_while(|it| is_word(it.1)).last();
@@ -74,7 +76,8 @@ mod tests {
         assert_eq!(rest("顧客番号 = 1\nf(顧客番号)\nx = 顧$0").as_deref(), Some("客番号"));
         assert_eq!(rest("größe = 1\nf(größe)\nx = gr$0").as_deref(), Some("öße"));
         assert_eq!(rest("x = имя_по$0\nимя_поля = 1\nf(имя_поля)\n").as_deref(), Some("ля"));
-        // Two of them, one that stands there once, one in ASCII, part of another, a letter, within a word.
+        // Two of them, one that stands there once, one in ASCII, part of another, a letter, within
+        // a word.
         assert_eq!(rest("顧客番号 = 顧客番号\n顧客名 = 1\nx = 顧客$0"), None);
         assert_eq!(rest("顧客番号 = 1\nx = 顧客$0"), None);
         assert_eq!(rest("number = 1\nf(number)\nx = nu$0"), None);

@@ -4,7 +4,8 @@ use crate::prompt::excerpt::Excerpt;
 
 /// The longest unit of characters whose repetition is looked for.
 const MAX_PERIOD: usize = 24;
-/// So often a unit comes, in the text and directly before it, where the text says nothing but that unit again.
+/// So often a unit comes, in the text and directly before it, where the text says nothing but that
+/// unit again.
 const AGAIN: usize = 6;
 /// A rule of dashes is no longer than a line.
 const MAX_RULE: usize = 120;
@@ -31,8 +32,8 @@ pub fn without_lines_again(text: &str) -> &str {
     text
 }
 
-/// Whether a text ends in a short run of characters that is repeated over and over, or says nothing but what stands
-/// over and over before the caret. `ends_line`: the model said that it ends there.
+/// Whether a text ends in a short run of characters that is repeated over and over, or says nothing
+/// but what stands over and over before the caret. `ends_line`: the model said that it ends there.
 pub fn goes_in_circles(excerpt: &Excerpt, text: &str, ends_line: bool) -> bool {
     let (before, text) = (spaced(&before_caret(excerpt)), spaced(text.trim_end()));
     circles(&text, ends_line) || says_it_again(&before, &text)
@@ -59,7 +60,8 @@ fn circles(text: &[char], ends_line: bool) -> bool {
     })
 }
 
-/// Whether a text, but for what closes it, is a unit that comes over and over before it, or before it and in it.
+/// Whether a text, but for what closes it, is a unit that comes over and over before it, or before
+/// it and in it.
 fn says_it_again(before: &[char], text: &[char]) -> bool {
     let end = text.iter().rposition(|c| c.is_alphanumeric()).map_or(0, |it| it + 1);
     let whole = [before, &text[..end]].concat();

@@ -1,4 +1,5 @@
-//! One line, the rest of a block, or nothing: decided before decoding, and where to stop while decoding.
+//! One line, the rest of a block, or nothing: decided before decoding, and where to stop while
+//! decoding.
 
 use crate::lm::StopRule;
 use crate::prompt::excerpt::Excerpt;
@@ -13,7 +14,8 @@ pub enum Extent {
     Block {
         /// Indentation, in columns, below which a line is outside the scope.
         indent: usize,
-        /// The caret's line opens the scope, so one closing line at its own indentation belongs to it.
+        /// The caret's line opens the scope, so one closing line at its own indentation belongs to
+        /// it.
         opened_here: bool,
         /// The scope goes on behind the caret, so that one statement is all there is to fill.
         is_followed: bool,
@@ -21,7 +23,8 @@ pub enum Extent {
     },
 }
 
-/// Where a suggestion ends at a caret: at the end of its extent, or of the word before what follows.
+/// Where a suggestion ends at a caret: at the end of its extent, or of the word before what
+/// follows.
 #[derive(Debug, Clone, Copy)]
 pub struct SuggestionEnd {
     pub extent: Extent,
@@ -38,8 +41,8 @@ impl StopRule for SuggestionEnd {
 /// What goes on with a statement at its own depth.
 const CONTINUATIONS: &[&str] = &["else", "elif", "except", "finally", "catch", ".", "?."];
 
-/// Decides by what is around the caret. Text after the caret on its line means that the line is all there
-/// is to fill; a blank line or one that opens a block can take more.
+/// Decides by what is around the caret. Text after the caret on its line means that the line is all
+/// there is to fill; a blank line or one that opens a block can take more.
 pub fn extent(excerpt: &Excerpt, max_lines: usize) -> Extent {
     let before = excerpt.line_before.trim_end();
     let opens = before.ends_with(['{', '(', '[', ':']);
@@ -63,7 +66,8 @@ pub(super) fn closes(content: &str) -> bool {
     content.starts_with(['}', ')', ']'])
 }
 
-/// Where generated text has to end, in bytes, or `None` while it may go on. `text` begins at the caret.
+/// Where generated text has to end, in bytes, or `None` while it may go on. `text` begins at the
+/// caret.
 pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
     match extent {
         Extent::Line => text.find('\n'),
@@ -94,8 +98,8 @@ pub fn stop_at(extent: Extent, text: &str) -> Option<usize> {
                     return Some(end_of_previous);
                 }
                 if opened_here && columns <= indent {
-                    // The closing line belongs to the block, unless it opens another (`} else {`); of that
-                    // line only the brackets do. Anything else at this depth does not.
+                    // The closing line belongs to the block, unless it opens another (`} else {`);
+                    // of that line only the brackets do. Anything else at this depth does not.
                     if !closing || columns < indent {
                         return Some(end_of_previous);
                     }

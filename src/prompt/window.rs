@@ -14,7 +14,8 @@ pub struct Block {
 /// Where the window begins: the index of its first block and that block's line.
 ///
 /// The remembered line is kept while it fits. Otherwise a new one is taken so that the window is
-/// between half and three quarters of the budget, at the margin if a line there begins at the margin.
+/// between half and three quarters of the budget, at the margin if a line there begins at the
+/// margin.
 pub fn window_start(blocks: &[Block], remembered: Option<usize>, budget: usize) -> (usize, usize) {
     let Some(first) = blocks.first() else {
         return (0, 0);
@@ -49,8 +50,8 @@ pub fn window_start(blocks: &[Block], remembered: Option<usize>, budget: usize) 
     (fallback, blocks[fallback].first_line)
 }
 
-/// The last tokens of a section that is over its budget, cut in steps so that the cut stays put while
-/// the section grows.
+/// The last tokens of a section that is over its budget, cut in steps so that the cut stays put
+/// while the section grows.
 pub fn tail(n_tokens: usize, budget: usize) -> Range<usize> {
     if n_tokens <= budget {
         return 0..n_tokens;
@@ -82,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_new_window_begins_at_the_margin_if_it_can() {
-        // 20 lines of 10 tokens against 100: the last 5 to 7 lines, at line 14 if that begins something.
+        // 20 lines of 10 tokens against 100: the last 5 to 7 lines, at line 14 if that begins
+        // something.
         assert_eq!(window_start(&blocks(0, 20, &[2, 14]), None, 100), (14, 14));
         assert_eq!(window_start(&blocks(0, 20, &[2]), None, 100), (13, 13));
     }

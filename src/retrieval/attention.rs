@@ -1,5 +1,5 @@
-//! Attention over retrieved contexts: a score for each by its match features, softmax over contexts, and
-//! the tokens that follow them become distributions of the next token.
+//! Attention over retrieved contexts: a score for each by its match features, softmax over
+//! contexts, and the tokens that follow them become distributions of the next token.
 //!
 //! As in a neural cache (Grave et al. 2016, arXiv:1612.04426) and kNN-LM (Khandelwal et al. 2019,
 //! arXiv:1911.00172), with features in place of a network's hidden states.

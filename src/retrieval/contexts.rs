@@ -1,10 +1,11 @@
-//! Retrieved contexts: earlier positions in the user's texts whose last tokens match those before the
-//! caret, the longest and nearest ones, each with the token that follows it and features of the match.
+//! Retrieved contexts: earlier positions in the user's texts whose last tokens match those before
+//! the caret, the longest and nearest ones, each with the token that follows it and features of the
+//! match.
 //!
-//! Counts of what followed the longest match take all its positions for equally good. They are not: the
-//! nearest one says more than one far away, one in a line that starts the same way more than any other,
-//! and one whose lines before have the same names most. So each is described by features, and
-//! [`attention`](crate::retrieval::attention) scores it by them.
+//! Counts of what followed the longest match take all its positions for equally good. They are not:
+//! the nearest one says more than one far away, one in a line that starts the same way more than
+//! any other, and one whose lines before have the same names most. So each is described by
+//! features, and [`attention`](crate::retrieval::attention) scores it by them.
 
 use std::cmp::Reverse;
 
@@ -24,8 +25,8 @@ const MAX_LINE: usize = 96;
 const MAX_COMPARED: usize = 24;
 /// Matches of this length and longer ones are equally good when contexts are chosen.
 const LONG: usize = 12;
-/// In byte-level vocabularies, tokens below this are bytes and the commonest pairs of them, and tell
-/// nothing about a text's subject.
+/// In byte-level vocabularies, tokens below this are bytes and the commonest pairs of them, and
+/// tell nothing about a text's subject.
 const FIRST_NAME: Token = 300;
 
 /// An earlier position that matches the caret's.
@@ -51,7 +52,8 @@ struct Text<'a> {
     split: Option<usize>,
 }
 
-/// A match without its features: the index of its last token, and its length, at most [`MAX_COMPARED`].
+/// A match without its features: the index of its last token, and its length, at most
+/// [`MAX_COMPARED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Match {
     at: usize,
@@ -77,7 +79,8 @@ impl<'a> ContextQuery<'a> {
     /// How many of the last tokens are of use.
     pub const MAX_TOKENS: usize = WIDE + MAX_LINE;
 
-    /// `tokens`, in which `end` ends lines, stand before the next one, which has to satisfy `constraint`.
+    /// `tokens`, in which `end` ends lines, stand before the next one, which has to satisfy
+    /// `constraint`.
     pub fn new(
         tokens: &'a [Token],
         end: Token,
@@ -96,8 +99,8 @@ impl<'a> ContextQuery<'a> {
         Self { tokens, end, line, line_before, constraint, seen }
     }
 
-    /// Contexts in the document, whose first `n_before` tokens stand before the caret's line and the others
-    /// after it.
+    /// Contexts in the document, whose first `n_before` tokens stand before the caret's line and
+    /// the others after it.
     pub fn in_document(&self, tokens: &[Token], n_before: usize) -> Vec<RetrievedContext> {
         let text = Text { tokens, split: n_before.checked_sub(1) };
         let distance = |at: usize| if at < n_before { n_before - at } else { at + 1 - n_before };
@@ -220,9 +223,9 @@ impl<'a> ContextQuery<'a> {
         self.seen.get(token as usize).copied().unwrap_or(0)
     }
 
-    /// Of the names before a match, those among the caret's last tokens as well: their share of the weight,
-    /// and their weight. A name weighs more the rarer its token, and the later a vocabulary has a token the
-    /// rarer it is.
+    /// Of the names before a match, those among the caret's last tokens as well: their share of the
+    /// weight, and their weight. A name weighs more the rarer its token, and the later a vocabulary
+    /// has a token the rarer it is.
     fn names(&self, before: &[Token], length: usize) -> [(f32, f32); 2] {
         let mut sums = [(0.0, 0.0); 2];
         for (back, token) in before.iter().rev().take(WIDE.saturating_sub(length)).enumerate() {
@@ -245,7 +248,8 @@ impl<'a> ContextQuery<'a> {
     }
 }
 
-/// Where the line starts that ends before `until`, no further back than `floor` or [`MAX_LINE`] tokens.
+/// Where the line starts that ends before `until`, no further back than `floor` or [`MAX_LINE`]
+/// tokens.
 fn line_start(tokens: &[Token], until: usize, floor: usize, end: Token) -> usize {
     let least = until.saturating_sub(MAX_LINE).max(floor);
     let is_break = |it: &Token| *it == end || *it == SEPARATOR;

@@ -1,10 +1,10 @@
-//! The datastore: the user's texts as tokens, the document that is typed in, recent ones, and the others
-//! that are open.
+//! The datastore: the user's texts as tokens, the document that is typed in, recent ones, and the
+//! others that are open.
 //!
-//! A text is kept as the lines that a model would generate: each line's own tokens and an end token. In
-//! running text the tokenizer merges a line's end into what stands before it, and a generated line ends in
-//! the end token instead; retrieving from running text made suggestions worse, although it predicted the
-//! next token better.
+//! A text is kept as the lines that a model would generate: each line's own tokens and an end
+//! token. In running text the tokenizer merges a line's end into what stands before it, and a
+//! generated line ends in the end token instead; retrieving from running text made suggestions
+//! worse, although it predicted the next token better.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ pub struct DocumentTokens {
     pub n_before: usize,
 }
 
-/// Keeps a document's tokens while it is typed in: only lines that have changed are tokenized again.
+/// Keeps a document's tokens while it is typed in: only lines that have changed are tokenized
+/// again.
 #[derive(Debug, Default)]
 pub struct IncrementalTokens {
     /// The lines that were looked at last, the caret's as a blank one.
@@ -91,7 +92,8 @@ impl IncrementalTokens {
         };
         let mut text = String::with_capacity(self.text.len() + 256);
         text.extend(rope.slice(rope.line_to_char(first)..caret_line_start).chunks());
-        // Stands for the caret's line, so that no line break of two characters comes of the two parts.
+        // Stands for the caret's line, so that no line break of two characters comes of the two
+        // parts.
         text.push('\n');
         let n_bytes_before = text.len();
         text.extend(rope.slice(after..last).chunks());
@@ -103,7 +105,8 @@ impl IncrementalTokens {
         DocumentTokens { tokens: Arc::clone(&self.tokens), n_before }
     }
 
-    /// Takes another text, and tokenizes those of its lines that are not the old one's first or last ones.
+    /// Takes another text, and tokenizes those of its lines that are not the old one's first or
+    /// last ones.
     fn replace(&mut self, text: String, end: Token, tokenizer: &dyn Tokenizer) {
         let (old, new) = (self.text.as_bytes(), text.as_bytes());
         let is_break = |it: Option<&u8>| it.is_none_or(|it| matches!(it, b'\n' | b'\r'));
@@ -148,7 +151,8 @@ impl IncrementalTokens {
     }
 }
 
-/// How many bytes two texts begin with alike. In blocks, because comparing those takes an instruction for many bytes.
+/// How many bytes two texts begin with alike. In blocks, because comparing those takes an
+/// instruction for many bytes.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     const BLOCK: usize = 128;
     let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
@@ -221,9 +225,10 @@ pub struct OpenDocuments {
 }
 
 impl OpenDocuments {
-    /// The tokens of these documents, line by line as [`tokenize_lines`] makes them, the first ones first.
-    /// Of those that are new or have changed, one is tokenized at each call, so that no key waits for
-    /// all of them. `without_secrets` takes out of a text what must not be suggested elsewhere.
+    /// The tokens of these documents, line by line as [`tokenize_lines`] makes them, the first ones
+    /// first. Of those that are new or have changed, one is tokenized at each call, so that no key
+    /// waits for all of them. `without_secrets` takes out of a text what must not be suggested
+    /// elsewhere.
     pub fn tokens(
         &mut self,
         documents: &[Arc<Document>],

@@ -1,7 +1,7 @@
 //! The features that the networks of this module read: their names, order and scale.
 //!
-//! This is the only place that defines them. `model/features.json` is the same for the Python side, which
-//! fits the networks (model/pipeline); a test keeps the file equal to what is here.
+//! This is the only place that defines them. `model/features.json` is the same for the Python side,
+//! which fits the networks (model/pipeline); a test keeps the file equal to what is here.
 
 use serde::Serialize;
 
@@ -110,8 +110,8 @@ features! {
         line_start_match: Linear / 12.0,
         /// With how many same tokens the two lines before start.
         previous_line_match: Linear / 8.0,
-        /// Of the names in the 64 tokens before the match, the weight of those that the caret's 64 have
-        /// as well, as a share.
+        /// Of the names in the 64 tokens before the match, the weight of those that the caret's 64
+        /// have as well, as a share.
         shared_names: Linear / 1.0,
         /// That weight, which is higher for rarer names.
         shared_names_weight: Linear / 60.0,
@@ -200,8 +200,8 @@ impl FeatureSchema {
     };
 }
 
-/// Match features as they are kept, each from 0 (0.0 and less) to 255 (1.0 and more), so that what the
-/// network was fitted on is what it reads.
+/// Match features as they are kept, each from 0 (0.0 and less) to 255 (1.0 and more), so that what
+/// the network was fitted on is what it reads.
 pub type QuantizedMatchFeatures = [u8; MatchFeatures::N];
 
 impl MatchFeatures {

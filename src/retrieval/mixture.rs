@@ -1,11 +1,11 @@
-//! The mixture of experts that one completion is generated with: the model's distribution of the next
-//! token, those of attention over the user's texts, and those of the n-gram table, interpolated with
-//! weights from a gate.
+//! The mixture of experts that one completion is generated with: the model's distribution of the
+//! next token, those of attention over the user's texts, and those of the n-gram table,
+//! interpolated with weights from a gate.
 //!
 //! The gate is a small network that reads how good each component's evidence is. It was fitted by
 //! model/pipeline/fit_mixture.py on held-out packages, on positions that `keyside eval --positions`
-//! wrote, so that what it reads there is what it reads here. It knows no tokens and no language, only
-//! match quality and each component's confidence, so it serves any model.
+//! wrote, so that what it reads there is what it reads here. It knows no tokens and no language,
+//! only match quality and each component's confidence, so it serves any model.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ pub struct MixtureNetworks {
     pub attention: Attention,
     /// Weights the model and the components.
     pub with_model: MixtureGate,
-    /// Weights the components before the model is asked: the model's weight is the probability that the
-    /// components should abstain.
+    /// Weights the components before the model is asked: the model's weight is the probability that
+    /// the components should abstain.
     pub without_model: MixtureGate,
 }
 
@@ -58,7 +58,8 @@ impl MixtureNetworks {
     }
 }
 
-/// A gate: an MLP, then mixture weights by softmax over the model and the components that are present.
+/// A gate: an MLP, then mixture weights by softmax over the model and the components that are
+/// present.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct MixtureGate(Mlp);
@@ -68,7 +69,8 @@ impl MixtureGate {
         self.0.is_of(N_GATE_FEATURES, 1 + N_COMPONENTS)
     }
 
-    /// The weights of the model and of each component; 0 for a component that is absent. They sum to 1.
+    /// The weights of the model and of each component; 0 for a component that is absent. They sum
+    /// to 1.
     pub fn weights(
         &self,
         model: ModelConfidence,
@@ -115,7 +117,8 @@ fn gate_features(
     features
 }
 
-/// Retrieves what predicts the next token: contexts in the document and in related texts, and n-grams.
+/// Retrieves what predicts the next token: contexts in the document and in related texts, and
+/// n-grams.
 pub struct Retriever {
     document: DocumentTokens,
     related: RelatedTexts,
@@ -135,8 +138,8 @@ pub struct Retrieved {
 }
 
 impl Retriever {
-    /// `caret_line` are the tokens of the caret's line as far as the prompt holds them; `end` stands at
-    /// the end of each line of all texts.
+    /// `caret_line` are the tokens of the caret's line as far as the prompt holds them; `end`
+    /// stands at the end of each line of all texts.
     pub fn new(
         document: DocumentTokens,
         related: RelatedTexts,
@@ -185,16 +188,16 @@ const MIN_SPECULATIVE_PROBABILITY: f32 = 0.6;
 /// The confidence of a model that was not asked.
 pub const NOT_ASKED: ModelConfidence = ModelConfidence { entropy: 0.0, top_probability: 0.0 };
 
-/// Lookups that are kept: where the components alone are unsure, and after accepted speculative tokens,
-/// the model's turn begins at the same position.
+/// Lookups that are kept: where the components alone are unsure, and after accepted speculative
+/// tokens, the model's turn begins at the same position.
 const MAX_KEPT_LOOKUPS: usize = 8;
 
 /// Mixes the model with what a [`Retriever`] finds.
 pub struct RetrievalMixture {
     retriever: Arc<Retriever>,
     networks: Arc<MixtureNetworks>,
-    /// Only the rest of a line is generated. Where lines follow, a retrieved line's end is left to the
-    /// model: its vocabulary merges line breaks into what stands before them, in more ways than
+    /// Only the rest of a line is generated. Where lines follow, a retrieved line's end is left to
+    /// the model: its vocabulary merges line breaks into what stands before them, in more ways than
     /// retrieval knows.
     one_line: bool,
     /// The latest last.

@@ -1,8 +1,8 @@
-//! The n-gram table: counts of token n-grams in the corpus that the built-in model is made from, pruned
-//! by gain and packed, read as it lies in the program.
+//! The n-gram table: counts of token n-grams in the corpus that the built-in model is made from,
+//! pruned by gain and packed, read as it lies in the program.
 //!
-//! Made by model/pipeline/counts.py, whose head describes the format. A context is known by a hash, so
-//! that in a few of 10,000 lookups one is taken for another.
+//! Made by model/pipeline/counts.py, whose head describes the format. A context is known by a hash,
+//! so that in a few of 10,000 lookups one is taken for another.
 
 use crate::lm::{ModelInfo, PrefixConstraint, Token};
 use crate::retrieval::attention::Component;
@@ -56,8 +56,8 @@ pub enum LanguageGroup {
 }
 
 impl LanguageGroup {
-    /// By an editor's language id, or where that is empty by the path's ending. `None`: the table has
-    /// nothing of that language.
+    /// By an editor's language id, or where that is empty by the path's ending. `None`: the table
+    /// has nothing of that language.
     pub fn of(language_id: &str, path: &str) -> Option<Self> {
         let ending = path.rsplit_once('.').map_or("", |it| it.1);
         match if language_id.is_empty() { ending } else { language_id } {
@@ -101,8 +101,9 @@ impl NgramTable {
         Some(Self { vocabulary_hash, n_buckets_log2, starts, entries })
     }
 
-    /// What followed the end of `history`: the longest context in the table, and as its back-off the longest
-    /// shorter one that occurs at least twice as often. Only next tokens that satisfy the constraint count.
+    /// What followed the end of `history`: the longest context in the table, and as its back-off
+    /// the longest shorter one that occurs at least twice as often. Only next tokens that satisfy
+    /// the constraint count.
     pub fn longest_matches(
         &self,
         group: LanguageGroup,

@@ -1,8 +1,8 @@
-//! The tokens of many files in a suffix array, in which the longest matches of a history are found by
-//! bisection: the workspace as it lies on the disk.
+//! The tokens of many files in a suffix array, in which the longest matches of a history are found
+//! by bisection: the workspace as it lies on the disk.
 //!
-//! Suffixes are compared by their first tokens (Manber and Myers, 1990). The array is built once for each
-//! change of the files, in the background, and read from then on.
+//! Suffixes are compared by their first tokens (Manber and Myers, 1990). The array is built once
+//! for each change of the files, in the background, and read from then on.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -41,8 +41,9 @@ pub struct IndexView {
 }
 
 impl SuffixArray {
-    /// Sorts the tokens of files, each as [`tokenize_lines`](crate::retrieval::datastore::tokenize_lines) makes them.
-    /// Takes a second for a few million.
+    /// Sorts the tokens of files, each as
+    /// [`tokenize_lines`](crate::retrieval::datastore::tokenize_lines) makes them. Takes a second
+    /// for a few million.
     pub fn new<T: AsRef<[Token]>>(files: impl IntoIterator<Item = T>) -> Self {
         let mut tokens = Vec::new();
         let mut starts = Vec::new();
@@ -129,10 +130,10 @@ impl IndexView {
         &self.index.tokens
     }
 
-    /// The longest matches of the end of `history`, at most `n_max`, each as the index of its last token,
-    /// longest first; of too many equally long ones some, evenly spread over the tokens that follow. With a
-    /// constraint, only matches count that are followed by what satisfies it, and a match may be of no
-    /// token at all: the text's own words are of use wherever they stand.
+    /// The longest matches of the end of `history`, at most `n_max`, each as the index of its last
+    /// token, longest first; of too many equally long ones some, evenly spread over the tokens that
+    /// follow. With a constraint, only matches count that are followed by what satisfies it, and a
+    /// match may be of no token at all: the text's own words are of use wherever they stand.
     pub fn longest_matches(
         &self,
         history: &[Token],

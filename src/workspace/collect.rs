@@ -16,7 +16,8 @@ use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::SuffixArray;
 use crate::workspace::rules::{self, LeftOut};
 
-/// Entries of folders that are looked at, and for how long: a home folder opened by mistake is no workspace.
+/// Entries of folders that are looked at, and for how long: a home folder opened by mistake is no
+/// workspace.
 const MAX_ENTRIES: usize = 300_000;
 const MAX_WALK: Duration = Duration::from_secs(30);
 /// How long files are read and tokenised; a slow disk gets no more.
@@ -38,7 +39,8 @@ const FAMILIES: &[&[&str]] = &[
     &["md", "markdown"],
 ];
 
-/// Endings of files that editors are asked to watch. An index is made of any ending; of others it is made anew after a while.
+/// Endings of files that editors are asked to watch. An index is made of any ending; of others it
+/// is made anew after a while.
 pub(super) const WATCHED_ENDINGS: &[&str] = &[
     "astro", "bash", "c", "cc", "cjs", "clj", "cpp", "cs", "css", "cts", "cxx", "dart", "ex",
     "exs", "fs", "go", "groovy", "h", "hh", "hpp", "hs", "html", "hxx", "inl", "java", "jl", "js",
@@ -88,8 +90,8 @@ struct Found {
 }
 
 impl Indexed {
-    /// Reads the files of a family, recently changed ones first; of files that are as they were `before` the
-    /// tokens are taken from there.
+    /// Reads the files of a family, recently changed ones first; of files that are as they were
+    /// `before` the tokens are taken from there.
     pub(super) fn of(
         folders: &[PathBuf],
         recursive: bool,
@@ -147,15 +149,16 @@ impl Indexed {
 
     fn tokens_of(&self, file: &Found) -> Option<Vec<Token>> {
         let number = self.number_of(&file.path)?;
-        // A file that was cut at the budget is shorter than it should be, and is last; it is read anew.
+        // A file that was cut at the budget is shorter than it should be, and is last; it is read
+        // anew.
         let whole = number + 1 < self.stamps.len();
         (whole && self.stamps[number] == file.stamp && file.stamp.0.is_some())
             .then(|| self.index.file(number).to_vec())
     }
 }
 
-/// The family's files, recently changed ones first. What git ignores is left out at once, and symbolic links are
-/// not followed, so that there are no circles.
+/// The family's files, recently changed ones first. What git ignores is left out at once, and
+/// symbolic links are not followed, so that there are no circles.
 fn walk(folders: &[PathBuf], recursive: bool, family: &str, skipped: &mut Skipped) -> Vec<Found> {
     let began = Instant::now();
     let mut found = Vec::new();

@@ -1,8 +1,10 @@
-//! Which documents that are open may tell how another one goes on: not those that hold secrets by their name, nor those that
-//! the workspace's ignore files leave out of what programs like this one read.
+//! Which documents that are open may tell how another one goes on: not those that hold secrets by
+//! their name, nor those that the workspace's ignore files leave out of what programs like this one
+//! read.
 //!
-//! Ignore files are on a disk, so they are read by a thread, and a key finds the verdict in memory. A document of which nothing
-//! is known yet tells nothing. The first request that meets it waits for the thread, once, and not for long.
+//! Ignore files are on a disk, so they are read by a thread, and a key finds the verdict in memory.
+//! A document of which nothing is known yet tells nothing. The first request that meets it waits
+//! for the thread, once, and not for long.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,8 @@ use crate::workspace::rules;
 
 /// A verdict is looked at again after this, because ignore files change behind the editor's back.
 const FRESH: Duration = Duration::from_secs(20);
-/// How long a verdict is waited for, once for each document. It takes a tenth of a millisecond unless the disk hangs.
+/// How long a verdict is waited for, once for each document. It takes a tenth of a millisecond
+/// unless the disk hangs.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// More documents than anybody has open; then all are looked at anew.
 const MAX_VERDICTS: usize = 1_024;
@@ -74,7 +77,8 @@ impl OpenFiles {
         }
     }
 
-    /// Whether each of these files' texts may be used for others, where all of that is known and fresh: one look, for each key.
+    /// Whether each of these files' texts may be used for others, where all of that is known and
+    /// fresh: one look, for each key.
     pub(super) fn known(&self, files: &[Arc<Path>]) -> Option<Vec<bool>> {
         let now = Instant::now();
         let state = self.0.state();
@@ -96,7 +100,8 @@ impl OpenFiles {
         self.0.state().verdicts.get(file).and_then(|it| it.may_be_read).unwrap_or(false)
     }
 
-    /// Waits until something is known of each of these files, or for a tenth of a second, once for each.
+    /// Waits until something is known of each of these files, or for a tenth of a second, once for
+    /// each.
     pub(super) async fn decided(&self, files: &[Arc<Path>]) {
         let all = async {
             loop {

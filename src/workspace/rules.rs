@@ -1,4 +1,5 @@
-//! What a workspace says of itself: which of its files are left out of everything, and how its code is to be written.
+//! What a workspace says of itself: which of its files are left out of everything, and how its code
+//! is to be written.
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
@@ -23,15 +24,16 @@ const CONVENTIONS: &[&str] = &[
     "docs/style.md",
 ];
 
-/// The folder that a file's consent and ignore files are those of: the workspace's that holds it, or its own.
+/// The folder that a file's consent and ignore files are those of: the workspace's that holds it,
+/// or its own.
 pub fn root_of(folders: &[PathBuf], file: &Path) -> PathBuf {
     let holding =
         folders.iter().filter(|it| file.starts_with(it)).max_by_key(|it| it.as_os_str().len());
     holding.cloned().or_else(|| file.parent().map(Path::to_path_buf)).unwrap_or_default()
 }
 
-/// The folders that a file's consent is of, without links: the one that it was opened in, and the one where it really lies if that
-/// is another.
+/// The folders that a file's consent is of, without links: the one that it was opened in, and the
+/// one where it really lies if that is another.
 pub fn workspaces_of(folders: &[PathBuf], file: &Path) -> Vec<PathBuf> {
     let opened_in = files::real_path(&root_of(folders, &files::plain_path(file)));
     let real_folders: Vec<PathBuf> = folders.iter().map(|it| files::real_path(it)).collect();
@@ -58,8 +60,8 @@ pub fn fence_of(
     fences.try_fold(first, |all, other| Ok(all.and(other?)))
 }
 
-/// The rules that hold for files of a workspace: the ignore files from the repository's top to each file's folder, as git reads them,
-/// and the repository's own list.
+/// The rules that hold for files of a workspace: the ignore files from the repository's top to each
+/// file's folder, as git reads them, and the repository's own list.
 ///
 /// # Errors
 /// One sentence, where one of them can't be read: then nothing may be sent.
@@ -84,7 +86,8 @@ impl LeftOut {
     }
 }
 
-/// The rules by which files of a workspace are left out of what others are completed from: as [`fence`], and `.ignore`.
+/// The rules by which files of a workspace are left out of what others are completed from: as
+/// [`fence`], and `.ignore`.
 ///
 /// # Errors
 /// One sentence, where one of them can't be read: then none of these files may be used.
@@ -138,8 +141,8 @@ fn ignore_files(
     Ok((repository.to_path_buf(), ignore_files))
 }
 
-/// Where git keeps a repository's own list. In a linked worktree and in a submodule `.git` is a file that names another folder, and
-/// that may name the one which all worktrees share.
+/// Where git keeps a repository's own list. In a linked worktree and in a submodule `.git` is a
+/// file that names another folder, and that may name the one which all worktrees share.
 fn git_folder(repository: &Path) -> PathBuf {
     let own = repository.join(".git");
     let line = |file: &Path| -> Option<String> {
@@ -171,7 +174,8 @@ fn rules_in(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// The beginnings of files that say how code is to be written, with their names; what the fence leaves out is left out.
+/// The beginnings of files that say how code is to be written, with their names; what the fence
+/// leaves out is left out.
 pub fn conventions(root: &Path, fence: &Fence) -> Vec<(PathBuf, String)> {
     let Ok(real_root) = root.canonicalize() else { return Vec::new() };
     let is_here = |it: &PathBuf| it.canonicalize().is_ok_and(|real| real.starts_with(&real_root));
@@ -180,8 +184,8 @@ pub fn conventions(root: &Path, fence: &Fence) -> Vec<(PathBuf, String)> {
     files.filter_map(|file| read(&file).map(|text| (file, text))).collect()
 }
 
-/// A regular file's text, as far as a limit and the last whole line before it. A link may lead anywhere, and a pipe would wait for its
-/// writer, so neither is opened.
+/// A regular file's text, as far as a limit and the last whole line before it. A link may lead
+/// anywhere, and a pipe would wait for its writer, so neither is opened.
 fn read(path: &Path) -> Option<String> {
     if std::fs::symlink_metadata(path).ok()?.is_symlink() {
         return None;

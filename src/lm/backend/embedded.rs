@@ -1,9 +1,10 @@
 //! The model that ships inside the program, so that one file is a whole installation.
 //!
-//! llama.cpp loads from a file, so the model is unpacked once into the cache folder, under a name that
-//! carries its hash, and compared with what is in the program at every start: a file that somebody has
-//! changed is written anew. Where the cache folder can't be written, a file in memory serves until the
-//! model has been read; on systems without those, a folder of its own below the temporary one.
+//! llama.cpp loads from a file, so the model is unpacked once into the cache folder, under a name
+//! that carries its hash, and compared with what is in the program at every start: a file that
+//! somebody has changed is written anew. Where the cache folder can't be written, a file in memory
+//! serves until the model has been read; on systems without those, a folder of its own below the
+//! temporary one.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,8 @@ pub fn unpack(cache_folder: &Path) -> Result<Unpacked, String> {
     }
 }
 
-/// A file in memory, which has a name as long as it is open. Temporary folders are out of the sandbox's reach.
+/// A file in memory, which has a name as long as it is open. Temporary folders are out of the
+/// sandbox's reach.
 #[cfg(target_os = "linux")]
 type Temporary = std::fs::File;
 
@@ -72,7 +74,8 @@ impl Drop for Temporary {
 
 #[cfg(not(target_os = "linux"))]
 fn temporary() -> std::io::Result<(PathBuf, Temporary)> {
-    // The name can be guessed, so a folder that is there already is somebody else's: `create_dir` fails.
+    // The name can be guessed, so a folder that is there already is somebody else's: `create_dir`
+    // fails.
     let folder = std::env::temp_dir().join(format!("keyside-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
     let temporary = Temporary(folder);

@@ -28,8 +28,8 @@ pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     llama::load(&options(request, &path))
 }
 
-/// Loads a file and evaluates one token. llama.cpp may end the process, so this is for one that may die
-/// (`probe`).
+/// Loads a file and evaluates one token. llama.cpp may end the process, so this is for one that may
+/// die (`probe`).
 ///
 /// # Errors
 /// One sentence, where llama.cpp refuses the file.

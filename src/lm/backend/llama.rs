@@ -1,9 +1,9 @@
 //! llama.cpp as a back end; the only file that names it, with those in its folder.
 //!
-//! The parameters: one thread for a tiny model, because several meet at a spin barrier at each node of
-//! the graph, which collapses when the machine is busy; micro-batches of 128, the longest stretch of a
-//! prompt that `generate` hands over; flash attention, which is several times faster than without on a
-//! short context.
+//! The parameters: one thread for a tiny model, because several meet at a spin barrier at each node
+//! of the graph, which collapses when the machine is busy; micro-batches of 128, the longest
+//! chunk of a prompt that `prefill` hands over; flash attention, which is several times faster
+//! than without on a short context.
 
 mod tokens;
 
@@ -35,8 +35,8 @@ const TINY_PARAMETERS: u64 = 100_000_000;
 /// Prompts that are resident: the embedded model's cache takes 1.5 KB a token.
 const TINY_SEQUENCES: usize = 8;
 const SEQUENCES: usize = 3;
-/// From so many tokens a batch on llama.cpp's attention goes by tiles instead of token by token. With a tiny
-/// model attention is most of the work.
+/// From so many tokens a batch on llama.cpp's attention goes by tiles instead of token by token.
+/// With a tiny model attention is most of the work.
 const TILED_QUERIES: usize = 64;
 /// Most tokens evaluated in one call.
 const BATCH_TOKENS: u32 = 512;
@@ -51,8 +51,8 @@ pub struct LoadOptions {
     pub path: PathBuf,
     /// The model's name for people.
     pub name: String,
-    /// Map the file into memory. Not for small files in a cache folder: a file that shrinks while it is
-    /// mapped kills the process.
+    /// Map the file into memory. Not for small files in a cache folder: a file that shrinks while
+    /// it is mapped kills the process.
     pub use_mmap: bool,
     /// `None`: by the model's size and the machine's cores.
     pub n_threads: Option<usize>,
@@ -179,8 +179,8 @@ fn backend() -> Result<&'static LlamaBackend, String> {
     static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
     BACKEND
         .get_or_init(|| {
-            // SAFETY: the callback is a plain function that lives as long as the program, and it takes
-            // no user data.
+            // SAFETY: the callback is a plain function that lives as long as the program, and it
+            // takes no user data.
             unsafe { llama_cpp_sys_2::llama_log_set(Some(on_log), std::ptr::null_mut()) };
             LlamaBackend::init().map_err(|error| format!("llama.cpp can't be started: {error}"))
         })
@@ -226,9 +226,9 @@ fn last_error() -> String {
     if text.is_empty() { "llama.cpp gave no reason".to_owned() } else { text.to_owned() }
 }
 
-/// What llama.cpp's abort callback reads, at each node of its graph. It ends an evaluation only where the
-/// engine itself is to end, or for a more urgent task: what a superseded request has begun is of use
-/// to the next one.
+/// What llama.cpp's abort callback reads, at each node of its graph. It ends an evaluation only
+/// where the engine itself is to end, or for a more urgent task: what a superseded request has
+/// begun is of use to the next one.
 #[derive(Default)]
 struct AbortData {
     flag: Mutex<Option<CancelFlag>>,
@@ -293,8 +293,8 @@ fn new_context(
                 .with_pooling_type(pooling)
         }
     };
-    // The safe wrapper has no way to set the abort callback. It is a struct of one field, so both have
-    // the same layout, which the assertion checks as far as that can be checked.
+    // The safe wrapper has no way to set the abort callback. It is a struct of one field, so both
+    // have the same layout, which the assertion checks as far as that can be checked.
     const {
         assert!(
             size_of::<LlamaContextParams>() == size_of::<llama_cpp_sys_2::llama_context_params>()
@@ -305,8 +305,8 @@ fn new_context(
         unsafe { &mut *(&raw mut parameters).cast::<llama_cpp_sys_2::llama_context_params>() };
     raw.abort_callback = Some(should_abort);
     raw.abort_callback_data = Arc::as_ptr(abort).cast_mut().cast();
-    // SAFETY: the context borrows the model. `LlamaCpp` keeps the `Arc` beside the context and drops it
-    // after it, and a model behind an `Arc` does not move.
+    // SAFETY: the context borrows the model. `LlamaCpp` keeps the `Arc` beside the context and
+    // drops it after it, and a model behind an `Arc` does not move.
     let model: &'static LlamaModel = unsafe { &*Arc::as_ptr(model) };
     model.new_context(backend, parameters).ok()
 }

@@ -1,9 +1,9 @@
 //! Tries a model file in a process of its own before it is loaded here.
 //!
-//! llama.cpp checks much of a file with assertions that end the process, and a language server that ends
-//! is started again by its editor, with the same file. So a file that is not known is loaded and asked
-//! for one token by a child first: if that dies, this process has a sentence to say instead. What was
-//! found good is remembered by path, size and time of change.
+//! llama.cpp checks much of a file with assertions that end the process, and a language server that
+//! ends is started again by its editor, with the same file. So a file that is not known is loaded
+//! and asked for one token by a child first: if that dies, this process has a sentence to say
+//! instead. What was found good is remembered by path, size and time of change.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +15,8 @@ use crate::files;
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
 
-/// The program that has the command. Without it, as in programs that link this library, no file is tried.
+/// The program that has the command. Without it, as in programs that link this library, no file is
+/// tried.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Says which program has [`COMMAND`]: this one.
@@ -24,13 +25,14 @@ pub fn set_program(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// The instruction sets beyond every processor's that llama.cpp was built for, by its names (`build.rs`). It can't be asked itself: its
-/// first answer may be such an instruction.
+/// The instruction sets beyond every processor's that llama.cpp was built for, by its names
+/// (`build.rs`). It can't be asked itself: its first answer may be such an instruction.
 pub fn built_for() -> impl Iterator<Item = &'static str> {
     env!("KEYSIDE_BUILT_FOR").split(',').filter(|it| !it.is_empty())
 }
 
-/// Whether this processor has the instructions that llama.cpp was built for; without them it would be killed at the first call.
+/// Whether this processor has the instructions that llama.cpp was built for; without them it would
+/// be killed at the first call.
 ///
 /// # Errors
 /// One sentence.
@@ -53,7 +55,8 @@ fn has(name: &str) -> Result<(), String> {
     })
 }
 
-/// Whether this processor has an instruction set by llama.cpp's name. What can't be asked for counts as there.
+/// Whether this processor has an instruction set by llama.cpp's name. What can't be asked for
+/// counts as there.
 fn is_there(name: &str) -> bool {
     #[cfg(target_arch = "x86_64")]
     match name {
@@ -75,8 +78,8 @@ fn is_there(name: &str) -> bool {
 /// Tries a file unless it is known to be good. `cache_folder` is where that is remembered.
 ///
 /// # Errors
-/// One sentence, where the child died. A file that llama.cpp refuses properly passes: loading it here
-/// says better why.
+/// One sentence, where the child died. A file that llama.cpp refuses properly passes: loading it
+/// here says better why.
 pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
     let Some(program) = PROGRAM.get() else { return Ok(()) };
     let Some(fingerprint) = fingerprint(path) else { return Ok(()) };

@@ -1,4 +1,5 @@
-//! The distribution of the next token: the model's, mixed with retrieval, among the tokens that are allowed.
+//! The distribution of the next token: the model's, mixed with retrieval, among the tokens that are
+//! allowed.
 //!
 //! The one place where a logit becomes a probability; generating and scoring both read it here.
 
@@ -7,10 +8,10 @@ use crate::lm::decode::line::{ChosenToken, CurrentLine};
 use crate::lm::mixer::{ModelConfidence, NextTokenMixer, NextTokenMixture, PrefixConstraint};
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 
-/// Each byte of the required prefix that a token leaves over makes it a tenth as likely. Without this, a line was right
-/// inside a name in 29.9% of 1,000 cases (packages for fitting, four languages) and at a token's border in
-/// 32.4% of 2,000; with a third in 31.1 and 33.1%, with a tenth in 31.0 and 33.1%, with 3% in 31.1 and
-/// 32.9%.
+/// Each byte of the required prefix that a token leaves over makes it a tenth as likely. Without
+/// this, a line was right inside a name in 29.9% of 1,000 cases (packages for fitting, four
+/// languages) and at a token's border in 32.4% of 2,000; with a third in 31.1 and 33.1%, with a
+/// tenth in 31.0 and 33.1%, with 3% in 31.1 and 32.9%.
 const NATS_PER_BYTE_LEFT: f32 = std::f32::consts::LN_10;
 
 /// However well retrieval has predicted a word's beginning, the model keeps a part in its rest.
@@ -34,8 +35,8 @@ pub struct NextToken<'a> {
 }
 
 impl<'a> NextToken<'a> {
-    /// `prefix` are bytes that the text has to go on with: then the distribution is one over the tokens
-    /// that can spell them.
+    /// `prefix` are bytes that the text has to go on with: then the distribution is one over the
+    /// tokens that can spell them.
     pub fn new(
         vocabulary: &'a Vocabulary,
         logits: &'a [f32],
@@ -101,7 +102,8 @@ impl<'a> NextToken<'a> {
         this
     }
 
-    /// Of several tokens that end a generation the model means one, and retrieval knows only of one.
+    /// Of several tokens that end a generation the model means one, and retrieval knows only of
+    /// one.
     fn as_the_model_ends(&self, token: Token) -> Token {
         let ends = self.vocabulary.ends();
         let by_logit = |a: &&Token, b: &&Token| {

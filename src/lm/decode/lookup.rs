@@ -7,8 +7,8 @@ use crate::lm::mixer::NextTokenMixer;
 use crate::lm::task::{Finish, GenerateTask, GeneratedText};
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 
-/// The text that the task's mixer predicts without the model, or `None` where it is not as sure of it as
-/// the task wants.
+/// The text that the task's mixer predicts without the model, or `None` where it is not as sure of
+/// it as the task wants.
 pub fn generated_by_lookup(
     vocabulary: &Vocabulary,
     task: &mut GenerateTask,

@@ -1,6 +1,6 @@
-//! Speculative decoding: tokens that are evaluated before the model has predicted them, which it then
-//! verifies (Leviathan et al. 2023, arXiv:2211.17192; by look-up instead of a draft model, as in prompt
-//! lookup decoding).
+//! Speculative decoding: tokens that are evaluated before the model has predicted them, which it
+//! then verifies (Leviathan et al. 2023, arXiv:2211.17192; by look-up instead of a draft model, as
+//! in prompt lookup decoding).
 
 use crate::lm::backend::Backend;
 use crate::lm::decode::text::TextSoFar;
@@ -17,8 +17,8 @@ pub struct SpeculativeTokens {
 }
 
 impl SpeculativeTokens {
-    /// At most `most` tokens: those that came after the same text the last time, or else what the mixer
-    /// predicts.
+    /// At most `most` tokens: those that came after the same text the last time, or else what the
+    /// mixer predicts.
     pub fn draft(
         text: &TextSoFar,
         most: usize,

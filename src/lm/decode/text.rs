@@ -81,8 +81,8 @@ impl<'a> TextSoFar<'a> {
     }
 }
 
-/// The first character of some bytes. Where it is not whole, one of those that begin so: of letters a letter, of signs
-/// a sign.
+/// The first character of some bytes. Where it is not whole, one of those that begin so: of letters
+/// a letter, of signs a sign.
 fn first_char(bytes: &[u8]) -> Option<char> {
     const CONTINUATION: u8 = 0xA0;
     let chunk = bytes.utf8_chunks().next()?;

@@ -1,8 +1,9 @@
 //! The known families of fill-in-the-middle models, as data.
 //!
 //! Sources, per family: the model's own card, paper or example code (named at each entry), and the
-//! detection list of llama.cpp's `llama-vocab.cpp`. Several families spell the prefix, suffix and middle
-//! markers alike and differ in order, so an entry can ask for markers that must, or must not, be there.
+//! detection list of llama.cpp's `llama-vocab.cpp`. Several families spell the prefix, suffix and
+//! middle markers alike and differ in order, so an entry can ask for markers that must, or must
+//! not, be there.
 
 use crate::lm::fim::{FileHeader, FimOrder};
 
@@ -47,8 +48,8 @@ pub const FAMILIES: &[Family] = &[
         header: FileHeader::BeforeEverything,
         ends: &["<filename>", "<reponame>", "<fim_pad>"],
     },
-    // StarCoder2, arXiv:2402.19173 §5.1: <file_sep><fim_prefix>path\n…; its maintainers say to stop on
-    // <file_sep> (bigcode-project/starcoder2#10).
+    // StarCoder2, arXiv:2402.19173 §5.1: <file_sep><fim_prefix>path\n…; its maintainers say to stop
+    // on <file_sep> (bigcode-project/starcoder2#10).
     Family {
         name: "starcoder2",
         prefix: "<fim_prefix>",
@@ -62,7 +63,8 @@ pub const FAMILIES: &[Family] = &[
         header: FileHeader::InsidePrefix,
         ends: &["<file_sep>", "<repo_name>", "<fim_pad>"],
     },
-    // StarCoder 1 and IBM Granite Code 3b/8b/20b, which use its tokenizer (ggml-org/llama.cpp#7116).
+    // StarCoder 1 and IBM Granite Code 3b/8b/20b, which use its tokenizer
+    // (ggml-org/llama.cpp#7116).
     Family {
         name: "starcoder",
         prefix: "<fim_prefix>",
@@ -132,8 +134,8 @@ pub const FAMILIES: &[Family] = &[
         header: FileHeader::None,
         ends: &["<｜end▁of▁sentence｜>", "<|EOT|>"],
     },
-    // Code Llama 7B and 13B, meta-llama/codellama. llama.cpp looks for the end token with an ASCII low
-    // line and so misses it.
+    // Code Llama 7B and 13B, meta-llama/codellama. llama.cpp looks for the end token with an ASCII
+    // low line and so misses it.
     Family {
         name: "codellama",
         prefix: "▁<PRE>",

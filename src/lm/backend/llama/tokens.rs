@@ -12,7 +12,8 @@ use crate::lm::fim::Markers;
 use crate::lm::model_info::Tokenizer;
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 
-/// The token that a generation ends with: the end of text, as a model that fills in a middle learns it.
+/// The token that a generation ends with: the end of text, as a model that fills in a middle learns
+/// it.
 pub(super) fn end_of(model: &LlamaModel, ends: &[Token]) -> Token {
     let eos = model.vocab().eos().0;
     if ends.binary_search(&eos).is_ok() { eos } else { ends.first().copied().unwrap_or(eos) }
@@ -43,8 +44,9 @@ pub(super) struct LlamaTokenizer {
     n_guard_tokens: usize,
 }
 
-/// A character whose tokens are dropped again: SentencePiece puts a space before the first character of
-/// whatever it is given, and this way the space is the guard's (Code Llama's own code does the same).
+/// A character whose tokens are dropped again: SentencePiece puts a space before the first
+/// character of whatever it is given, and this way the space is the guard's (Code Llama's own code
+/// does the same).
 const GUARD: &str = "\u{263a}";
 
 impl LlamaTokenizer {
@@ -79,8 +81,8 @@ impl Tokenizer for LlamaTokenizer {
             return;
         }
         let tokens = self.plain(text);
-        // Control tokens are not matched in plain text, but user-defined ones are, and a few published
-        // files have their markers so. Such a text is cut within each spelled-out marker.
+        // Control tokens are not matched in plain text, but user-defined ones are, and a few
+        // published files have their markers so. Such a text is cut within each spelled-out marker.
         let spelled = tokens.iter().find_map(|token| self.markers.get(token));
         match spelled.and_then(|marker| Some((text.find(marker.as_str())?, marker))) {
             // Whatever else is a marker and is not spelled as one is left out.
