@@ -13,6 +13,7 @@ mod kinds;
 mod literals;
 mod memory;
 mod names;
+mod occurrences;
 mod pairs;
 pub mod placeholders;
 mod providers;

@@ -13,8 +13,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
+use super::occurrences::Occurrences;
 use super::redact::{Finding, Redactor};
 
 /// How placeholders begin, unless a text of the request has it already.
@@ -99,20 +98,11 @@ impl Placeholders {
             }
             found.push((findings, parts));
         }
-        // Not as a table of all states and bytes, which is what a few secrets would get: a private key
-        // alone makes one of megabytes. Where there are thousands, the table that is made fastest.
-        let kind = match secrets.found.len() {
-            ..1000 => AhoCorasickKind::ContiguousNFA,
-            _ => AhoCorasickKind::NoncontiguousNFA,
-        };
-        let searcher =
-            AhoCorasick::builder().kind(Some(kind)).prefilter(false).build(&secrets.found).ok();
-        let redacted = texts.iter().zip(found).map(|((text, _), (findings, mut places))| {
-            // More secrets than a searcher can hold don't fit in a text; then each where it was found.
-            if let Some(searcher) = searcher.as_ref().filter(|_| !secrets.found.is_empty()) {
-                let elsewhere = searcher.find_overlapping_iter(text).map(|it| it.range());
-                places.extend(elsewhere.filter(|it| is_replaced_elsewhere(text, it)));
-            }
+        let occurrences = Occurrences::of(secrets.found.iter().map(String::as_str));
+        let all_places: Vec<_> = texts.iter().map(|(text, _)| occurrences.places(text)).collect();
+        let all = texts.iter().zip(found).zip(all_places);
+        let redacted = all.map(|(((text, _), (findings, mut places)), elsewhere)| {
+            places.extend(elsewhere.into_iter().filter(|it| is_replaced_elsewhere(text, it)));
             places.sort_by_key(|it| it.start);
             let places = apart(text, places);
             let n_replaced = places.len();
