@@ -2,20 +2,19 @@
 //! defined, and how much of it is no code. By tree-sitter, with grammars that are linked into the
 //! program.
 //!
-//! One file a subject: `languages` is the table of what can be read, `parse` makes a tree or gives
+//! One file a subject: `queries` says what a query's captures mean, `parse` makes a tree or gives
 //! up, `outline` finds items, `names` finds what they use, `places` says what a literal is for. The
 //! queries are data in the folder `grammars`. Nothing here recurses, so that hostile nesting costs
 //! memory and not the stack.
 
-mod languages;
 mod names;
 mod outline;
 mod parse;
 mod places;
 #[cfg(test)]
 mod proofs;
+mod queries;
 
-pub use languages::{LANGUAGES, Language};
 pub use outline::{Item, ItemKind};
 pub use parse::{MAX_BYTES, Parsed, parse, parse_while};
 pub use places::Place;

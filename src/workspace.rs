@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::lm::ModelInfo;
 use crate::retrieval::suffix_array::IndexView;
+use crate::text::language::LANGUAGES;
 pub use collect::Skipped;
 use collect::{Indexed, family_of};
 use open::OpenFiles;
@@ -140,10 +141,9 @@ impl Workspace {
 
     /// Globs of the files that say what the index is made of, and of those that it is made of.
     pub fn watched_globs(&self) -> Vec<String> {
-        vec![
-            format!("**/{{{}}}", RULES_FILES.join(",")),
-            format!("**/*.{{{}}}", collect::WATCHED_ENDINGS.join(",")),
-        ]
+        let watched = LANGUAGES.iter().filter(|it| it.is_watched);
+        let watched: Vec<&str> = watched.flat_map(|it| it.extensions).copied().collect();
+        vec![format!("**/{{{}}}", RULES_FILES.join(",")), format!("**/*.{{{}}}", watched.join(","))]
     }
 
     /// The index of files in the language of `file`, as it is now, without the files that are

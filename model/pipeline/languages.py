@@ -9,7 +9,7 @@ LANGUAGE_SHARE = {"rust": 0.38, "python": 0.32, "ts": 0.16, "js": 0.14}
 
 @dataclasses.dataclass(frozen=True)
 class NgramGroup:
-    """Languages that share their n-grams, as `LanguageGroup` in src/retrieval/ngram_table.rs."""
+    """Languages that share their n-grams, as `NgramGroup` in src/text/language.rs."""
 
     languages: tuple[str, ...]
     # Of the table's entries.

@@ -9,7 +9,8 @@ use crate::lm::fim::FimTemplate;
 use crate::prompt::assemble::{Assembler, PromptBudget};
 use crate::retrieval::datastore::{OpenDocuments, RecentDocuments, RelatedTexts};
 use crate::retrieval::mixture::Retriever;
-use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
+use crate::retrieval::ngram_table::NgramTable;
+use crate::text::Language;
 
 /// Models whose contexts are kept: the present one, and one that another is compared with.
 const MAX_MODELS: usize = 2;
@@ -96,7 +97,8 @@ impl ModelContext {
         let tokenizer = self.model.tokenizer.as_ref();
         let end = self.model.end;
         let document = self.documents.around(uri, rope, caret, end, tokenizer);
-        let ngrams = self.ngrams.zip(LanguageGroup::of(language_id, path));
+        let language = Language::of(language_id, path);
+        let ngrams = self.ngrams.zip(language.and_then(|it| it.ngram_group));
         let line = self.model.tokens_of(caret_line);
         Retriever::new(document, related, ngrams, &line, end)
     }

@@ -38,7 +38,7 @@ pub fn brackets<'a>(text: &'a str, lexis: &'a Lexis) -> impl Iterator<Item = (us
             let rest = &text[at..];
             let quoted = match c {
                 '(' | ')' | '[' | ']' | '{' | '}' => return Some((here, c)),
-                '\'' if lexis.has_lifetimes() => quoted_character(rest),
+                '\'' if lexis.has_lifetimes => quoted_character(rest),
                 '"' | '\'' | '`' if lexis.is_quote(c) => {
                     let line = rest.split('\n').next().unwrap_or_default();
                     match first_unescaped(line, c) {

@@ -19,7 +19,8 @@ use crate::retrieval::datastore::{DocumentTokens, RelatedTexts};
 use crate::retrieval::features::{
     AttentionFeatures, ModelFeatures, N_COMPONENTS, N_GATE_FEATURES, N_NGRAMS, NgramFeatures,
 };
-use crate::retrieval::ngram_table::{LanguageGroup, NgramTable};
+use crate::retrieval::ngram_table::NgramTable;
+use crate::text::language::NgramGroup;
 
 /// The fitted weights that ship with the model.
 static EMBEDDED: &str = include_str!("../../model/keyside-mixture.json");
@@ -122,7 +123,7 @@ fn gate_features(
 pub struct Retriever {
     document: DocumentTokens,
     related: RelatedTexts,
-    ngrams: Option<(NgramTable, LanguageGroup)>,
+    ngrams: Option<(NgramTable, NgramGroup)>,
     /// The last tokens before the generation: lines before the caret's, then the caret's.
     before: Vec<Token>,
     end: Token,
@@ -143,7 +144,7 @@ impl Retriever {
     pub fn new(
         document: DocumentTokens,
         related: RelatedTexts,
-        ngrams: Option<(NgramTable, LanguageGroup)>,
+        ngrams: Option<(NgramTable, NgramGroup)>,
         caret_line: &[Token],
         end: Token,
     ) -> Self {

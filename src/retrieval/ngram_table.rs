@@ -7,6 +7,7 @@
 use crate::lm::{ModelInfo, PrefixConstraint, Token};
 use crate::retrieval::attention::Component;
 use crate::retrieval::features::NgramFeatures;
+use crate::text::language::NgramGroup;
 
 static EMBEDDED: &[u8] = include_bytes!("../../model/keyside-ngrams.bin");
 
@@ -47,29 +48,6 @@ impl From<NgramMatch> for Component {
     }
 }
 
-/// Languages that share their n-grams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LanguageGroup {
-    Rust = 1,
-    Python = 2,
-    Script = 3,
-}
-
-impl LanguageGroup {
-    /// By an editor's language id, or where that is empty by the path's ending. `None`: the table
-    /// has nothing of that language.
-    pub fn of(language_id: &str, path: &str) -> Option<Self> {
-        let ending = path.rsplit_once('.').map_or("", |it| it.1);
-        match if language_id.is_empty() { ending } else { language_id } {
-            "rust" | "rs" => Some(Self::Rust),
-            "python" | "py" | "pyi" => Some(Self::Python),
-            "typescript" | "typescriptreact" | "ts" | "mts" | "cts" | "tsx" | "javascript"
-            | "javascriptreact" | "js" | "mjs" | "cjs" | "jsx" => Some(Self::Script),
-            _ => None,
-        }
-    }
-}
-
 /// A table of n-gram counts of one vocabulary.
 #[derive(Debug, Clone, Copy)]
 pub struct NgramTable {
@@ -106,7 +84,7 @@ impl NgramTable {
     /// the constraint count.
     pub fn longest_matches(
         &self,
-        group: LanguageGroup,
+        group: NgramGroup,
         history: &[Token],
         constraint: Option<&dyn PrefixConstraint>,
     ) -> [Option<NgramMatch>; 2] {

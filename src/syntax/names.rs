@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::languages::Role;
 use super::outline::last_name;
 use super::parse::Parsed;
+use super::queries::Role;
 
 impl Parsed<'_> {
     /// Names that are used within the range and not defined in it, in order of appearance, each

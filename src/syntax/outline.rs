@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::languages::Role;
 use super::parse::Parsed;
+use super::queries::Role;
 
 /// What an item is, as far as it makes a difference here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

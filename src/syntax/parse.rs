@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tree_sitter::{Parser, QueryCursor, StreamingIterator, Tree};
 
-use super::languages::{Language, Role};
+use super::queries::{Role, query_of};
+use crate::text::language::Language;
 
 /// Longer texts are not parsed.
 pub const MAX_BYTES: usize = 1 << 19;
@@ -55,11 +56,12 @@ pub fn parse_while<'text>(
     is_wanted: &mut dyn FnMut() -> bool,
 ) -> Option<Parsed<'text>> {
     let language = Language::of_id(language_id)?;
+    let outline = language.outline.as_ref()?;
     if text.len() > MAX_BYTES {
         return None;
     }
     let mut parser = Parser::new();
-    parser.set_language(&language.grammar()).ok()?;
+    parser.set_language(&outline.grammar.into()).ok()?;
     for (n_bytes, max_time) in PIECES {
         for piece in pieces_of(text, n_bytes).filter(|it| it.len() < text.len()) {
             // More than once, because it may have been another program's turn.
@@ -173,7 +175,7 @@ impl Parsed<'_> {
     /// is no more or it has taken too long. Not at all where that would take too long from the
     /// start.
     pub(super) fn search(&self, range: Range<usize>, on_match: &mut dyn FnMut(&[Captured])) {
-        let Some(compiled) = self.language.compiled().filter(|_| self.can_be_searched) else {
+        let Some(compiled) = query_of(self.language).filter(|_| self.can_be_searched) else {
             return;
         };
         let started = Instant::now();
@@ -213,7 +215,6 @@ pub(super) struct Captured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syntax::LANGUAGES;
 
     fn n_errors(language_id: &str, text: &str) -> usize {
         parse(language_id, text).expect("it is parsed").error_count()
@@ -232,8 +233,8 @@ mod tests {
     #[test]
     fn prose_is_no_code() {
         let prose = "I'm sorry, but I can't help with that.\nHere is what you could do instead:\n";
-        for language in &LANGUAGES {
-            assert!(n_errors(language.ids[0], prose) > 0, "{}", language.name);
+        for language in Language::with_outline() {
+            assert!(n_errors(language.name, prose) > 0, "{}", language.name);
         }
     }
 
@@ -276,9 +277,9 @@ mod tests {
         let on_a_small_stack =
             std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
                 let mut n_refused = 0;
-                for language in &LANGUAGES {
+                for language in Language::with_outline() {
                     for text in &texts {
-                        let Some(parsed) = parse(language.ids[0], text) else {
+                        let Some(parsed) = parse(language.name, text) else {
                             n_refused += 1;
                             continue;
                         };
@@ -292,7 +293,10 @@ mod tests {
                         assert!(names.iter().all(|it| text.contains(it)), "{names:?}");
                     }
                 }
-                assert!(n_refused < LANGUAGES.len() * texts.len(), "none was read");
+                assert!(
+                    n_refused < Language::with_outline().count() * texts.len(),
+                    "none was read"
+                );
             });
         on_a_small_stack.unwrap().join().unwrap();
     }

@@ -14,6 +14,7 @@ use crate::lm::{ModelInfo, Token};
 use crate::privacy::elsewhere::without_secret_lines;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::SuffixArray;
+use crate::text::Language;
 use crate::workspace::rules::{self, LeftOut};
 
 /// Entries of folders that are looked at, and for how long: a home folder opened by mistake is no
@@ -27,33 +28,9 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 /// In minified text lines are longer than this on average.
 const MAX_MEAN_LINE_BYTES: usize = 160;
 
-/// Endings of files whose texts have names and idioms in common.
-const FAMILIES: &[&[&str]] = &[
-    &["ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "vue", "svelte"],
-    &["c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx", "inl"],
-    &["py", "pyi"],
-    &["java", "kt", "kts", "scala", "groovy"],
-    &["ml", "mli"],
-    &["sh", "bash", "zsh"],
-    &["yaml", "yml"],
-    &["md", "markdown"],
-];
-
-/// Endings of files that editors are asked to watch. An index is made of any ending; of others it
-/// is made anew after a while.
-pub(super) const WATCHED_ENDINGS: &[&str] = &[
-    "astro", "bash", "c", "cc", "cjs", "clj", "cpp", "cs", "css", "cts", "cxx", "dart", "ex",
-    "exs", "fs", "go", "groovy", "h", "hh", "hpp", "hs", "html", "hxx", "inl", "java", "jl", "js",
-    "jsx", "kt", "kts", "lua", "md", "mjs", "ml", "mli", "mts", "nix", "php", "pl", "proto", "ps1",
-    "py", "pyi", "r", "rb", "rs", "scala", "scss", "sh", "sql", "svelte", "swift", "tf", "toml",
-    "ts", "tsx", "vue", "yaml", "yml", "zig",
-];
-
 /// What a file's language is known by: the first ending of its family.
 pub(super) fn family_of(path: &Path) -> Option<&str> {
-    let ending = path.extension()?.to_str()?;
-    let family = FAMILIES.iter().find(|it| it.contains(&ending));
-    Some(family.map_or(ending, |it| it[0]))
+    Some(Language::family_of(path.extension()?.to_str()?))
 }
 
 /// How many files of the family were left out.

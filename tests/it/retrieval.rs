@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use keyside::lm::backend::Backend;
 use keyside::lm::backend::scripted::{Script, ScriptedBackend};
 use keyside::lm::registry::{ModelSpec, Registry};
-use keyside::retrieval::ngram_table::{LanguageGroup, NgramTable};
+use keyside::retrieval::ngram_table::NgramTable;
+use keyside::text::language::{Language, NgramGroup};
 
 use crate::support::{
     Client, Ghost, TempFolder, frozen, inline_params, keyside, project, run, until,
@@ -69,10 +70,11 @@ fn the_corpus_knows_what_a_language_says_again_and_again() {
     let model = Registry::new(home.0.clone()).load(&ModelSpec::embedded()).unwrap();
     let info = model.info();
     let counts = NgramTable::embedded_for(info).expect("counts of the built-in model's tokens");
+    let group_of = |id: &str, path: &str| Language::of(id, path).and_then(|it| it.ngram_group);
     let likeliest = |path: &str, text: &str| {
         let mut history = Vec::new();
         info.tokenizer.tokenize(text, &mut history);
-        let group = LanguageGroup::of("", path).expect("a language of the corpus");
+        let group = group_of("", path).expect("a language of the corpus");
         let [longest, _] = counts.longest_matches(group, &history, None);
         let (token, _) = longest.expect("it occurs").next[0];
         String::from_utf8_lossy(model.vocabulary().bytes_of(token)).into_owned()
@@ -82,8 +84,8 @@ fn the_corpus_knows_what_a_language_says_again_and_again() {
     assert_eq!(likeliest("a.py", "if __name__ =="), " \"__");
     assert_eq!(likeliest("a.ts", "export default"), " function");
     assert_eq!(likeliest("a.js", "module.exports"), " =");
-    assert!(LanguageGroup::of("", "a.txt").is_none());
-    assert_eq!(LanguageGroup::of("typescriptreact", "untitled"), Some(LanguageGroup::Script));
+    assert!(group_of("", "a.txt").is_none());
+    assert_eq!(group_of("typescriptreact", "untitled"), Some(NgramGroup::Script));
     let other = ScriptedBackend::new(Script::saying(""));
     assert!(NgramTable::embedded_for(other.info()).is_none(), "another model has other tokens");
 }

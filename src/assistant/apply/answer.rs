@@ -6,7 +6,7 @@
 //! is how models write documentation that has blocks of its own. Where such a reading does not come
 //! out even, the answer is refused.
 
-use crate::syntax::Language;
+use crate::text::Language;
 
 /// The code of an answer, its lines ended by `\n`. Text before and behind the block is left out.
 /// Errors: a sentence that says why no block can be taken.
@@ -152,13 +152,15 @@ fn without_indent(line: &str, indent: usize) -> &str {
     &line[n_blanks.min(indent)..]
 }
 
-/// A block without a language counts as one in the language. For a language that is not known here
+/// A block without a language counts as one in the language. For a language that can't be read here
 /// the only block does as well.
 fn is_in_language(tag: &str, language_id: &str, is_only_block: bool) -> bool {
     if tag.is_empty() || tag.eq_ignore_ascii_case(language_id) || tag.eq_ignore_ascii_case("code") {
         return true;
     }
-    Language::of_id(language_id).map_or(is_only_block, |language| language.is_tagged(tag))
+    let language = Language::of_id(language_id);
+    let has_outline = language.is_some_and(|it| it.outline.is_some());
+    language.is_some_and(|it| it.is_tagged(tag)) || (is_only_block && !has_outline)
 }
 
 /// Whether text without fences is code and nothing else: a line that reads as a sentence is reason

@@ -1,5 +1,7 @@
 //! Places where a model has written "and so on" for code that it did not repeat.
 
+use crate::text::language::{BareDots, Language};
+
 /// Words of which one stands beside the dots.
 const LEFT_OUT: &[&str] = &[
     "existing",
@@ -45,7 +47,8 @@ const PHRASES: &[&str] = &[
     "your code here",
 ];
 
-/// How comments begin and end; the longer before what they begin with.
+/// How comments begin and end, whatever the language: a model that leaves code out may do so in
+/// another one's. The longer before what they begin with.
 const OPENERS: &[&str] = &["{/*", "<!--", "/*", "///", "//", "--", "#"];
 const CLOSERS: &[&str] = &["*/}", "*/", "-->"];
 
@@ -93,13 +96,13 @@ fn is_elision(comment: &str, is_shorter: bool) -> bool {
         || is_shorter && PHRASES.iter().any(|it| words.contains(it))
 }
 
-/// Dots where code would be. In Python they are code, and in Lua `{...}` is.
+/// Dots where code would be, in a language in which they are no code.
 fn is_bare_dots(line: &str, language_id: &str) -> bool {
     let line: String = line.replace('\u{2026}', "...").split_whitespace().collect();
-    match language_id {
-        "python" => false,
-        "lua" => line == "...",
-        _ => line == "..." || line.ends_with("{...}"),
+    match Language::of_id(language_id).map_or(BareDots::Elision, |it| it.bare_dots) {
+        BareDots::Code => false,
+        BareDots::ElisionAlone => line == "...",
+        BareDots::Elision => line == "..." || line.ends_with("{...}"),
     }
 }
 

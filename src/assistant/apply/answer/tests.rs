@@ -384,6 +384,17 @@ fn neither_plainly() {
 }
 
 #[test]
+fn a_block_is_known_by_what_people_call_its_language() {
+    check(
+        "shellscript",
+        "Run it so:\n```console\n$ ./a\n```\nThe script:\n```sh\necho a\n```\n",
+        expect![[r#"
+        echo a
+    "#]],
+    );
+}
+
+#[test]
 fn an_empty_block_is_left_to_whoever_applies_it() {
     assert_eq!(code_of("```rust\n```", "rust"), Ok(String::new()));
 }
