@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use crate::lm::ModelInfo;
 use crate::retrieval::suffix_array::IndexView;
 use crate::text::language::LANGUAGES;
@@ -68,7 +66,7 @@ struct Kept {
 }
 
 /// What `keyside/stats` says of an index.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct IndexReport {
     /// The languages, by one of their files' endings.
     pub family: String,

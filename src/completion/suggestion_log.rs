@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
+use serde::Deserialize;
 
 use crate::completion::completer::Completer;
 use crate::completion::result::Completion;
@@ -16,8 +17,9 @@ use crate::ledger::{Name, Suggested, unix_ms};
 const KEPT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// What a person takes of a suggestion with one key, where it is not all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AcceptedPart {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AcceptedUnit {
     Word,
     Line,
 }
@@ -105,7 +107,7 @@ impl SuggestionLog {
         &self,
         id: u64,
         index: usize,
-        part: AcceptedPart,
+        unit: AcceptedUnit,
         n_characters: u32,
     ) -> Option<Counts> {
         let mut state = self.lock();
@@ -122,8 +124,8 @@ impl SuggestionLog {
         state.is_settled = true;
         Some(Counts {
             n_shown,
-            n_words: u32::from(part == AcceptedPart::Word),
-            n_lines: u32::from(part == AcceptedPart::Line),
+            n_words: u32::from(unit == AcceptedUnit::Word),
+            n_lines: u32::from(unit == AcceptedUnit::Line),
             n_spared_characters: n_taken - 1,
             ..Counts::default()
         })
@@ -190,10 +192,10 @@ impl Completer {
         &self,
         id: u64,
         index: usize,
-        part: AcceptedPart,
+        unit: AcceptedUnit,
         n_characters: u32,
     ) {
-        let counts = self.suggestions.part_accepted(id, index, part, n_characters);
+        let counts = self.suggestions.part_accepted(id, index, unit, n_characters);
         if counts.is_some() {
             Stats::count(&self.stats.accepted_parts);
         }
@@ -262,11 +264,11 @@ mod tests {
     fn parts_are_bounded_by_what_is_left() {
         let log = log();
         log.shown(1);
-        assert_eq!(log.part_accepted(1, 0, AcceptedPart::Word, 4), Some(WORD));
+        assert_eq!(log.part_accepted(1, 0, AcceptedUnit::Word, 4), Some(WORD));
         let rest = Counts { n_words: 0, n_lines: 1, n_spared_characters: 5, ..WORD };
-        assert_eq!(log.part_accepted(1, 9, AcceptedPart::Line, u32::MAX), Some(rest));
-        assert_eq!(log.part_accepted(1, 0, AcceptedPart::Line, 1), None);
-        assert_eq!(log.part_accepted(9, 0, AcceptedPart::Line, 1), None);
+        assert_eq!(log.part_accepted(1, 9, AcceptedUnit::Line, u32::MAX), Some(rest));
+        assert_eq!(log.part_accepted(1, 0, AcceptedUnit::Line, 1), None);
+        assert_eq!(log.part_accepted(9, 0, AcceptedUnit::Line, 1), None);
         // What is left of it is nothing, and it was accepted all the same.
         assert_eq!(log.accepted(1, 0).map(|it| it.n_spared_characters), Some(0));
         assert_eq!(log.accepted(1, 0), None);
@@ -282,7 +284,7 @@ mod tests {
         assert_eq!(log.rejected(2).map(|it| it.n_rejected), Some(1));
         assert_eq!(log.rejected(1), None, "it was before");
         log.shown(3);
-        log.part_accepted(3, 0, AcceptedPart::Word, 4);
+        log.part_accepted(3, 0, AcceptedUnit::Word, 4);
         assert_eq!(log.rejected(3), None, "a word of it was taken");
     }
 

@@ -3,9 +3,13 @@
 //! file (`tests/it/tidy_documents.rs`).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types::{
     self as lsp, LspNotificationMethod, MessageDirection, Notification,
 };
+
+/// A part of a suggestion that is taken with one key: `word` or `line`.
+pub use crate::completion::suggestion_log::AcceptedUnit;
 
 // Server to client; the first one also as a request, client to server.
 pub const STATUS: &str = "keyside/status";
@@ -43,9 +47,7 @@ impl Notification for StatusNotification {
 /// The parameters of [`STATUS`], and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// `loading`, `ready`, `error`, or `off` where nothing is suggested: settings say so, or the
-    /// document's text is not known.
-    pub state: String,
+    pub state: StatusState,
     /// One sentence for a person.
     pub message: String,
     /// What stands between keyside and a network: `offline: enforced`, `offline: best effort` with
@@ -57,6 +59,17 @@ pub struct Status {
     /// The document that it is about; missing: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+}
+
+/// Whether ghost text can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusState {
+    Loading,
+    Ready,
+    Error,
+    /// Nothing is suggested: settings say so, or the document's text is not known.
+    Off,
 }
 
 /// The parameters of the request [`STATUS`].
@@ -97,9 +110,9 @@ pub struct MoveCaretParams {
     pub position: lsp::Position,
 }
 
-/// The parameters of [`DID_SHOW`], [`DID_ACCEPT`] and [`DID_REJECT`]: the arguments of the item's
-/// [`ACCEPTED_COMMAND`], by name.
-#[derive(Debug, Deserialize)]
+/// The parameters of [`DID_SHOW`], [`DID_ACCEPT`] and [`DID_REJECT`], and by place the arguments of
+/// the item's [`ACCEPTED_COMMAND`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct SuggestionParams {
     /// The first argument.
     pub id: u64,
@@ -108,22 +121,31 @@ pub struct SuggestionParams {
     pub index: usize,
 }
 
+impl SuggestionParams {
+    pub fn to_arguments(self) -> Vec<Value> {
+        let mut arguments = vec![json!(self.id)];
+        if self.index > 0 {
+            arguments.push(json!(self.index));
+        }
+        arguments
+    }
+
+    /// What is missing or is no number is 0, which names no suggestion.
+    pub fn from_arguments(arguments: &[Value]) -> Self {
+        let number = |at: usize| arguments.get(at).and_then(Value::as_u64).unwrap_or_default();
+        Self { id: number(0), index: usize::try_from(number(1)).unwrap_or_default() }
+    }
+}
+
 /// The parameters of [`DID_PARTIALLY_ACCEPT`].
 #[derive(Debug, Deserialize)]
 pub struct PartParams {
     #[serde(flatten)]
     pub suggestion: SuggestionParams,
+    /// `word` or `line`.
     pub unit: AcceptedUnit,
     /// The length of what was put in, in Unicode code points.
     pub length: u32,
-}
-
-/// What a person took of a suggestion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AcceptedUnit {
-    Word,
-    Line,
 }
 
 /// The parameters of [`DOCUMENT`].
@@ -144,8 +166,111 @@ pub struct DocumentAnswer {
     pub sha256: String,
 }
 
+/// The answer of [`STATS`]: counts since the start, and times of the last completion, in
+/// milliseconds.
+#[derive(Debug, Serialize)]
+pub struct StatsAnswer {
+    pub uptime_ms: f64,
+    pub model: ModelStats,
+    pub completions: CompletionStats,
+    pub engine: EngineStats,
+    pub workspace: Vec<IndexStats>,
+    /// Requests to a cloud model that are under way.
+    pub escalations: usize,
+    pub last: Option<LastCompletionStats>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum ModelStats {
+    Loading,
+    Ready {
+        name: String,
+        /// Why it is not the one of the settings.
+        instead_of: Option<String>,
+        n_params: u64,
+        context_tokens: usize,
+        threads: usize,
+        /// The name of the template; `null` where the model can't fill in the middle.
+        fim: Option<&'static str>,
+        load_ms: f64,
+    },
+    Error {
+        message: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub struct CompletionStats {
+    pub requested: u64,
+    pub shown: u64,
+    pub empty: u64,
+    pub reused: u64,
+    pub accepted: u64,
+    pub accepted_parts: u64,
+    pub rejected: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct EngineStats {
+    pub busy: bool,
+    pub idle: bool,
+    pub generations: u64,
+    pub cancelled: u64,
+    pub superseded: u64,
+    pub failed: u64,
+    /// Interrupted for a more urgent task, and resumed.
+    pub preempted: u64,
+    pub cached_tokens: u64,
+    pub evaluated_tokens: u64,
+    pub generated_tokens: u64,
+    pub speculative_tokens: u64,
+    pub prefetch_evaluated_tokens: u64,
+    pub prefetch_generated_tokens: u64,
+    pub short_prompts: u64,
+    pub by_lookup: u64,
+    pub prompt_tokens_per_second: u64,
+}
+
+/// The index of a family of languages.
+#[derive(Debug, Serialize)]
+pub struct IndexStats {
+    pub family: String,
+    pub building: bool,
+    pub files: usize,
+    pub tokens: usize,
+    pub build_ms: u64,
+    pub skipped: SkippedFiles,
+}
+
+#[derive(Debug, Serialize)]
+pub struct SkippedFiles {
+    pub too_large: usize,
+    pub unreadable: usize,
+    pub minified: usize,
+    pub over_budget: usize,
+    pub walk_cut_short: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LastCompletionStats {
+    pub cached_tokens: usize,
+    pub evaluated_tokens: usize,
+    pub generated_tokens: usize,
+    pub speculative_tokens: usize,
+    pub assemble_ms: f64,
+    pub queue_ms: f64,
+    pub prompt_ms: f64,
+    pub generate_ms: f64,
+    pub total_ms: f64,
+    pub confidence: f32,
+    pub source: &'static str,
+    /// Why nothing was shown.
+    pub dropped: Option<&'static str>,
+}
+
 /// The one argument of the commands that ask a cloud model (`keyside.explain` and so on).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct CloudArgument {
     pub uri: String,
     /// What it is about; where it is empty, the item that its start is in.
@@ -154,12 +279,12 @@ pub struct CloudArgument {
     #[serde(default)]
     pub diagnostics: Vec<CloudDiagnostic>,
     /// Of `keyside.ask` and `keyside.fix`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub question: String,
 }
 
 /// A diagnostic of another server.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CloudDiagnostic {
     /// From 1.
     pub line: usize,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc;
 
 use crate::completion::Completion;
-use crate::lsp::ext::ACCEPTED_COMMAND;
+use crate::lsp::ext::{ACCEPTED_COMMAND, SuggestionParams};
 use crate::text::position::{place, position_of};
 use crate::text::{Change, Document, LinePosition, LineRange, PositionEncoding, World};
 
@@ -59,15 +59,12 @@ pub fn to_range(
 
 /// The command that a client sends when a suggestion is accepted; `index` tells which of several.
 pub fn accepted_command(completion: &Completion, index: usize) -> lsp::Command {
-    let mut arguments = vec![json!(completion.id)];
-    if index > 0 {
-        arguments.push(json!(index));
-    }
+    let suggestion = SuggestionParams { id: completion.id, index };
     lsp::Command {
         title: "Tell keyside that the suggestion was accepted".to_owned(),
         tooltip: None,
         command: ACCEPTED_COMMAND.to_owned(),
-        arguments: Some(arguments),
+        arguments: Some(suggestion.to_arguments()),
     }
 }
 

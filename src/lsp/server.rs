@@ -14,7 +14,7 @@ use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
 use crate::lsp::escalations::Escalations;
 use crate::lsp::ext::{
-    self, DocumentAnswer, DocumentParams, MoveCaretParams, Status, StatusParams,
+    self, DocumentAnswer, DocumentParams, MoveCaretParams, StatsAnswer, Status, StatusParams,
 };
 use crate::lsp::handlers::{self, code_action};
 use crate::lsp::ingress::world;
@@ -120,7 +120,7 @@ impl Server {
         handlers::move_caret::notice(self, params).await;
     }
 
-    async fn stats(&self) -> Result<Value> {
+    async fn stats(&self) -> Result<StatsAnswer> {
         Ok(handlers::stats::answer(&self.session, self.escalations.n_running()))
     }
 

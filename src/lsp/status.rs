@@ -12,7 +12,7 @@ use crate::app::Session;
 use crate::config;
 use crate::lm::EngineState;
 use crate::lm::ModelInfo;
-use crate::lsp::ext::{Status, StatusNotification};
+use crate::lsp::ext::{Status, StatusNotification, StatusState};
 use crate::lsp::notes::NoteKind;
 use crate::lsp::server::Server;
 use crate::text::{Document, World};
@@ -36,7 +36,7 @@ impl Server {
         let Some(document) = document else { return status };
         let uri = Some(document.uri.to_string());
         match self.why_nothing(document) {
-            Some(message) => Status { state: "off".to_owned(), message, uri, ..status },
+            Some(message) => Status { state: StatusState::Off, message, uri, ..status },
             None => Status { uri, ..status },
         }
     }
@@ -132,23 +132,24 @@ const BEST_EFFORT: &str = "best effort";
 
 fn of_session(session: &Session) -> Status {
     let (state, message) = match session.engine().state() {
-        _ if !session.config().completion.enabled => ("off", config::OFF.to_owned()),
-        EngineState::Loading => ("loading", "loading the model".to_owned()),
+        _ if !session.config().completion.enabled => (StatusState::Off, config::OFF.to_owned()),
+        EngineState::Loading => (StatusState::Loading, "loading the model".to_owned()),
         EngineState::Ready(model) => {
-            ("ready", instead(&model).unwrap_or_else(|| model.name.clone()))
+            (StatusState::Ready, instead(&model).unwrap_or_else(|| model.name.clone()))
         }
-        EngineState::Failed(sentence) => ("error", sentence),
+        EngineState::Failed(sentence) => (StatusState::Error, sentence),
     };
     let (network, files) = (session.network(), session.files());
     let mut message = message;
     // What a person takes for granted and is not so is said where they look.
-    for held in
-        [&network, &files].into_iter().filter(|it| state == "ready" && it.contains(BEST_EFFORT))
+    for held in [&network, &files]
+        .into_iter()
+        .filter(|it| state == StatusState::Ready && it.contains(BEST_EFFORT))
     {
         message.push_str("; ");
         message.push_str(held);
     }
-    Status { state: state.to_owned(), message, network, files, uri: None }
+    Status { state, message, network, files, uri: None }
 }
 
 /// Which model suggests in the place of the one that the settings name.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ignore::WalkBuilder;
-use serde::Serialize;
 
 use crate::files;
 use crate::lm::{ModelInfo, Token};
@@ -34,7 +33,7 @@ pub(super) fn family_of(path: &Path) -> Option<&str> {
 }
 
 /// How many files of the family were left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Skipped {
     pub too_large: usize,
     /// Not UTF-8, or not to be read at all.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 
 use crate::assistant::actions::{Action, MenuKind};
+use crate::lsp::ext::{CloudArgument, CloudDiagnostic};
 use crate::lsp::server::Server;
 
 /// The parameters, as far as they matter; read leniently, because diagnostics of other servers come
@@ -42,7 +43,7 @@ pub(crate) fn answer(server: &Server, params: &Params) -> Vec<Value> {
         return Vec::new();
     }
     let to = format!("{} at {}", cloud.model(), cloud.host());
-    let messages: Vec<Value> =
+    let messages: Vec<CloudDiagnostic> =
         diagnostics.iter().take(MAX_DIAGNOSTICS).filter_map(diagnostic).collect();
     Action::ALL
         .into_iter()
@@ -53,27 +54,28 @@ pub(crate) fn answer(server: &Server, params: &Params) -> Vec<Value> {
         })
         .map(|action| {
             let title = format!("{} with {to} ☁", action.menu_title());
-            let arguments = json!([{
-                "uri": params.text_document.uri,
-                "range": params.range,
-                "diagnostics": messages,
-            }]);
+            let argument = CloudArgument {
+                uri: params.text_document.uri.0.clone(),
+                range: params.range,
+                diagnostics: messages.clone(),
+                question: String::new(),
+            };
             json!({
                 "title": title,
                 "kind": kind(action),
                 "tags": [LLM_GENERATED],
-                "command": {"title": title, "command": action.command(), "arguments": arguments},
+                "command": {"title": title, "command": action.command(), "arguments": [argument]},
             })
         })
         .collect()
 }
 
 /// What of a diagnostic is of use in a question: its line, from 1, and its words.
-fn diagnostic(diagnostic: &Value) -> Option<Value> {
+fn diagnostic(diagnostic: &Value) -> Option<CloudDiagnostic> {
     let message = diagnostic.get("message")?;
     let message = message.as_str().or_else(|| message.get("value")?.as_str())?;
-    let line = diagnostic.pointer("/range/start/line")?.as_u64()? + 1;
-    Some(json!({"line": line, "message": message}))
+    let line = usize::try_from(diagnostic.pointer("/range/start/line")?.as_u64()?).ok()?;
+    Some(CloudDiagnostic { line: line.checked_add(1)?, message: message.to_owned() })
 }
 
 /// No kind of `source`: those run when a file is saved.

@@ -12,7 +12,7 @@ use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::assistant::actions::Action;
 use crate::assistant::{Cloud, CloudRequest, dialogue};
-use crate::lsp::ext::{ACCEPTED_COMMAND, CANCEL_COMMAND, CloudArgument};
+use crate::lsp::ext::{ACCEPTED_COMMAND, CANCEL_COMMAND, CloudArgument, SuggestionParams};
 use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{caret, document};
@@ -28,12 +28,9 @@ pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
 pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Result<Value> {
     match params.command.as_str() {
         ACCEPTED_COMMAND => {
-            let number = |at: usize| params.arguments.as_ref()?.get(at)?.as_u64();
-            let index = number(1).and_then(|it| usize::try_from(it).ok());
-            server
-                .session
-                .completer
-                .note_accepted(number(0).unwrap_or_default(), index.unwrap_or_default());
+            let arguments = params.arguments.as_deref().unwrap_or_default();
+            let SuggestionParams { id, index } = SuggestionParams::from_arguments(arguments);
+            server.session.completer.note_accepted(id, index);
         }
         CANCEL_COMMAND => server.escalations.cancel_all(),
         command => {

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::completion::Completer;
-use crate::completion::suggestion_log::AcceptedPart;
-use crate::lsp::ext::{self, AcceptedUnit, PartParams, SuggestionParams};
+use crate::lsp::ext::{self, PartParams, SuggestionParams};
 
 /// Counts what happened. One that can't be read is passed over, as notifications are.
 pub fn notice(completer: &Completer, method: &str, params: &Value) {
@@ -14,11 +13,7 @@ pub fn notice(completer: &Completer, method: &str, params: &Value) {
         let Ok(PartParams { suggestion, unit, length }) = PartParams::deserialize(params) else {
             return;
         };
-        let part = match unit {
-            AcceptedUnit::Word => AcceptedPart::Word,
-            AcceptedUnit::Line => AcceptedPart::Line,
-        };
-        return completer.note_part_accepted(suggestion.id, suggestion.index, part, length);
+        return completer.note_part_accepted(suggestion.id, suggestion.index, unit, length);
     }
     let Ok(SuggestionParams { id, index }) = SuggestionParams::deserialize(params) else { return };
     match method {
