@@ -7,6 +7,7 @@
 
 mod capabilities;
 pub mod client;
+pub mod editors;
 mod escalations;
 pub mod ext;
 pub mod frames;

@@ -19,7 +19,7 @@ const TRIGGER_CHARACTERS: &[char] = &[
 /// The answer to `initialize`.
 pub(super) fn of(profile: &ClientProfile, with_cloud: bool) -> lsp::ServerCapabilities {
     // Where both are offered VS Code shows both, so the popup is for clients that have only it.
-    let popup = (!profile.has_inline_completion).then(|| lsp::CompletionOptions {
+    let popup = (!profile.editor.has_inline_completion).then(|| lsp::CompletionOptions {
         trigger_characters: Some(TRIGGER_CHARACTERS.iter().map(ToString::to_string).collect()),
         ..Default::default()
     });
@@ -64,13 +64,12 @@ pub(super) fn watched_files(
     globs: Vec<String>,
     settings_file: &Path,
 ) -> Option<lsp::Registration> {
-    let (watches_files, watches_elsewhere) = profile.watches_files;
-    if !watches_files {
+    if !profile.editor.watches_workspace_files {
         return None;
     }
     let mut globs: Vec<Value> = globs.into_iter().map(Value::from).collect();
     let folder = settings_file.parent().zip(settings_file.file_name());
-    if let Some((folder, name)) = folder.filter(|_| watches_elsewhere) {
+    if let Some((folder, name)) = folder.filter(|_| profile.editor.watches_other_files) {
         globs.push(json!({"baseUri": file_uri(folder), "pattern": name.to_string_lossy()}));
     }
     let watchers: Vec<Value> = globs.into_iter().map(|it| json!({"globPattern": it})).collect();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::lsp::ext::{ANSWERS_CAPABILITY, EVENTS_CAPABILITY};
+use crate::lsp::editors::EditorCapabilities;
 use crate::text::uri::{canonical, percent_decoded};
 use crate::text::{Document, PositionEncoding, file_path};
 
@@ -17,19 +17,7 @@ pub struct ClientProfile {
     /// The process to die with.
     pub process_id: Option<u32>,
     pub encoding: PositionEncoding,
-    pub has_inline_completion: bool,
-    pub has_progress: bool,
-    pub has_show_document: bool,
-    /// It shows a text that grows (`keyside/answer`).
-    pub takes_answers: bool,
-    /// It reports what it shows (`keyside/didShow`).
-    pub sends_events: bool,
-    /// What it shows takes the place of what the person looks at, wherever the focus was to be; a
-    /// question takes every key, and a message has one line (Helix).
-    pub has_one_view: bool,
-    /// It can be asked to tell of files that change, by globs of the workspace; the second: by
-    /// globs of other folders as well.
-    pub watches_files: (bool, bool),
+    pub editor: EditorCapabilities,
     /// Folders of the workspace as it was opened, as URIs.
     pub roots: Vec<String>,
     pub initialization_options: Value,
@@ -37,7 +25,6 @@ pub struct ClientProfile {
 
 impl ClientProfile {
     pub fn from_params(params: &Value) -> Self {
-        let is_true = |at: &str| params.pointer(at).and_then(Value::as_bool).unwrap_or_default();
         let encodings = params.pointer("/capabilities/general/positionEncodings");
         let offered = |name: &str| {
             encodings.and_then(Value::as_array).is_some_and(|it| it.iter().any(|it| it == name))
@@ -67,18 +54,7 @@ impl ClientProfile {
                 .and_then(Value::as_u64)
                 .and_then(|it| u32::try_from(it).ok()),
             encoding,
-            has_inline_completion: params
-                .pointer("/capabilities/textDocument/inlineCompletion")
-                .is_some_and(|it| !it.is_null()),
-            has_progress: is_true("/capabilities/window/workDoneProgress"),
-            has_show_document: is_true("/capabilities/window/showDocument/support"),
-            takes_answers: is_true(ANSWERS_CAPABILITY),
-            sends_events: is_true(EVENTS_CAPABILITY),
-            has_one_view: params.pointer("/clientInfo/name").is_some_and(|it| it == "helix"),
-            watches_files: (
-                is_true("/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration"),
-                is_true("/capabilities/workspace/didChangeWatchedFiles/relativePatternSupport"),
-            ),
+            editor: EditorCapabilities::from_params(params),
             roots,
             initialization_options: params
                 .get("initializationOptions")

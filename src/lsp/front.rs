@@ -11,7 +11,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::{Client, OngoingProgress, jsonrpc};
 
 use crate::assistant::editor_ui::{Answered, ConsentChoice, EditorUi, Progress, Tone};
-use crate::lsp::client::ClientProfile;
+use crate::lsp::editors::EditorCapabilities;
 use crate::lsp::ext::{AnswerNotification, AnswerParams};
 use crate::text::{LineRange, Newest, file_uri};
 
@@ -32,10 +32,7 @@ pub(crate) struct ClientFront {
     client: Client,
     token: lsp::ProgressToken,
     title: String,
-    has_progress: bool,
-    has_show_document: bool,
-    takes_answers: bool,
-    has_one_view: bool,
+    editor: EditorCapabilities,
     newest: Newest,
     progress: Mutex<Option<OpenProgress>>,
 }
@@ -43,7 +40,7 @@ pub(crate) struct ClientFront {
 impl ClientFront {
     pub(crate) fn new(
         client: Client,
-        profile: &ClientProfile,
+        editor: EditorCapabilities,
         newest: Newest,
         title: String,
     ) -> Self {
@@ -53,10 +50,7 @@ impl ClientFront {
             client,
             token: lsp::ProgressToken::String(format!("keyside-{number}")),
             title,
-            has_progress: profile.has_progress,
-            has_show_document: profile.has_show_document,
-            takes_answers: profile.takes_answers,
-            has_one_view: profile.has_one_view,
+            editor,
             newest,
             progress: Mutex::new(None),
         }
@@ -99,7 +93,7 @@ impl EditorUi for ClientFront {
     }
 
     fn hides_what_it_shows(&self) -> bool {
-        self.has_one_view
+        self.editor.question_hides_document
     }
 
     async fn tell(&self, tone: Tone, sentence: String) {
@@ -108,7 +102,7 @@ impl EditorUi for ClientFront {
             Tone::Warning => lsp::MessageType::Warning,
             Tone::Error => lsp::MessageType::Error,
         };
-        if !self.has_one_view || tone != Tone::Error {
+        if !self.editor.message_is_one_line || tone != Tone::Error {
             return self.client.show_message(kind, sentence).await;
         }
         // What to do is at a sentence's end, where one line does not reach; a question's box has
@@ -123,10 +117,10 @@ impl EditorUi for ClientFront {
     }
 
     async fn show(&self, file: &Path, was_asked_for: bool) -> bool {
-        if !self.has_show_document {
+        if !self.editor.has_show_document {
             return false;
         }
-        let is_unexpected = self.has_one_view && !was_asked_for;
+        let is_unexpected = self.editor.opened_document_takes_view && !was_asked_for;
         if is_unexpected {
             rest(&self.newest).await;
         }
@@ -147,7 +141,7 @@ impl EditorUi for ClientFront {
     }
 
     async fn progress(&self, progress: Progress) {
-        if !self.has_progress {
+        if !self.editor.has_progress {
             return;
         }
         let mut open = self.progress.lock().await;
@@ -171,12 +165,12 @@ impl EditorUi for ClientFront {
     }
 
     async fn answer(&self, title: &str, text: &str, is_done: bool) -> bool {
-        if self.takes_answers {
+        if self.editor.shows_growing_answers {
             let (title, text) = (title.to_owned(), text.to_owned());
             let answer = AnswerParams { token: self.token.clone(), title, text, done: is_done };
             self.client.send_notification::<AnswerNotification>(answer).await;
         }
-        self.takes_answers
+        self.editor.shows_growing_answers
     }
 
     async fn apply(

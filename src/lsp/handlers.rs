@@ -61,7 +61,7 @@ async fn complete(
     match answer(&server.session.completer, ask).await {
         Ok(completion) if completion.text.is_empty() => Ok(None),
         Ok(completion) => {
-            let is_shown = !server.profile().sends_events;
+            let is_shown = !server.profile().editor.reports_suggestions;
             server.session.completer.note_answered(&document.key, caret, &completion, is_shown);
             Ok(Some(completion))
         }

@@ -88,6 +88,7 @@ const HOME_OF: &[(&str, &str)] = &[
     ("llama_cpp_2", "src/lm/backend/llama"),
     ("llama_cpp_sys_2", "src/lm/backend/llama"),
     ("tower_lsp::", "src/lsp"),
+    ("clientInfo", "src/lsp/editors.rs"),
     ("clap::", "src/cli"),
     ("ignore::Walk", "src/workspace"),
     ("ignore::gitignore", "src/privacy/fence.rs"),

@@ -104,7 +104,7 @@ fn start(
         others: world.others(&document, crate::retrieval::datastore::MAX_OPEN_DOCUMENTS),
     };
     let (client, newest) = (server.client().clone(), server.newest.clone());
-    let front = ClientFront::new(client, server.profile(), newest, asked.title());
+    let front = ClientFront::new(client, server.profile().editor.clone(), newest, asked.title());
     let (token, cancelled) = server.escalations.begin(front.token());
     let newest = server.newest.clone();
     let (escalations, client) = (Arc::clone(&server.escalations), server.client().clone());
