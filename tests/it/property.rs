@@ -6,6 +6,7 @@ mod answers;
 mod documents;
 mod frames;
 mod ignores;
+mod redaction;
 mod streams;
 
 use proptest::prelude::*;
