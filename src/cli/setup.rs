@@ -96,8 +96,8 @@ pub fn enter_sandbox(folders: &Folders) -> &'static Sandbox {
     entered
 }
 
-/// Takes the keys of providers out of this process's environment and out of its memory: the broker
-/// has them, and nobody else needs them. To be called right after the broker was started, while no
+/// Takes the keys of providers out of this process's environment and out of its memory: only the
+/// broker needs them. To be called right after the broker was started, while no
 /// other thread looks into the environment.
 pub fn forget_keys(config: &CloudConfig) {
     config.providers.iter().filter_map(|it| it.key_variable()).for_each(environment::forget);
@@ -172,15 +172,15 @@ mod environment {
     /// what `/proc` shows, and removes it.
     pub(super) fn forget(name: &str) {
         let Ok(name) = CString::new(name) else { return };
-        // SAFETY: nobody else changes the environment, and the value ends in a zero byte, as all of
-        // them do.
+        // SAFETY: no other code changes the environment, and the value ends in a zero byte, as all
+        // of them do.
         unsafe {
             let value = libc::getenv(name.as_ptr());
             if value.is_null() {
                 return;
             }
             for at in 0..libc::strlen(value) {
-                // Volatile, because nobody reads it again.
+                // Volatile, because it is never read again.
                 value.add(at).write_volatile(0);
             }
             libc::unsetenv(name.as_ptr());
@@ -192,7 +192,7 @@ mod environment {
 mod environment {
     /// Removes a variable from the environment that programs started later get.
     pub(super) fn forget(name: &str) {
-        // SAFETY: nobody else looks into the environment at the start.
+        // SAFETY: no other thread looks into the environment at the start.
         unsafe { std::env::remove_var(name) };
     }
 }

@@ -1,6 +1,6 @@
-//! What the editor at the other end can do and how it shows things: what it says of itself, and what
-//! no capability says. The one file that knows an editor by its name (`docs/editors.md` has the same
-//! as a table).
+//! What the editor at the other end can do and how it shows things: what it says of itself, and
+//! what no capability says. The one file that knows an editor by its name (`docs/editors.md` has
+//! the same as a table).
 
 use serde_json::Value;
 

@@ -62,7 +62,7 @@ impl ClientFront {
     }
 }
 
-/// Waits until nobody types, but not for ever.
+/// Waits until no key has come for a while, but not for ever.
 async fn rest(newest: &Newest) {
     for _ in 0..RESTS {
         let n_changes = newest.n_changes();

@@ -53,8 +53,7 @@ async fn complete(
     ask: CompletionAsk,
 ) -> Result<Option<Completion>> {
     if document.lost {
-        // The client was told when it happened; suggestions about a text that is not there help
-        // nobody.
+        // Suggestions would be about a text that is not there; the client heard when it was lost.
         return Ok(None);
     }
     let caret = ask.caret;
@@ -66,8 +65,8 @@ async fn complete(
             Ok(Some(completion))
         }
         // A superseded request gets a proper empty answer: its client has asked again already, and
-        // an error would fill the log of clients that do not cancel (Neovim). The state of the
-        // model is told by `keyside/status`; saying it again on each key helps nobody.
+        // an error would fill the log of clients that do not cancel (Neovim). A model that
+        // has failed is in `keyside/status`, and not an error at each key.
         Err(TaskError::Cancelled) => Err(Error::request_cancelled()),
         Err(_) => Ok(None),
     }

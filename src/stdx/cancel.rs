@@ -1,7 +1,8 @@
-//! Cancelling by dropping: a [`Ticket`] lives in the request's future, its [`CancelFlag`] in the work.
+//! Cancelling by dropping: a [`Ticket`] lives in the request's future, its [`CancelFlag`] in the
+//! work.
 //!
-//! The decode loop reads the flag before every token, and before every short stretch of a prompt, so a
-//! dropped ticket stops the work within one of them.
+//! The decode loop reads the flag before every token, and before every short stretch of a prompt,
+//! so a dropped ticket stops the work within one of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -29,10 +30,11 @@ pub enum StopReason {
 pub struct CancelFlag(Arc<AtomicU8>);
 
 impl CancelFlag {
-    /// Why to stop, or `None` while the work is still wanted. Of several reasons, one for good comes
-    /// before one for now.
+    /// Why to stop, or `None` while the work is still wanted. Of several reasons, one for good
+    /// comes before one for now.
     pub fn stop_reason(&self) -> Option<StopReason> {
-        // Relaxed is enough: the flag carries no data, and a load that is one token late is harmless.
+        // Relaxed is enough: the flag carries no data, and a load that is one token late is
+        // harmless.
         let bits = self.0.load(Ordering::Relaxed);
         let reasons = [
             (CLOSED, StopReason::Closed),

@@ -1,15 +1,19 @@
-//! Foreign text as a person may see it: names of files, keys of settings, words of a provider or of another program, code.
+//! Foreign text as a person may see it: names of files, keys of settings, words of a provider or of
+//! another program, code.
 //!
-//! Such text may hold what a terminal obeys (escape sequences), what hides or reorders the words beside it (zero-width and
-//! bidirectional characters, line breaks), what an editor makes a link of that runs a command, and any length of it. Each
-//! character of that kind is replaced, none is dropped, so that what is left can't join into something new.
+//! Such text may hold what a terminal obeys (escape sequences), what hides or reorders the words
+//! beside it (zero-width and bidirectional characters, line breaks), what an editor makes a link of
+//! that runs a command, and any length of it. Each character of that kind is replaced, none is
+//! dropped, so that what is left can't join into something new.
 //!
-//! Nobody has to remember to call [`line()`]: it is called where words leave, in `lsp/outgoing` and in `cli/terminal`. [`name`] is
-//! for whoever writes a sentence with a foreign name in it, so that the name's end is seen.
+//! [`line()`] is called where words leave, in `lsp/outgoing` and in `cli/terminal`, and need not be
+//! called elsewhere. [`name`] is for whoever writes a sentence with a foreign name in it, so that
+//! the name's end is seen.
 
 use std::borrow::Cow;
 
-/// Of a message, in characters. A longer one loses its middle: who is asked stands first, what to do next stands last.
+/// Of a message, in characters. A longer one loses its middle: who is asked stands first, what to
+/// do next stands last.
 pub const MAX_LINE_CHARS: usize = 1_500;
 /// Of a name within a sentence, in characters.
 pub const MAX_NAME_CHARS: usize = 80;
@@ -50,7 +54,8 @@ pub fn quoted(text: &str, max_chars: usize) -> String {
     format!("\u{201c}{}\u{201d}", cut(&text, max_chars))
 }
 
-/// Lines of text or code for a terminal: line breaks and tabs stay, and so does everything that can be seen.
+/// Lines of text or code for a terminal: line breaks and tabs stay, and so does everything that can
+/// be seen.
 pub fn lines(text: &str) -> Cow<'_, str> {
     let is_kept = |(at, c): (usize, char)| {
         matches!(c, '\n' | '\t') || (c == '\r' && text[at + 1..].starts_with('\n')) || !is_hidden(c)
@@ -136,7 +141,8 @@ fn cut(text: &str, max_chars: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}…{tail}"))
 }
 
-/// Takes apart what an editor would make a link of: `](` of Markdown, and schemes that run something.
+/// Takes apart what an editor would make a link of: `](` of Markdown, and schemes that run
+/// something.
 fn without_links(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

@@ -1,8 +1,8 @@
 //! Random numbers that are the same for the same seed, on every machine and in every release.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). The
-/// evaluation's cases are drawn with it, so its numbers must stay as they are. Nothing secret may be
-/// made of them.
+/// evaluation's cases are drawn with it, so its numbers must stay as they are. Nothing secret may
+/// be made of them.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 

@@ -1,5 +1,6 @@
-//! Halves of UTF-16 pairs in JSON: `\ud83d` without the `\ude00` that belongs behind it. Programs that count text in UTF-16 units
-//! cut pairs in two and send the halves one after the other; a JSON parser takes neither.
+//! Halves of UTF-16 pairs in JSON: `\ud83d` without the `\ude00` that belongs behind it. Programs
+//! that count text in UTF-16 units cut pairs in two and send the halves one after the other; a JSON
+//! parser takes neither.
 
 use std::ops::Range;
 

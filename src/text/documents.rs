@@ -1,9 +1,9 @@
 //! The one writer of documents, and the immutable [`World`] that everybody else reads.
 //!
-//! [`Documents`] belongs to the ingress alone, which applies edits in wire order and takes the world
-//! for each request in the same breath. A request reads one world and never the documents, so what it
-//! sees can't change under it. Taking a world copies one pointer; an edit copies the map only while a
-//! world is still out, and never the text (ropes share it).
+//! [`Documents`] belongs to the ingress alone, which applies edits in wire order and takes the
+//! world for each request in the same breath. A request reads one world and never the documents, so
+//! what it sees can't change under it. Taking a world copies one pointer; an edit copies the map
+//! only while a world is still out, and never the text (ropes share it).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,13 +28,14 @@ pub struct Document {
     pub language_id: Arc<str>,
     /// The latest that the editor has told.
     pub version: i32,
-    /// What the version of the next edit of a range has to be above; `None`: the whole text came without a version.
+    /// What the version of the next edit of a range has to be above; `None`: the whole text came
+    /// without a version.
     above: Option<i32>,
     /// Different after each change, of whatever document.
     pub revision: u64,
     pub rope: Rope,
-    /// An edit could not be followed, so the text is no longer the editor's. It is known again when the
-    /// editor sends the whole text.
+    /// An edit could not be followed, so the text is no longer the editor's. It is known again when
+    /// the editor sends the whole text.
     pub lost: bool,
 }
 
@@ -65,7 +66,8 @@ impl Document {
 pub struct World {
     documents: Arc<HashMap<Arc<str>, Arc<Document>>>,
     pub encoding: PositionEncoding,
-    /// Rises with each world that was taken: of two requests, the one with the higher number came later.
+    /// Rises with each world that was taken: of two requests, the one with the higher number came
+    /// later.
     pub arrival: u64,
 }
 
@@ -93,7 +95,8 @@ impl World {
         files.filter_map(|it| it.file.clone())
     }
 
-    /// The other documents in this document's language, those in the nearest folders first, at most `n`.
+    /// The other documents in this document's language, those in the nearest folders first, at most
+    /// `n`.
     pub fn others(&self, document: &Document, n: usize) -> Vec<Arc<Document>> {
         let usable = |it: &&Arc<Document>| {
             it.key != document.key && it.language_id == document.language_id && !it.lost
@@ -116,8 +119,8 @@ pub enum DocumentError {
     NotOpen { uri: String },
     /// An edit that can't be read. The document was in step until then and is lost now.
     Unreadable { uri: String },
-    /// An edit of a range whose version is not above the version at hand, or that has none. The document was in step until then
-    /// and is lost now.
+    /// An edit of a range whose version is not above the version at hand, or that has none. The
+    /// document was in step until then and is lost now.
     OutOfOrder { uri: String, at_hand: i32, received: Option<i32> },
 }
 
@@ -144,7 +147,8 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
-/// Each document as it is now: for work that takes so long that its own world is old when it is done. Locked for a look.
+/// Each document as it is now: for work that takes so long that its own world is old when it is
+/// done. Locked for a look.
 #[derive(Debug, Clone, Default)]
 pub struct Newest(Arc<Mutex<Now>>);
 
@@ -155,7 +159,8 @@ struct Now {
 }
 
 impl Newest {
-    /// The newest version and its text, or `None` where the document is not open any more, or not known.
+    /// The newest version and its text, or `None` where the document is not open any more, or not
+    /// known.
     pub fn of(&self, uri: &str) -> Option<(i32, Rope)> {
         self.lock().texts.get(&*canonical(uri)).cloned()
     }
@@ -209,8 +214,8 @@ impl Documents {
         self.world.clone()
     }
 
-    /// Takes in a document. One that is open already is replaced, which is what its editor must mean. Without a text it is lost
-    /// from the start.
+    /// Takes in a document. One that is open already is replaced, which is what its editor must
+    /// mean. Without a text it is lost from the start.
     pub fn open(&mut self, uri: &str, language_id: &str, version: Option<i32>, text: Option<&str>) {
         self.n_changes += 1;
         let document = Document {
@@ -223,14 +228,18 @@ impl Documents {
             .insert(Arc::clone(&document.key), Arc::new(document));
     }
 
-    /// Applies the changes of one notification; `None` is one that can't be read, and makes the document lost.
+    /// Applies the changes of one notification; `None` is one that can't be read, and makes the
+    /// document lost.
     ///
-    /// A whole text is applied whatever its version, and whatever stands before it: it depends on nothing. An edit of a range was
-    /// made against one text, and whether that is the one at hand only the version tells. If it does not rise, an edit was lost, came
-    /// twice or came late; applied, it might be wrong from then on, silently. So the document is lost, until the next whole text.
+    /// A whole text is applied whatever its version, and whatever stands before it: it depends on
+    /// nothing. An edit of a range was made against one text, and whether that is the one at hand
+    /// only the version tells. If it does not rise, an edit was lost, came twice or came late;
+    /// applied, it might be wrong from then on, silently. So the document is lost, until the next
+    /// whole text.
     ///
     /// # Errors
-    /// [`DocumentError::NotOpen`], or why the document is lost from now on. What is lost already is no error.
+    /// [`DocumentError::NotOpen`], or why the document is lost from now on. What is lost already is
+    /// no error.
     pub fn change(
         &mut self,
         uri: &str,

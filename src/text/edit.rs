@@ -4,8 +4,9 @@ use ropey::Rope;
 
 use crate::text::position::{LineRange, PositionEncoding, place};
 
-/// What stands for half of a UTF-16 pair, which a UTF-8 text can't hold. It is one UTF-16 unit and one
-/// character, as the half is, so that every later utf-16 and utf-32 position still means the same place.
+/// What stands for half of a UTF-16 pair, which a UTF-8 text can't hold. It is one UTF-16 unit and
+/// one character, as the half is, so that every later utf-16 and utf-32 position still means the
+/// same place.
 pub const LONE_HALF: char = '\u{fffd}';
 
 /// One content change: `text` replaces `range`, or everything where there is no range.
@@ -15,8 +16,8 @@ pub struct Change {
     pub text: String,
 }
 
-/// Applies one change. Total: positions outside the text are clamped, a reversed range is turned round,
-/// and a range that cuts a UTF-16 pair in two leaves [`LONE_HALF`] for the half that stays.
+/// Applies one change. Total: positions outside the text are clamped, a reversed range is turned
+/// round, and a range that cuts a UTF-16 pair in two leaves [`LONE_HALF`] for the half that stays.
 pub fn apply(rope: &mut Rope, change: &Change, encoding: PositionEncoding) {
     let Some(range) = change.range else {
         *rope = Rope::from_str(&change.text);

@@ -1,8 +1,8 @@
 //! Line and column to character index and back, in utf-8, utf-16 and utf-32; nowhere else.
 //!
 //! Lines end at `\n`, `\r\n` and `\r`, as the language server protocol has it (ropey is built with
-//! `cr_lines` and without `unicode_lines` for that). Every conversion is O(log n) in the length of the
-//! text, so a single line of 20 MB costs what a short one costs.
+//! `cr_lines` and without `unicode_lines` for that). Every conversion is O(log n) in the length of
+//! the text, so a single line of 20 MB costs what a short one costs.
 
 use ropey::Rope;
 
@@ -41,9 +41,9 @@ pub struct Place {
     pub inside_pair: bool,
 }
 
-/// Finds a position in the text. Total: a line past the end is the end of the text, a column past the
-/// end of its line is the line's end (before the line break), a column inside a UTF-8 sequence is the
-/// character's start.
+/// Finds a position in the text. Total: a line past the end is the end of the text, a column past
+/// the end of its line is the line's end (before the line break), a column inside a UTF-8 sequence
+/// is the character's start.
 pub fn place(rope: &Rope, position: LinePosition, encoding: PositionEncoding) -> Place {
     let line = position.line as usize;
     if line >= rope.len_lines() {

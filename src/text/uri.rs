@@ -1,7 +1,8 @@
 //! Documents' URIs: when two of them are one document, and which path a URI names.
 //!
-//! Editors spell one URI in several ways (`%3A` or `:`, `C:` or `c:`, `/./`, `//`), and give texts that are not saved yet, cells of
-//! notebooks and old versions URIs of other schemes that hold a path all the same (`untitled:/home/me/.env`).
+//! Editors spell one URI in several ways (`%3A` or `:`, `C:` or `c:`, `/./`, `//`), and give texts
+//! that are not saved yet, cells of notebooks and old versions URIs of other schemes that hold a
+//! path all the same (`untitled:/home/me/.env`).
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,8 @@ struct Parts {
     /// In lower case; empty for this machine.
     authority: String,
     path: Vec<u8>,
-    /// From the first `?` or `#` on. In URIs of files, which some editors do not escape, that is part of the path.
+    /// From the first `?` or `#` on. In URIs of files, which some editors do not escape, that is
+    /// part of the path.
     rest: Vec<u8>,
 }
 
@@ -51,7 +53,8 @@ impl Parts {
         }
     }
 
-    /// The path without `.` and, where it is one of files, without empty parts; without `..` as well, if `up`.
+    /// The path without `.` and, where it is one of files, without empty parts; without `..` as
+    /// well, if `up`.
     fn straight(&self, up: bool) -> Vec<u8> {
         if !self.path.starts_with(b"/") {
             return self.path.clone();
@@ -95,11 +98,13 @@ pub fn canonical(uri: &str) -> String {
     canonical
 }
 
-/// The file that a URI names, or would name once it is saved; `None` for one that names something else. Any scheme: what is in a
-/// notebook's cell, in an old version or in a text that was never saved belongs to the path that its URI holds.
+/// The file that a URI names, or would name once it is saved; `None` for one that names something
+/// else. Any scheme: what is in a notebook's cell, in an old version or in a text that was never
+/// saved belongs to the path that its URI holds.
 pub fn file_path(uri: &str) -> Option<PathBuf> {
     let parts = Parts::of(uri);
-    // `file://host/share` is a folder of another machine; in other schemes an authority is anything.
+    // `file://host/share` is a folder of another machine; in other schemes an authority is
+    // anything.
     let is_here = parts.authority.is_empty();
     if !parts.path.starts_with(b"/") || !(is_here || parts.scheme == "file") {
         return None;
@@ -111,8 +116,9 @@ pub fn file_path(uri: &str) -> Option<PathBuf> {
     Some(to_path(path))
 }
 
-/// All files that a URI may name, for whoever has to leave a file out: [`file_path`]; the same without what stands behind a `#` or
-/// `?`, which some editors escape in names of files and others do not; and the path on a machine that is not this one.
+/// All files that a URI may name, for whoever has to leave a file out: [`file_path`]; the same
+/// without what stands behind a `#` or `?`, which some editors escape in names of files and others
+/// do not; and the path on a machine that is not this one.
 pub fn file_paths(uri: &str) -> Vec<PathBuf> {
     let cut = uri.find(['?', '#']).map(|at| &uri[..at]);
     let mut paths: Vec<PathBuf> = Vec::new();

@@ -2,8 +2,9 @@
 
 use unicode_segmentation::GraphemeCursor;
 
-/// Whether a character can be part of a name: letters, digits, `_`, and the marks that belong to letters (Unicode's
-/// `XID_Continue`, UAX #31), and the joiners within words of Persian and of the languages of India.
+/// Whether a character can be part of a name: letters, digits, `_`, and the marks that belong to
+/// letters (Unicode's `XID_Continue`, UAX #31), and the joiners within words of Persian and of the
+/// languages of India.
 pub fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || c == '_';
@@ -11,8 +12,9 @@ pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || unicode_ident::is_xid_continue(c) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// The text without its last character as a person sees it, if that goes on with `next`: a letter without its
-/// accent, half a flag, a family without its child (extended grapheme clusters, UAX #29).
+/// The text without its last character as a person sees it, if that goes on with `next`: a letter
+/// without its accent, half a flag, a family without its child (extended grapheme clusters, UAX
+/// #29).
 pub fn without_part_of_character(text: &str, next: Option<char>) -> &str {
     if text.is_ascii() && next.is_none_or(|it| it.is_ascii()) {
         return text;

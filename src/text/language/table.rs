@@ -1,5 +1,5 @@
-//! The table of languages, by name. Most rows say only that a name is known; what they leave out has
-//! the values of `language`.
+//! The table of languages, by name. Most rows say only that a name is known; what they leave out
+//! has the values of `language`.
 
 use tree_sitter_language::LanguageFn;
 
