@@ -181,6 +181,11 @@ pub fn names_like_placeholders(text: &str) -> Vec<&str> {
     names
 }
 
+/// Whether a text is such a name and nothing else.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    names_like_placeholders(text) == [text]
+}
+
 impl Secrets {
     /// The text with a placeholder for each of the places, which are in order and do not overlap.
     fn replace(&mut self, text: &str, places: Vec<Range<usize>>) -> String {

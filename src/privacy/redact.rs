@@ -17,6 +17,7 @@ use super::calls::{self, Call, Command};
 use super::keys;
 use super::memory::Memory;
 use super::names::{self, NameWord};
+use super::placeholders::is_placeholder;
 use super::providers::{self, Provider};
 use super::rules::{self, Rule};
 use super::search::{Hit, Search, Specificity};
@@ -164,7 +165,9 @@ impl Redactor {
         for wide in wide {
             search.try_all(wide.range(), self.wide_keywords.targets_of(&wide));
         }
-        let hits = search.hits;
+        let mut hits = search.hits;
+        // What stands for a secret is none, so a text that has been redacted stays as it is.
+        hits.retain(|it| !is_placeholder(&text[it.range.clone()]));
         let parts = hits.iter().map(|it| it.range.clone()).collect();
         (merged(text, hits), parts)
     }

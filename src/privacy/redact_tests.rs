@@ -114,3 +114,9 @@ fn the_lines_of_secrets_are_told() {
     assert_eq!(lines_with_secrets(Some("a.rs"), &text), [1..2, 3..6]);
     assert!(lines_with_secrets(None, "a\nb\n").is_empty());
 }
+
+#[test]
+fn what_stands_for_a_secret_is_none() {
+    let text = "curl -u a:KEYSIDE_SECRET_1 https://b, password = \"KEYSIDE_2_SECRET_3\"";
+    assert_eq!(found(text, None), (Vec::new(), text.to_owned()));
+}

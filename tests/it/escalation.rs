@@ -13,18 +13,19 @@ pub const SOURCE: &str = "use std::fmt;\n\nfn area(width: u32, height: u32) -> u
 pub const ANSWER: &str =
     "Shorter:\n\n```rust\nfn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n```\n";
 
-/// What a person is told, by words that one sentence alone has. A test of each looks at the whole sentence.
+/// Sentences that several tests wait for.
 pub mod words {
     pub const NOTHING_SENT: &str = "nothing was sent";
-    pub const LEFT_OUT: &str = "leaves it out";
-    pub const CANCELLED: &str = "cancelled";
-    pub const KEPT_FOR_LATER: &str = "`keyside cloud retry` sends it";
-    pub const DOCUMENT_CHANGED: &str = "the document has changed";
-    pub const ANSWER_IS_OPEN: &str = "is open";
+    pub const CANCELLED: &str = "cancelled; the connection is closed";
+    pub const CANCELLED_IN_THE_MIDDLE: &str = "cancelled; what the model said is in FILE";
+    pub const KEPT_FOR_LATER: &str = "the request is kept; `keyside cloud retry` sends it";
+    pub const DOCUMENT_CHANGED: &str = "nothing was changed, because the document has changed where it was asked about; the answer is kept as FILE";
+    pub const PAST_THE_CAP: &str = "nothing was sent: this may cost $0.1212, and of the day's cap of $0.01 there is $0.01 left ($0.00 spent); raise cloud.daily_cap_usd, or wait for midnight";
 }
 
 /// What a command that names no place is answered.
-const WITHOUT_A_PLACE: &str = "among the code actions";
+const WITHOUT_A_PLACE: &str =
+    "keyside.explain needs a place in a file; choose it among the code actions there";
 
 /// A real server whose settings name the provider, with a workspace that has one file, open.
 pub struct Scene {
@@ -96,15 +97,36 @@ impl Scene {
         unasked.iter().filter(|it| it["method"] == method).map(|it| it["params"].clone()).collect()
     }
 
-    /// Waits for a message to the person with these words in it.
-    pub async fn told(&self, words: &str) -> String {
+    /// Waits for this message to the person, whole and without its `keyside: `. `HOME` stands for
+    /// the test's folder, `HOST` for the provider, `FILE` for a file of an answer. Returns the
+    /// message as it was sent.
+    pub async fn told(&self, sentence: &str) -> String {
         until(async || {
             let said = self.said("window/showMessage");
-            said.iter()
-                .map(|it| it["message"].as_str().unwrap().to_owned())
-                .find(|it| it.contains(words))
+            let mut said = said.iter().map(|it| it["message"].as_str().unwrap().to_owned());
+            said.find(|it| self.with_names_for_places(it) == sentence)
         })
         .await
+    }
+
+    fn with_names_for_places(&self, message: &str) -> String {
+        let message = message.strip_prefix("keyside: ").unwrap_or(message);
+        let message = message.replace(&self.client.home.0.display().to_string(), "HOME");
+        let words = message.split(' ').map(|word| {
+            let host = word.strip_prefix("127.0.0.1:").map(|port| port.parse::<u16>().is_ok());
+            match word.strip_prefix("HOME/cache/shown/") {
+                Some(file) if file.ends_with(')') => "FILE)",
+                Some(_) => "FILE",
+                None if host == Some(true) => "HOST",
+                None => word,
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The file that a message names at its end.
+    pub fn file_named_by(message: &str) -> &str {
+        message.rsplit_once(' ').unwrap().1.trim_end_matches(')')
     }
 
     /// Waits for a progress with these words in its message.
@@ -218,7 +240,7 @@ async fn nothing_is_sent_where_nobody_agrees() {
             let home = scene.client.home.0.clone();
             until(async || std::fs::read_to_string(home.join("consent.toml")).ok()).await;
             scene.choose("keyside.explain").await;
-            scene.told("as you said").await;
+            scene.told("nothing of this workspace is sent to here, as you said; `keyside cloud allow` takes that back").await;
             assert_eq!(scene.said("window/showMessageRequest").len(), 1);
         }
         if choice.is_empty() {
@@ -229,8 +251,9 @@ async fn nothing_is_sent_where_nobody_agrees() {
     *scene.client.person.lock().unwrap() =
         Box::new(|_| json!({"jsonrpc_error": {"code": -32601, "message": "Method not found"}}));
     scene.choose("keyside.explain").await;
-    let sentence = scene.told("this editor asks nobody").await;
-    assert!(sentence.ends_with(&format!("in {}", scene.workspace.display())), "{sentence}");
+    scene
+        .told("nothing was sent, because this editor asks nobody; run `keyside cloud allow` in HOME/work")
+        .await;
     assert!(provider.requests().is_empty());
 }
 
@@ -292,12 +315,12 @@ async fn files_that_are_fenced_off_are_not_sent() {
     let scene = Scene::new(&provider.settings("never_send = [\"/a.rs\"]"), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    scene.told("cloud.never_send in your settings leaves it out").await;
+    scene.told("nothing of “a.rs” is sent: cloud.never_send in your settings leaves it out").await;
     std::fs::write(scene.workspace.join(".aiignore"), "*.rs\n").unwrap();
     let scene = Scene { uri: format!("file://{}/b.rs", scene.workspace.display()), ..scene };
     scene.client.open(&scene.uri, SOURCE);
     scene.choose("keyside.explain").await;
-    scene.told(".aiignore leaves it out").await;
+    scene.told("nothing of “b.rs” is sent: .aiignore leaves it out").await;
     assert!(provider.requests().is_empty());
     assert!(scene.said("window/showMessageRequest").is_empty());
 }
@@ -316,8 +339,12 @@ async fn a_workspace_can_not_say_where_text_goes() {
     // By the editor's settings, at the start and later, where the user has switched nothing on.
     let scene = Scene::in_editor("", SOURCE, elsewhere.clone(), "a test").await;
     scene.client.notify("workspace/didChangeConfiguration", json!({"settings": elsewhere}));
-    scene.told("`cloud.providers` in initializationOptions is not used").await;
-    scene.told("`cloud.providers` in editor is not used").await;
+    for source in ["initializationOptions", "editor"] {
+        let sentence = format!(
+            "`cloud.providers` in {source} is not used: where text may go is followed only in your own settings file"
+        );
+        scene.told(&sentence).await;
+    }
     let answer = scene.choose("keyside.explain").await;
     assert!(answer["error"]["message"].as_str().unwrap().contains("off"), "{answer}");
     let range = json!({"start": {"line": 3, "character": 0}, "end": {"line": 4, "character": 0}});

@@ -113,8 +113,8 @@ async fn an_answer_about_lines_that_changed_is_kept() {
         let scene = Scene::new(&provider.settings(""), SOURCE).await;
         let editor = Editor::of(&scene, SOURCE, &[&typed], &[]);
         scene.choose("keyside.refactor").await;
-        let sentence = scene.told("the document has changed where it was asked about").await;
-        let file = sentence.rsplit_once("kept as ").unwrap().1;
+        let sentence = scene.told(words::DOCUMENT_CHANGED).await;
+        let file = Scene::file_named_by(&sentence);
         assert!(std::fs::read_to_string(file).unwrap().contains("+    width * height"));
         assert_eq!(editor.text.lock().unwrap().1, typed);
     }
@@ -128,7 +128,7 @@ async fn what_is_said_beside_the_code_is_shown() {
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
     let editor = Editor::of(&scene, SOURCE, &[], &[]);
     scene.choose("keyside.refactor").await;
-    assert_eq!(scene.told(said).await, format!("keyside: {said}"));
+    scene.told(said).await;
     assert!(editor.text.lock().unwrap().1.contains(CHANGED));
 
     // More than a message holds is a document of its own.
@@ -172,9 +172,8 @@ async fn a_secret_comes_back_where_it_was_and_nowhere_else() {
         let scene = Scene::new(&provider.settings(""), &source).await;
         let editor = Editor::of(&scene, &source, &[], &[]);
         scene.choose("keyside.refactor").await;
-        let sentence = scene.told("nothing was changed").await;
-        assert!(sentence.contains("KEYSIDE_SECRET_1"), "{sentence}");
-        let diff = std::fs::read_to_string(sentence.rsplit_once("kept as ").unwrap().1).unwrap();
+        let sentence = scene.told("nothing was changed, because it uses the secret that KEYSIDE_SECRET_1 stands for in another way or oftener than the code did; the answer is kept as FILE").await;
+        let diff = std::fs::read_to_string(Scene::file_named_by(&sentence)).unwrap();
         let added: Vec<&str> = diff.lines().filter(|it| it.starts_with('+')).collect();
         assert!(added.iter().any(|it| it.contains("KEYSIDE_SECRET_1")), "{diff}");
         // Once, where it was; elsewhere its name stands.
@@ -241,11 +240,14 @@ async fn shown_answers_are_the_users_alone_and_go_with_the_session() {
     assert_eq!(files_below(folder), Vec::<PathBuf>::new());
 }
 
+/// Of `keyside.fix` where there is nothing to fix.
+const NO_REPORT: &str = "nothing is reported for these lines; say what is wrong with them, as in `:Keyside fix it never ends`, or choose an action there that needs no report";
+
 /// Waits for an error or a message to the person, and asserts that nobody was asked and nothing was sent.
-async fn told_first(scene: &Scene, provider: &Provider, answer: &Value, words: &str) {
+async fn told_first(scene: &Scene, provider: &Provider, answer: &Value, sentence: &str) {
     match answer["error"]["message"].as_str() {
-        Some(message) => assert!(message.contains(words), "{message}"),
-        None => drop(scene.told(words).await),
+        Some(message) => assert_eq!(message, sentence),
+        None => drop(scene.told(sentence).await),
     }
     assert!(scene.said("window/showMessageRequest").is_empty());
     assert!(provider.requests().is_empty());
@@ -259,9 +261,9 @@ async fn what_stops_a_request_anyway_is_said_before_the_question() {
     };
     let names_other = provider.settings("provider = \"elsewhere\"");
     for (settings, words) in [
-        (provider.settings("daily_cap_usd = 0.01"), "cloud.daily_cap_usd"),
-        (provider.settings("monthly_cap_usd = 0.01"), "cloud.monthly_cap_usd"),
-        (with_key(provider.settings("")), "KEYSIDE_TEST_NO_SUCH_KEY"),
+        (provider.settings("daily_cap_usd = 0.01"), words::PAST_THE_CAP),
+        (provider.settings("monthly_cap_usd = 0.01"), "nothing was sent: this may cost $0.1212, and of the month's cap of $0.01 there is $0.01 left ($0.00 spent); raise cloud.monthly_cap_usd, or wait for the month to end"),
+        (with_key(provider.settings("")), "nothing was sent: the environment variable KEYSIDE_TEST_NO_SUCH_KEY with the key of here is not set; set it where the editor is started, and restart the editor"),
         (names_other, "cloud.provider names `elsewhere`, and cloud.providers has `here`"),
     ] {
         let scene = Scene::new(&settings, SOURCE).await;
@@ -279,7 +281,7 @@ async fn what_is_missing_from_a_request_is_asked_for_first() {
     let answer = scene.choose("keyside.ask").await;
     told_first(&scene, &provider, &answer, "what you want to know").await;
     let answer = scene.choose("keyside.fix").await;
-    told_first(&scene, &provider, &answer, "say what is wrong").await;
+    told_first(&scene, &provider, &answer, NO_REPORT).await;
     // A report for other lines is none for these.
     let range = json!({"start": {"line": 3, "character": 4}, "end": {"line": 3, "character": 4}});
     let fix = async |more: Value| {
@@ -289,7 +291,7 @@ async fn what_is_missing_from_a_request_is_asked_for_first() {
         scene.client.ask("workspace/executeCommand", params).await
     };
     let answer = fix(json!({"diagnostics": [{"line": 8, "message": "unused"}]})).await;
-    told_first(&scene, &provider, &answer, "say what is wrong").await;
+    told_first(&scene, &provider, &answer, NO_REPORT).await;
     fix(json!({"question": "the result overflows"})).await;
     until(async || (provider.requests().len() == 1).then_some(())).await;
     assert!(provider.requests()[0].body.contains("the result overflows"));
@@ -305,8 +307,7 @@ async fn one_bad_provider_leaves_the_others() {
     let settings = format!("{}{bad}", provider.settings(""));
     let scene = Scene::new(&settings, SOURCE).await;
     scene.answers(&["Send once"]);
-    let sentence = scene.told("cloud.providers").await;
-    assert!(sentence.contains("\"typo\" is not used") && sentence.contains("modle"), "{sentence}");
+    scene.told("cloud.providers in HOME/config.toml: the provider \"typo\" is not used: unknown field `modle`, expected one of `name`, `protocol`, `base_url`, `auth`, `key`, `model`, `headers`, `prices`").await;
     scene.choose("keyside.explain").await;
     until(async || (provider.requests().len() == 1).then_some(())).await;
     scene.client.assert_no_faults();

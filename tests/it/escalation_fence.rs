@@ -50,7 +50,7 @@ async fn links_are_what_they_lead_to() {
     let scene = Scene { uri: format!("file://{}/link.rs", scene.workspace.display()), ..scene };
     scene.client.open(&scene.uri, SOURCE);
     scene.choose("keyside.explain").await;
-    scene.told("keyside's list of files that hold secrets leaves it out").await;
+    scene.told("nothing of “link.rs” is sent: keyside's list of files that hold secrets leaves it out").await;
     assert_eq!(provider.requests().len(), 1);
 }
 
@@ -79,7 +79,7 @@ async fn ignore_files_are_asked_where_a_file_really_lies() {
     let (scene, _) = linked(&provider.settings(""), "real.rs\n").await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    scene.told(".gitignore leaves it out").await;
+    scene.told("nothing of “sub/real.rs” is sent: .gitignore leaves it out").await;
     assert!(provider.requests().is_empty());
 }
 
@@ -180,7 +180,7 @@ async fn a_text_that_is_no_file_is_asked_about_each_time() {
     let scene = Scene { uri: "git:/a.rs?HEAD".to_owned(), ..scene };
     scene.client.open(&scene.uri, SOURCE);
     scene.choose("keyside.explain").await;
-    scene.told("text is sent of files alone").await;
+    scene.told("text is sent of files alone, and this is one of `git:`").await;
     assert_eq!(provider.requests().len(), 1);
 }
 
@@ -190,7 +190,7 @@ async fn with_rules_that_can_not_be_read_nothing_is_sent() {
     let scene = Scene::new(&provider.settings("never_send = [\"[z-a]\"]"), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    scene.told("so nothing is sent").await;
+    scene.told("cloud.never_send: `[z-a]` is no glob that keyside can read, so nothing is sent; correct it").await;
     assert!(provider.requests().is_empty());
 }
 
@@ -225,6 +225,6 @@ async fn in_a_worktree_the_list_of_its_repository_holds() {
     until(async || provider.requests().pop()).await;
     std::fs::write(git.join("info/exclude"), "a.rs\n").unwrap();
     scene.choose("keyside.explain").await;
-    scene.told(words::LEFT_OUT).await;
+    scene.told("nothing of “a.rs” is sent: .gitignore leaves it out").await;
     assert_eq!(provider.requests().len(), 1);
 }

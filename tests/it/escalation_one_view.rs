@@ -29,7 +29,7 @@ async fn what_went_wrong_is_said_after_the_progress_has_ended_and_in_a_box() {
     let scene = helix(&provider).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    let sentence = scene.told("does not accept the key").await;
+    let sentence = scene.told("HOST does not accept the key of here (status 401, it says: invalid x-api-key); put a valid one in place, with `keyside cloud login here` if it is in the keyring").await;
     let order = order(&scene);
     let place = |name: &str| order.iter().position(|it| it == name);
     assert!(place("end") < place("window/showMessage"), "{order:?}");
@@ -56,7 +56,7 @@ async fn an_answer_waits_until_nobody_types_and_its_place_is_said() {
         assert!(scene.said("window/showDocument").is_empty(), "in the middle of a word");
     }
     let shown = until(async || scene.said("window/showDocument").pop()).await;
-    let sentence = scene.told(words::ANSWER_IS_OPEN).await;
+    let sentence = scene.told("FILE is open").await;
     let file = shown["uri"].as_str().unwrap().strip_prefix("file://").unwrap();
     assert_eq!(sentence, format!("keyside: {file} is open"));
     assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies.");
@@ -68,7 +68,7 @@ async fn what_is_shown_is_not_hidden_by_the_next_question() {
     let scene = helix(&provider).await;
     scene.answers(&["Show what will be sent", "Send once"]);
     scene.choose("keyside.refactor").await;
-    scene.told("choose the action again").await;
+    scene.told("this is what would be sent; to send it, choose the action again").await;
     assert_eq!(scene.said("window/showMessageRequest").len(), 1);
     assert!(provider.requests().is_empty());
     scene.choose("keyside.refactor").await;
@@ -84,8 +84,8 @@ async fn half_an_answer_is_kept_and_not_opened_when_it_is_cancelled() {
     scene.choose("keyside.explain").await;
     scene.comes_to("writing").await;
     scene.client.ask("workspace/executeCommand", json!({"command": "keyside.cancel"})).await;
-    let sentence = scene.told(words::CANCELLED).await;
-    let file = sentence.rsplit_once(" is in ").unwrap().1;
+    let sentence = scene.told(words::CANCELLED_IN_THE_MIDDLE).await;
+    let file = Scene::file_named_by(&sentence);
     assert_eq!(std::fs::read_to_string(file).unwrap(), "It multiplies ");
     scene.over().await;
     assert!(scene.said("window/showDocument").is_empty());

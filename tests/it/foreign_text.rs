@@ -60,7 +60,7 @@ async fn what_a_provider_says_of_itself_is_only_words() {
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
     scene.answers(&["Send once"]);
     scene.choose("keyside.explain").await;
-    let sentence = scene.told("evil.example").await;
+    let sentence = scene.told("HOST refuses the request (status 400, it says: a [2J 1m\u{fffd}\u{fffd} [x] (command :y) at evil.example for $0.00); see whether `model` and `protocol` of here are right").await;
     assert_clean_message(&sentence);
 }
 

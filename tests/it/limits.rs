@@ -38,6 +38,10 @@ async fn end(client: &mut Client) {
     assert_eq!(status.code(), Some(0), "{status}");
 }
 
+/// Where answers are shown from, a file stands.
+const SHOWN_IS_NO_FOLDER: &str =
+    "HOME/cache/shown can't be written (File exists (os error 17)); free disk space or make its folder writable";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pipes_in_the_place_of_files_are_not_waited_for() {
     let model = format!(
@@ -60,12 +64,12 @@ async fn pipes_in_the_place_of_files_are_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pipes_are_not_waited_for_where_a_cloud_model_is_asked() {
     for (name, words) in [
-        ("consent.toml", "consent.toml can't be read"),
-        ("templates/explain.md", "explain.md can't be read"),
+        ("consent.toml", "HOME/consent.toml can't be read (it is a folder, a pipe or a device and no file); make it readable"),
+        ("templates/explain.md", "HOME/templates/explain.md can't be read (it is a folder, a pipe or a device and no file); correct or remove it"),
         ("work/.gitignore", ""),
         ("work/STYLE.md", ""),
-        ("data/ledger.db", "ledger"),
-        ("cache/shown", "can't be written"),
+        ("data/ledger.db", "the ledger HOME/data/ledger.db can't be read or written (Error code 266: disk I/O error); see whether its disk is full or failing"),
+        ("cache/shown", SHOWN_IS_NO_FOLDER),
     ] {
         let provider = Provider::start(says("It multiplies.")).await;
         let scene = Scene::new(&provider.settings(""), SOURCE).await;
@@ -181,7 +185,7 @@ async fn an_answer_for_which_there_is_no_room_is_shown_from_memory() {
             _ => Value::Null,
         });
     scene.choose("keyside.explain").await;
-    scene.told("can't be written").await;
+    scene.told(SHOWN_IS_NO_FOLDER).await;
     until(async || shown.lock().unwrap().pop().filter(|it| it == LONG)).await;
 }
 
@@ -195,6 +199,7 @@ async fn an_answer_that_finds_the_disk_full_in_its_middle_is_told() {
     let id = i32::try_from(scene.client.child.as_ref().unwrap().id().unwrap()).unwrap();
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     prlimit(Pid::from_raw(id), Resource::Fsize, none).unwrap();
-    scene.told("the answer is in the messages before this one").await;
-    assert!(scene.told("the answer, part 1 of 1").await.contains(LONG));
+    scene.told("FILE can't be written (File too large (os error 27)); free disk space or make its folder writable; the answer is in the messages before this one").await;
+    let part = format!("the answer, part 1 of 1: {LONG} ⏎  ⏎ --- ⏎ *127.0.0.1:{} has sent nothing more for 1 s and was given up; it may have been charged for, ask again or raise `cloud.stall_seconds`* ⏎ ", provider.port);
+    scene.told(&part).await;
 }
