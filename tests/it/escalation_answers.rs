@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::escalation::{ANSWER, SOURCE, Scene, edited, says};
+use crate::escalation::{ANSWER, SOURCE, Scene, edited, says, words};
 use crate::provider::Provider;
 use crate::support::{TempFolder, keyside, run, until};
 
@@ -260,16 +260,25 @@ async fn what_stops_a_request_anyway_is_said_before_the_question() {
         settings.replace("auth = \"none\"", "key = \"env:KEYSIDE_TEST_NO_SUCH_KEY\"")
     };
     let names_other = provider.settings("provider = \"elsewhere\"");
-    for (settings, words) in [
+    for (settings, sentence) in [
         (provider.settings("daily_cap_usd = 0.01"), words::PAST_THE_CAP),
-        (provider.settings("monthly_cap_usd = 0.01"), "nothing was sent: this may cost $0.1212, and of the month's cap of $0.01 there is $0.01 left ($0.00 spent); raise cloud.monthly_cap_usd, or wait for the month to end"),
-        (with_key(provider.settings("")), "nothing was sent: the environment variable KEYSIDE_TEST_NO_SUCH_KEY with the key of here is not set; set it where the editor is started, and restart the editor"),
-        (names_other, "cloud.provider names `elsewhere`, and cloud.providers has `here`"),
+        (
+            provider.settings("monthly_cap_usd = 0.01"),
+            "nothing was sent: this may cost $0.1212, and of the month's cap of $0.01 there is $0.01 left ($0.00 spent); raise cloud.monthly_cap_usd, or wait for the month to end",
+        ),
+        (
+            with_key(provider.settings("")),
+            "nothing was sent: the environment variable KEYSIDE_TEST_NO_SUCH_KEY with the key of here is not set; set it where the editor is started, and restart the editor",
+        ),
+        (
+            names_other,
+            "cloud.provider names `elsewhere`, and cloud.providers has `here`; correct the settings file, and restart the server",
+        ),
     ] {
         let scene = Scene::new(&settings, SOURCE).await;
         scene.answers(&["Send once"]);
         let answer = scene.choose("keyside.explain").await;
-        told_first(&scene, &provider, &answer, words).await;
+        told_first(&scene, &provider, &answer, sentence).await;
     }
 }
 
@@ -279,7 +288,7 @@ async fn what_is_missing_from_a_request_is_asked_for_first() {
     let scene = Scene::new(&provider.settings(""), SOURCE).await;
     scene.answers(&["Send once", "Send once"]);
     let answer = scene.choose("keyside.ask").await;
-    told_first(&scene, &provider, &answer, "what you want to know").await;
+    told_first(&scene, &provider, &answer, "there is no question; say what you want to know behind the command, as in `:Keyside ask why is this slow`").await;
     let answer = scene.choose("keyside.fix").await;
     told_first(&scene, &provider, &answer, NO_REPORT).await;
     // A report for other lines is none for these.

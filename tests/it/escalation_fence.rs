@@ -50,7 +50,11 @@ async fn links_are_what_they_lead_to() {
     let scene = Scene { uri: format!("file://{}/link.rs", scene.workspace.display()), ..scene };
     scene.client.open(&scene.uri, SOURCE);
     scene.choose("keyside.explain").await;
-    scene.told("nothing of “link.rs” is sent: keyside's list of files that hold secrets leaves it out").await;
+    scene
+        .told(
+            "nothing of “link.rs” is sent: keyside's list of files that hold secrets leaves it out",
+        )
+        .await;
     assert_eq!(provider.requests().len(), 1);
 }
 

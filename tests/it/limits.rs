@@ -39,8 +39,7 @@ async fn end(client: &mut Client) {
 }
 
 /// Where answers are shown from, a file stands.
-const SHOWN_IS_NO_FOLDER: &str =
-    "HOME/cache/shown can't be written (File exists (os error 17)); free disk space or make its folder writable";
+const SHOWN_IS_NO_FOLDER: &str = "HOME/cache/shown can't be written (File exists (os error 17)); free disk space or make its folder writable";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pipes_in_the_place_of_files_are_not_waited_for() {
@@ -64,11 +63,20 @@ async fn pipes_in_the_place_of_files_are_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pipes_are_not_waited_for_where_a_cloud_model_is_asked() {
     for (name, words) in [
-        ("consent.toml", "HOME/consent.toml can't be read (it is a folder, a pipe or a device and no file); make it readable"),
-        ("templates/explain.md", "HOME/templates/explain.md can't be read (it is a folder, a pipe or a device and no file); correct or remove it"),
+        (
+            "consent.toml",
+            "HOME/consent.toml can't be read (it is a folder, a pipe or a device and no file); make it readable",
+        ),
+        (
+            "templates/explain.md",
+            "HOME/templates/explain.md can't be read (it is a folder, a pipe or a device and no file); correct or remove it",
+        ),
         ("work/.gitignore", ""),
         ("work/STYLE.md", ""),
-        ("data/ledger.db", "the ledger HOME/data/ledger.db can't be read or written (Error code 266: disk I/O error); see whether its disk is full or failing"),
+        (
+            "data/ledger.db",
+            "the ledger HOME/data/ledger.db can't be read or written (Error code 266: disk I/O error); see whether its disk is full or failing",
+        ),
         ("cache/shown", SHOWN_IS_NO_FOLDER),
     ] {
         let provider = Provider::start(says("It multiplies.")).await;
@@ -200,6 +208,9 @@ async fn an_answer_that_finds_the_disk_full_in_its_middle_is_told() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     prlimit(Pid::from_raw(id), Resource::Fsize, none).unwrap();
     scene.told("FILE can't be written (File too large (os error 27)); free disk space or make its folder writable; the answer is in the messages before this one").await;
-    let part = format!("the answer, part 1 of 1: {LONG} ⏎  ⏎ --- ⏎ *127.0.0.1:{} has sent nothing more for 1 s and was given up; it may have been charged for, ask again or raise `cloud.stall_seconds`* ⏎ ", provider.port);
+    let part = format!(
+        "the answer, part 1 of 1: {LONG} ⏎  ⏎ --- ⏎ *127.0.0.1:{} has sent nothing more for 1 s and was given up; it may have been charged for, ask again or raise `cloud.stall_seconds`* ⏎ ",
+        provider.port
+    );
     scene.told(&part).await;
 }
