@@ -30,8 +30,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelConfig {
-    /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty: the
-    /// built-in model. Followed in the user's settings file alone.
+    /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty:
+    /// the built-in model. Followed in the user's settings file alone.
     pub path: String,
     /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
     /// physical cores less one.
@@ -45,9 +45,9 @@ pub struct ModelConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SandboxConfig {
-    /// Refuse to start where the system does not keep the server from networks and from writing files that are not its
-    /// own (`keyside doctor` says whether it does). Otherwise it starts, and says `best effort`. Followed in the user's
-    /// settings file alone.
+    /// Refuse to start where the system does not keep the server from networks and from writing
+    /// files that are not its own (`keyside doctor` says whether it does). Otherwise it starts, and
+    /// says `best effort`. Followed in the user's settings file alone.
     pub required: bool,
 }
 
@@ -57,34 +57,37 @@ pub struct SandboxConfig {
 pub struct CompletionConfig {
     /// Whether to suggest anything at all.
     pub enabled: bool,
-    /// Language ids, as the editor names them and in capitals or not, in which nothing is suggested.
+    /// Language ids, as the editor names them and in capitals or not, in which nothing is
+    /// suggested.
     pub disabled_languages: Vec<String>,
     /// The longest suggestion, in tokens (1 to 512), and no more than an eighth of the context.
     pub max_tokens: usize,
     /// The longest suggestion, in lines (1 to 64); 1 suggests the rest of the line only.
     pub max_lines: usize,
-    /// Prefetch while the keyboard is idle: generate what is likely to be requested next (what follows a suggestion
-    /// that is accepted, the next line), evaluate the prompt where the caret rests, and answer the first key in a
-    /// file from less text, so that the rest of it is evaluated afterwards. It costs processor time.
+    /// Prefetch while the keyboard is idle: generate what is likely to be requested next (what
+    /// follows a suggestion that is accepted, the next line), evaluate the prompt where the caret
+    /// rests, and answer the first key in a file from less text, so that the rest of it is
+    /// evaluated afterwards. It costs processor time.
     pub prefetch: bool,
     /// Prefetch on battery power and while many programs run, too, as far as the system tells.
     pub prefetch_on_battery: bool,
-    /// The most speculative tokens (0 to 16): tokens that retrieval proposes and the model verifies in one batch. What
-    /// is suggested stays the same; 0 turns it off.
+    /// The most speculative tokens (0 to 16): tokens that retrieval proposes and the model verifies
+    /// in one batch. What is suggested stays the same; 0 turns it off.
     pub speculative_tokens: usize,
-    /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is shown.
+    /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is
+    /// shown.
     pub generate_ms: u64,
-    /// Suggest only as much text as has at least this probability of being right in all its parts, as
-    /// the model sees it, 0 to 1. An explicit request shows everything.
+    /// Suggest only as much text as has at least this probability of being right in all its parts,
+    /// as the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
-    /// Skip the model where retrieval alone predicts the rest of the line with at least this probability, 0.5 to 1;
-    /// 1 always asks the model. Only with `retrieval`.
+    /// Skip the model where retrieval alone predicts the rest of the line with at least this
+    /// probability, 0.5 to 1; 1 always asks the model. Only with `retrieval`.
     pub min_lookup_confidence: f64,
-    /// Mix the model's predictions with what followed similar text in the document itself, in other open documents
-    /// in its language, and in the workspace's files.
+    /// Mix the model's predictions with what followed similar text in the document itself, in other
+    /// open documents in its language, and in the workspace's files.
     pub retrieval: bool,
-    /// The most tokens of the workspace's files that `retrieval` searches, recently changed files first (0 to
-    /// 16,000,000); each takes 8 bytes of memory. Nothing of them is written to disk.
+    /// The most tokens of the workspace's files that `retrieval` searches, recently changed files
+    /// first (0 to 16,000,000); each takes 8 bytes of memory. Nothing of them is written to disk.
     pub workspace_tokens: usize,
 }
 

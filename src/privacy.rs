@@ -1,4 +1,5 @@
-//! What must not leave this machine: files that are excluded, and secrets. Pure, but for the rules' first compilation.
+//! What must not leave this machine: files that are excluded, and secrets. Pure, but for the rules'
+//! first compilation.
 
 mod allowlist;
 mod bare;

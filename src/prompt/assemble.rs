@@ -6,9 +6,8 @@
 //!
 //! Two things keep the rest still. The window's first line is remembered per document and moves
 //! only when the budget is exceeded or the caret leaves the window, and then far enough not to move
-//! again soon. And text is tokenised in blocks of lines that are cached, which also makes
-//! assembling a prompt of a thousand tokens a matter of look-ups (llama.cpp tokenises about 3 MB a
-//! second).
+//! again soon. And text is tokenised in cached blocks of lines, which also makes a prompt of a
+//! thousand tokens a matter of look-ups (llama.cpp tokenises about 3 MB a second).
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -26,11 +25,9 @@ use crate::prompt::window::{Block, tail, window_start};
 const CACHED_BLOCKS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// Documents whose window is remembered.
 const REMEMBERED_WINDOWS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Blocks longer than this, in bytes, are tokenised each time: they are rare and would fill the
-/// cache.
+/// Longer blocks, in bytes, are tokenised each time: they are rare and would fill the cache.
 const MAX_CACHED_BLOCK: usize = 400;
-/// Characters of the path that go into the header, from its end; what the embedded model was
-/// trained on.
+/// Characters of the path in the header, from its end; what the embedded model was trained on.
 const MAX_PATH_CHARS: usize = 60;
 /// The same in tokens, for paths in scripts of which a character takes several.
 const PATH_TOKENS: usize = 48;
@@ -80,8 +77,7 @@ impl PromptBudget {
     }
 }
 
-/// How much of the text around a caret a prompt holds. `tokens_per_second` is how fast it can be
-/// evaluated.
+/// How much of the text around a caret a prompt holds. `tokens_per_second` is the prefill rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptSize {
     /// As much as the context takes.
@@ -103,8 +99,7 @@ pub struct Assembler {
     template: FimTemplate,
     budget: PromptBudget,
     blocks: LruCache<Box<str>, Arc<[Token]>>,
-    /// The first line of each document's window, in prompts that are not short and in those that
-    /// are.
+    /// The first line of each document's window, in prompts that are whole and in short ones.
     windows: [LruCache<Box<str>, usize>; 2],
 }
 
@@ -207,8 +202,7 @@ impl Assembler {
         for tokens in &tokens[first..] {
             out.extend(tokens.iter());
         }
-        // One block alone can be over the budget: a model without line borders, or a very long
-        // line.
+        // One block alone can be over the budget: a model without line borders, a very long line.
         let keep = tail(out.len(), budget);
         out.drain(..keep.start);
         out
