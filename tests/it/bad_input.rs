@@ -184,6 +184,7 @@ async fn nul_bytes_and_odd_characters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn markers_in_the_text_are_text() {
     // Spelled-out markers take as many tokens as text that looks like them. As markers they would take
     // one each, and the first would end the prompt's first section.
@@ -222,6 +223,7 @@ async fn a_line_of_twenty_megabytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_file_of_two_hundred_thousand_lines() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;

@@ -150,6 +150,7 @@ async fn a_thousand_keys_faster_than_the_model() {
 /// A key every 8 ms, each cancelling the one before, as VS Code does: shorter than the evaluation of a
 /// stretch of the prompt. What has begun is kept, or there would be no answer before the person pauses.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_prompt_advances_while_somebody_types() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;

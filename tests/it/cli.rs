@@ -21,6 +21,7 @@ fn continues(completion: &str) -> bool {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn complete_prints_one_suggestion_with_its_times() {
     let home = TempFolder::new();
     let file = home.0.join("a.rs");
@@ -40,6 +41,7 @@ fn complete_prints_one_suggestion_with_its_times() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn wrong_usage_and_failures_have_their_codes_and_a_sentence() {
     let home = TempFolder::new();
     for (arguments, code, part) in [
@@ -69,6 +71,7 @@ fn wrong_usage_and_failures_have_their_codes_and_a_sentence() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_batch_is_answered_in_order() {
     let home = TempFolder::new();
     let line = |id: Value, prefix: &str, suffix: &str| {
@@ -97,6 +100,7 @@ fn a_batch_is_answered_in_order() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_bad_line_of_a_batch_costs_itself() {
     let home = TempFolder::new();
     let good = json!({"id": 1, "prefix": MAP, "suffix": ""});
@@ -116,6 +120,7 @@ fn a_bad_line_of_a_batch_costs_itself() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn try_without_a_terminal_prints_the_summary() {
     let home = TempFolder::new();
     let file = home.0.join("edit.rs");
@@ -163,6 +168,7 @@ fn config_show_says_where_each_value_comes_from() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn doctor_says_what_works() {
     let home = TempFolder::new();
     let output = keyside(&home, &["doctor"], "");

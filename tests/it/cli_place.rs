@@ -28,6 +28,7 @@ fn printed(folder: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn complete_sees_the_workspace() {
     let other = format!("fn other() {{\n    {LINE}\n    {LINE}\n}}\n");
     let open = "fn open(session: Session) {\n    let zorblatt = \n}\n";

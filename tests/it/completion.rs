@@ -133,6 +133,7 @@ async fn settings_switch_it_off() {
 
 /// Types a text at one place with the embedded model, a request after each key, as VS Code does.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn typing_three_hundred_characters_evaluates_only_what_is_new() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-16"]).await;
@@ -242,6 +243,7 @@ async fn a_key_that_agrees_with_what_is_being_generated_goes_on_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_person_who_asks_gets_alternatives_that_differ() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
@@ -290,6 +292,7 @@ async fn other_settings_are_another_question() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_caret_inside_an_identifier_completes_it() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
@@ -313,6 +316,7 @@ async fn initialize_asking_the_model(client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_was_generated_is_kept_when_it_is_accepted() {
     let client = Client::with_embedded_model();
     initialize_asking_the_model(&client).await;

@@ -123,6 +123,7 @@ fn keyside(home: &TempFolder, arguments: &[&[u8]], input: &str) -> Said {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_terminal_gets_no_escape_sequence_from_what_a_command_prints() {
     let home = TempFolder::new();
     let settings = format!(
@@ -165,6 +166,7 @@ fn a_terminal_gets_no_escape_sequence_from_what_a_command_prints() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn json_is_the_same_data_without_a_raw_escape() {
     let home = TempFolder::new();
     let line = json!({"id": FOREIGN, "path": "a.rs", "prefix": "let a = ", "suffix": ""});

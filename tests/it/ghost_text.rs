@@ -83,6 +83,7 @@ impl Editor {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_follows_the_caret_is_not_said_again() {
     let editor = Editor::start().await;
     for (language, marked, right) in [
@@ -128,6 +129,7 @@ async fn a_selected_popup_item_does_not_say_the_opener_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn words_of_all_scripts_are_whole_and_half_of_one_is_completed() {
     let editor = Editor::start().await;
     for name in ["größe", "имя_пользователя", "顧客番号", "ユーザー名", "사용자_이름", "user_name"]
@@ -148,6 +150,7 @@ async fn words_of_all_scripts_are_whole_and_half_of_one_is_completed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn asking_shows_what_not_asking_does_and_more() {
     let editor = Editor::start().await;
     let python = "items = []\nitems.append(1)\nitems.append(2)\nitems.app$0";
@@ -162,6 +165,7 @@ async fn asking_shows_what_not_asking_does_and_more() {
 
 /// A property: at every place of a text, in both orders.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn asking_never_shows_less() {
     let editor = Editor::start().await;
     let text = "def total(items, tax):\n    result = 0\n    for item in items:\n        result += item.price * \
@@ -214,6 +218,7 @@ async fn numbers_and_signs_do_not_go_round_in_circles() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_a_text_opens_it_closes() {
     let editor = Editor::start().await;
     let used = "fn main() {\n    println!(\"total: {}\", total(1, 2));\n    println!(\"sum: {}\", total(3, \
@@ -243,6 +248,7 @@ const SAME_BLOCKS: &str = "fn check(a: &Form, b: &Form, c: &Form) -> Result<(), 
                            Err(Error::Empty);\n    }\n    if c.is_empty() {$0\n    }\n    Ok(())\n}\n";
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn behind_what_opens_a_block_its_first_line_is_shown() {
     let editor = Editor::start().await;
     let shown = editor.first("rust", SAME_BLOCKS, Automatic).await;
@@ -261,6 +267,7 @@ async fn behind_what_opens_a_block_its_first_line_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn who_asks_behind_what_opens_a_block_gets_its_first_line() {
     let editor = Editor::start().await;
     for (language, marked, first) in [

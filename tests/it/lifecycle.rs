@@ -23,6 +23,7 @@ async fn exit_code(mut client: Client) -> Option<i32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn shutdown_and_exit_are_a_success() {
     let client = working_server().await;
     assert_eq!(client.ask("shutdown", Value::Null).await["result"], Value::Null);
@@ -45,6 +46,7 @@ async fn shutdown_takes_any_parameters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn exit_without_shutdown_is_a_failure() {
     let client = working_server().await;
     client.notify("exit", Value::Null);
@@ -52,6 +54,7 @@ async fn exit_without_shutdown_is_a_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_closed_pipe_is_an_end_even_while_the_model_works() {
     let mut client = working_server().await;
     let source = frozen("lib/prompt/finish.rs");
@@ -68,6 +71,7 @@ async fn a_closed_pipe_is_an_end_even_while_the_model_works() {
 /// The client is a process of its own here, killed with the signal that it can't catch.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_killed_client_takes_the_server_with_it() {
     let home = TempFolder::new();
     // The shell holds the server's input open by a pipe of its own and names itself as the client, as
@@ -108,6 +112,7 @@ async fn a_killed_client_takes_the_server_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn nothing_is_left_behind_but_the_cache_and_no_source_text_anywhere() {
     let home = TempFolder::new();
     let folder = home.0.clone();

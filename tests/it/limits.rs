@@ -42,6 +42,7 @@ async fn end(client: &mut Client) {
 const SHOWN_IS_NO_FOLDER: &str = "HOME/cache/shown can't be written (File exists (os error 17)); free disk space or make its folder writable";
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn pipes_in_the_place_of_files_are_not_waited_for() {
     let model = format!(
         "cache/models/keyside-nano-v1-{}.gguf",

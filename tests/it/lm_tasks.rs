@@ -32,6 +32,7 @@ async fn embedded() -> (Arc<Engine>, Arc<ModelInfo>, TempFolder) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_continuation_is_as_likely_as_its_tokens_whatever_the_batch() {
     let (engine, info, _home) = embedded().await;
     let prompt = info.tokens_of("for i in range(10):\n    print(");
@@ -63,6 +64,7 @@ async fn a_continuation_is_as_likely_as_its_tokens_whatever_the_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn vectors_are_of_length_one_and_the_nearer_the_more_alike_texts_are() {
     let (engine, info, _home) = embedded().await;
     let texts = [
@@ -84,27 +86,23 @@ async fn vectors_are_of_length_one_and_the_nearer_the_more_alike_texts_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn background_work_gives_way_to_a_key_and_goes_on_where_it_was() {
-    let script = Script { time_per_token: Duration::from_millis(20), ..saying("x") };
+async fn background_work_gives_way_to_a_key_and_goes_on() {
+    // It generates `x` for ever.
+    let script = Script { time_per_token: Duration::from_millis(5), ..saying("") };
     let engine = Arc::new(fake_engine(script));
     engine.ready().await.expect("it loads");
-    let texts: Vec<Vec<i32>> = (0..20).map(|n| bytes(&"ab".repeat(n + 1))).collect();
-    let task = EmbedTask { texts: texts.clone() };
     let background = tokio::spawn({
         let engine = Arc::clone(&engine);
-        async move { engine.run(Lane::Background, task).await }
+        async move { engine.run(Lane::Background, GenerateTask::after(bytes("long"), 200)).await }
     });
-    let preempted = || engine.counts().preempted.load(Ordering::Relaxed);
-    let arrivals = AtomicU64::new(1);
-    until(async || {
-        let arrival = arrivals.fetch_add(1, Ordering::Relaxed);
-        let key = GenerateTask::after(bytes("key"), 1);
-        assert_eq!(engine.run(typed("a", arrival), key).await.expect("an answer").best.text, "x");
-        (preempted() > 0).then_some(())
-    })
-    .await;
-    let vectors = background.await.unwrap().expect("vectors");
-    assert_eq!(vectors.len(), texts.len());
+    let count = |it: &AtomicU64| it.load(Ordering::Relaxed);
+    let counts = engine.counts();
+    until(async || (count(&counts.prefetch_generated_tokens) > 0).then_some(())).await;
+    let key = engine.run(typed("a", 1), GenerateTask::after(bytes("key"), 1)).await;
+    assert_eq!(key.expect("an answer").best.text, "x");
+    assert_eq!(count(&counts.preempted), 1);
+    let text = background.await.unwrap().expect("a text").best.text;
+    assert_eq!(text, "x".repeat(200));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,6 +74,7 @@ fn changed(pairs: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_missing_file() {
     let home = TempFolder::new();
     let path = home.0.join("nowhere.gguf");
@@ -82,6 +83,7 @@ async fn a_missing_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_folder_and_a_text_file() {
     let home = TempFolder::new();
     let path = home.0.join("folder.gguf");
@@ -98,6 +100,7 @@ async fn a_folder_and_a_text_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_truncated_file() {
     for length in [4, 100, 100_000, 1_000_000, BYTES.len() - 1] {
         let home = TempFolder::new();
@@ -112,6 +115,7 @@ async fn a_truncated_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn another_architecture() {
     let home = TempFolder::new();
     // The value of general.architecture, with its length before it.
@@ -123,6 +127,7 @@ async fn another_architecture() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn no_fill_in_the_middle_tokens() {
     let home = TempFolder::new();
     let mut without = WITHOUT_METADATA.to_vec();
@@ -137,6 +142,7 @@ async fn no_fill_in_the_middle_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_file_that_llama_cpp_dies_of() {
     // Two tokens of one name end in an assertion, and an assertion ends the process.
     let home = TempFolder::new();
@@ -146,6 +152,7 @@ async fn a_file_that_llama_cpp_dies_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn markers_without_metadata_are_found_by_name() {
     let home = TempFolder::new();
     let path = written(&home, &changed(WITHOUT_METADATA));

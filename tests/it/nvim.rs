@@ -78,6 +78,7 @@ pub const STATS: &str = "
     return client:request_sync('keyside/stats', nil, 10000, 0).result";
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn tab_puts_in_what_the_ghost_shows() {
     let nvim = Neovim::open("totals.rs", TOTALS);
     nvim.keys(&["7G", "o"]);
@@ -87,6 +88,7 @@ fn tab_puts_in_what_the_ghost_shows() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn tab_continues_the_identifier_at_the_caret() {
     let nvim = Neovim::open("results.rs", RESULTS);
     nvim.keys(&["6G", "o"]);
@@ -118,6 +120,7 @@ fn tab_indents_where_there_is_no_ghost() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
     let text = TOTALS.repeat(20);
     let nvim = Neovim::open("totals.rs", &text);

@@ -17,6 +17,7 @@ fn count(nvim: &Neovim, name: &str, least: i64) -> i64 {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_word_all_of_it_and_nothing_are_told_apart() {
     let mut nvim = Neovim::open_with("totals.rs", TOTALS, "");
     nvim.lua("vim.keymap.set('i', '<F2>', '<Plug>(keyside-accept-word)')");

@@ -27,6 +27,7 @@ fn health(nvim: &Neovim) -> String {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn all_is_well() {
     let nvim = Neovim::open_with("a.rs", SOURCE, "");
     let said = status(&nvim, "ready");
@@ -36,6 +37,7 @@ fn all_is_well() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn suggestions_are_switched_off() {
     let nvim = Neovim::open_with("a.rs", SOURCE, "[completion]\nenabled = false\n");
     let said = status(&nvim, "`completion.enabled` is false");
@@ -46,6 +48,7 @@ fn suggestions_are_switched_off() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_language_is_switched_off() {
     let settings = "[completion]\ndisabled_languages = [\"Rust\"]\n";
     let nvim = Neovim::open_with("a.rs", SOURCE, settings);
@@ -62,6 +65,7 @@ fn a_language_is_switched_off() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_buffer_without_a_filetype_and_one_that_nobody_knows() {
     let nvim = Neovim::open_with("a.rs", SOURCE, "");
     nvim.lua("vim.cmd('hide enew')");
@@ -76,6 +80,7 @@ fn a_buffer_without_a_filetype_and_one_that_nobody_knows() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_model_of_no_use_is_said_and_the_built_in_one_suggests() {
     let nvim = Neovim::open_with("a.rs", SOURCE, "[model]\npath = \"/nowhere.gguf\"\n");
     let said = status(&nvim, "/nowhere.gguf does not exist");

@@ -54,6 +54,7 @@ fn sockets(calls: &[String]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn no_socket_is_made_by_any_thread_or_child_through_a_typing_run() {
     let home = TempFolder::new();
     // A model of the user's, so that the child that tries it is watched as well.
@@ -92,6 +93,7 @@ async fn no_socket_is_made_by_any_thread_or_child_through_a_typing_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn every_thread_is_under_the_kernels_rule() {
     let client = Client::real_process();
     client.initialize(&["utf-8"]).await;

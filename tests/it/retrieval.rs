@@ -21,6 +21,7 @@ const BEFORE: &str = "fn setup(pool: &mut Pool) {\n    \
 const AFTER: &str = "\n    log(third, third);\n}\n";
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_documents_own_names_come_back_and_changed_ones_at_once() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-16"]).await;
@@ -43,6 +44,7 @@ async fn a_documents_own_names_come_back_and_changed_ones_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn other_open_documents_of_the_language_tell_too() {
     let other = BEFORE.rsplit_once("\n\n").unwrap().0;
     let here = "fn more(pool: &mut Pool) {\n    let third = acquire_frobnicator(";
@@ -65,6 +67,7 @@ async fn other_open_documents_of_the_language_tell_too() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn the_corpus_knows_what_a_language_says_again_and_again() {
     let home = TempFolder::new();
     let model = Registry::new(home.0.clone()).load(&ModelSpec::embedded()).unwrap();
@@ -122,6 +125,7 @@ fn evaluate(home: &TempFolder, arguments: &[&str]) -> (Value, String) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
     let home = TempFolder::new();
     // Blocks and typing depend on the machine: how the engine cuts a prompt into batches follows its
@@ -170,6 +174,7 @@ fn eval_gives_the_same_figures_each_time_and_counts_tell_something() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn eval_and_tokenize_say_what_is_wrong_with_what_they_are_given() {
     let home = TempFolder::new();
     let ask = |arguments: &[&str], input: &str| {
@@ -237,6 +242,7 @@ async fn suggested(speculative_tokens: usize) -> (Vec<Option<String>>, u64, u64)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn drafts_save_steps_and_change_nothing() {
     let (plain, n_plain, none) = suggested(0).await;
     let (drafted, n_generated, n_drafted) = suggested(3).await;
@@ -254,6 +260,7 @@ async fn drafts_save_steps_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_the_text_leaves_no_doubt_of_is_answered_without_the_model() {
     let home = TempFolder::new();
     std::fs::write(home.0.join("config.toml"), "").unwrap();

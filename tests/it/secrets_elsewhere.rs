@@ -108,6 +108,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_file_on_the_disk_tells_its_lines_but_not_its_secrets() {
     let text = source();
     let scene = Scene::new(&[("conf.py", &text), ("sub/other.py", &text)], "open.py").await;
@@ -117,6 +118,7 @@ async fn a_file_on_the_disk_tells_its_lines_but_not_its_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn files_that_are_left_out_tell_nothing() {
     let text = source();
     for (path, rules) in [
@@ -148,6 +150,7 @@ async fn files_that_are_left_out_tell_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_rule_that_is_added_later_holds_too() {
     let text = source();
     let scene = Scene::new(&[("a.py", "x = 1\n")], "open.py").await;
@@ -159,6 +162,7 @@ async fn a_rule_that_is_added_later_holds_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn an_open_document_tells_its_lines_but_not_its_secrets() {
     let scene = Scene::new(&[], "open.py").await;
     scene.client.open(&scene.uri("conf.py"), &source());
@@ -167,6 +171,7 @@ async fn an_open_document_tells_its_lines_but_not_its_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_documents_own_secret_comes_when_a_person_asks() {
     let scene = Scene::new(&[], "open.py").await;
     let text = format!("{}# again\nquixotic_login = \"", source());

@@ -187,6 +187,7 @@ async fn shown(client: &Client, folder: &Path, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn folders_and_ignore_files_are_followed_while_the_server_runs() {
     let (first, second) = (TempFolder::new(), TempFolder::new());
     let file = format!("fn other() {{\n    {LINE}\n    {LINE}\n}}\n");

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::cloud::{Auth, Provider};
 
 /// The name under which the system's keyring lists them.
+#[cfg(feature = "keyring")]
 const SERVICE: &str = "keyside";
 /// Longer than a person takes to unlock the keyring.
 const KEYRING_PATIENCE: Duration = Duration::from_secs(60);
@@ -111,6 +112,7 @@ pub fn checked(typed: String) -> Result<SecretString, String> {
     Ok(SecretString::from(key))
 }
 
+#[cfg_attr(not(feature = "keyring"), expect(dead_code, reason = "there is no keyring to ask"))]
 enum Entry {
     Fetch,
     Store(SecretString),
@@ -137,6 +139,12 @@ fn in_keyring(name: String, what: Entry) -> Result<Option<SecretString>, String>
     })
 }
 
+#[cfg(not(feature = "keyring"))]
+fn ask_keyring(name: &str, _: &Entry) -> Result<Option<SecretString>, String> {
+    Err(unusable("this keyside was built without it", name))
+}
+
+#[cfg(feature = "keyring")]
 fn ask_keyring(name: &str, what: &Entry) -> Result<Option<SecretString>, String> {
     let asked = keyring::Entry::new(SERVICE, name).and_then(|entry| match what {
         Entry::Fetch => entry.get_password().map(SecretString::from),
@@ -161,10 +169,14 @@ fn ask_keyring(name: &str, what: &Entry) -> Result<Option<SecretString>, String>
         Err(keyring::Error::PlatformFailure(_)) => "it fails",
         Err(_) => "what is in it is no key",
     };
-    Err(format!(
+    Err(unusable(why, name))
+}
+
+fn unusable(why: &str, name: &str) -> String {
+    format!(
         "the system's keyring can't be used ({why}); unlock it, or put the key into an environment variable and set `key` of the \
          provider {name} to `env:VARIABLE`"
-    ))
+    )
 }
 
 #[cfg(test)]

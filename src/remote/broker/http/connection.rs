@@ -28,6 +28,7 @@ pub(crate) fn client(
     address: &Address,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Client, String> {
+    install_cryptography();
     let mut builder = Client::builder()
         .user_agent(concat!("keyside/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -62,6 +63,15 @@ pub(crate) fn client(
         let error = crate::remote::protocol::fault::shortened(&error.without_url().to_string());
         format!("no client for encrypted connections can be made ({error}); see whether this system has certificates installed")
     })
+}
+
+/// Without aws-lc, reqwest wants to be told what encrypts.
+fn install_cryptography() {
+    #[cfg(not(feature = "aws-lc-rs"))]
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have been first, with the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
 }
 
 fn first<'a>(
