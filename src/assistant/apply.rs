@@ -8,11 +8,13 @@ mod elision;
 mod indentation;
 mod minimal;
 mod moved;
+mod not_applied;
 mod replace;
 mod unified;
 
 pub use answer::{code_of, prose_of};
 pub use minimal::{Edit, applied, minimal_edits};
 pub use moved::moved;
+pub use not_applied::NotApplied;
 pub use replace::{Replaced, has_no_new_errors, replaced};
 pub use unified::unified_diff;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::assistant::CloudRequest;
-use crate::assistant::apply::{self, Edit};
+use crate::assistant::apply::{self, Edit, NotApplied};
 use crate::assistant::gather::Gathered;
 use crate::assistant::put_back::{PutBack, RangeOf, put_back};
 use crate::remote::outbound::Prepared;
@@ -26,7 +26,7 @@ impl Gathered {
     /// What an answer makes of a document, in which what was asked about stands at `target`.
     ///
     /// # Errors
-    /// One sentence, where the answer is no code that could stand there.
+    /// Where the answer is no code that could stand there.
     pub fn change(
         &self,
         asked: &CloudRequest,
@@ -34,7 +34,7 @@ impl Gathered {
         text: &str,
         target: Range<usize>,
         answer: &str,
-    ) -> Result<Changed, String> {
+    ) -> Result<Changed, NotApplied> {
         let language = &asked.language_id;
         let code = apply::code_of(answer, language)?;
         // The document as the model saw it: what it left as it is has to be the same.
@@ -52,8 +52,7 @@ impl Gathered {
         );
         let n_errors = |text: &str| syntax::parse(language, text).map(|it| it.error_count());
         if let Some(before) = n_errors(text).filter(|_| withheld.is_none()) {
-            let after = n_errors(&changed)
-                .ok_or("The answer could not be checked for errors; it was not applied.")?;
+            let after = n_errors(&changed).ok_or(NotApplied::Unchecked)?;
             apply::has_no_new_errors(before, after)?;
         }
         let n_after = hidden_text.len() - replaced.old.end;

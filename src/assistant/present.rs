@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::assistant::CloudRequest;
-use crate::assistant::apply;
+use crate::assistant::apply::{self, NotApplied};
 use crate::assistant::change::Changed;
 use crate::assistant::cloud::Cloud;
 use crate::assistant::editor_ui::{EditorUi, Tone};
@@ -164,7 +164,7 @@ async fn put_in<F: EditorUi>(
     newest: &Newest,
     question: &CloudRequest,
     gathered: &Gathered,
-    change: impl Fn(&str, std::ops::Range<usize>) -> Result<Changed, String>,
+    change: impl Fn(&str, std::ops::Range<usize>) -> Result<Changed, NotApplied>,
     front: &F,
 ) -> Result<(), String> {
     let before = question.text();

@@ -168,7 +168,7 @@ fn network(resolved: &Resolved) -> Finding {
             Some(Err(what)) => Finding {
                 name: "network",
                 state: State::Bad,
-                what,
+                what: what.to_string(),
                 fix: "correct cloud.providers".to_owned(),
             },
             None => {

@@ -1,10 +1,11 @@
 //! Where any of many texts stands in another: all places, also those within others.
 //!
 //! An Aho-Corasick automaton finds them in one pass, but making it of tens of thousands of secrets
-//! takes longer than all else that redaction does. For so many, the first bytes of each are put into
-//! a table instead, as in the algorithm of Karp and Rabin (1987) with a key that needs no rolling: a
-//! place whose first bytes are in it is compared with the secrets that begin so. What is compared is
-//! bounded; a text that goes past the bound, with secrets that begin alike, has the automaton.
+//! takes longer than all else that redaction does. For so many, the first bytes of each are put
+//! into a table instead, as in the algorithm of Karp and Rabin (1987) with a key that needs no
+//! rolling: a place whose first bytes are in it is compared with the secrets that begin so. What is
+//! compared is bounded; a text that goes past the bound, with secrets that begin alike, has the
+//! automaton.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};

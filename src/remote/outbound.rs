@@ -6,6 +6,7 @@
 //! Consent makes an `Outbound` of it, without touching the bytes: what was shown is what is sent.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ use crate::privacy::fence::Fence;
 use crate::privacy::placeholders::{Placeholders, names_like_placeholders};
 use crate::privacy::redact::Redactor;
 use crate::remote::pricing::token_estimate;
+use crate::remote::protocol::address::AddressFault;
 use crate::remote::protocol::{self, Ask, Role, Turn, read_back};
 use crate::stdx::hex_sha256;
 
@@ -44,6 +46,61 @@ pub struct DraftFile {
     pub lines: Range<usize>,
 }
 
+/// Why there is nothing to send. Shown as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotPrepared {
+    /// A file, and the rule that leaves it out.
+    Excluded {
+        name: String,
+        by: String,
+    },
+    Address(AddressFault),
+    /// What was kept is for a model and host that the settings do not name any more.
+    OtherRecipient {
+        model: String,
+        host: String,
+    },
+    /// What was kept is not what was agreed to.
+    Changed,
+    /// What was kept is none of keyside's requests.
+    NoRequest,
+}
+
+impl fmt::Display for NotPrepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Excluded { name, by } => {
+                write!(f, "nothing of {name} is sent: {by} leaves it out")
+            }
+            Self::Address(fault) => fault.fmt(f),
+            Self::OtherRecipient { model, host } => write!(
+                f,
+                "it was agreed to for {model} at {host}, and the settings name another model or host now"
+            ),
+            Self::Changed => f.write_str(
+                "what was kept has changed since it was agreed to; remove the file and ask again",
+            ),
+            Self::NoRequest => {
+                f.write_str("what was kept is no request to this model; remove the file")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotPrepared {}
+
+impl From<AddressFault> for NotPrepared {
+    fn from(fault: AddressFault) -> Self {
+        Self::Address(fault)
+    }
+}
+
+impl From<NotPrepared> for String {
+    fn from(fault: NotPrepared) -> Self {
+        fault.to_string()
+    }
+}
+
 /// A request that can be looked at, and goes nowhere.
 #[derive(Debug)]
 pub struct Prepared {
@@ -63,11 +120,11 @@ pub struct Prepared {
 /// Makes the bytes of a request, without what must not be in them.
 ///
 /// # Errors
-/// One sentence: a file that is fenced off, or a provider whose address text may not be sent to.
-pub fn prepare(provider: &Provider, draft: &Draft, fence: &Fence) -> Result<Prepared, String> {
+/// A file that is excluded, or a provider whose address text may not be sent to.
+pub fn prepare(provider: &Provider, draft: &Draft, fence: &Fence) -> Result<Prepared, NotPrepared> {
     for file in &draft.files {
         if let Some(who) = file.path.as_deref().and_then(|it| fence.stops_file(it)) {
-            return Err(format!("nothing of {} is sent: {who} leaves it out", file.name));
+            return Err(NotPrepared::Excluded { name: file.name.clone(), by: who });
         }
     }
     let host = protocol::host(provider)?;
@@ -233,25 +290,19 @@ impl Kept {
     /// they saw. What it may cost is reckoned anew, from the bytes.
     ///
     /// # Errors
-    /// One sentence.
-    pub fn prepared(self, provider: &Provider) -> Result<Prepared, String> {
+    /// Why it is not.
+    pub fn prepared(self, provider: &Provider) -> Result<Prepared, NotPrepared> {
         if self.provider != provider.name
             || self.host != protocol::host(provider)?
             || self.model != provider.model
         {
-            return Err(format!(
-                "it was agreed to for {} at {}, and the settings name another model or host now",
-                self.model, self.host
-            ));
+            return Err(NotPrepared::OtherRecipient { model: self.model, host: self.host });
         }
         if hex_sha256(self.body.as_bytes()) != self.sha256 {
-            return Err(
-                "what was kept has changed since it was agreed to; remove the file and ask again"
-                    .to_owned(),
-            );
+            return Err(NotPrepared::Changed);
         }
         let Some(ask) = read_back::ask_of(provider, &self.body) else {
-            return Err("what was kept is no request to this model; remove the file".to_owned());
+            return Err(NotPrepared::NoRequest);
         };
         Ok(Prepared {
             provider: self.provider,

@@ -26,7 +26,7 @@ pub mod usage;
 use serde::{Deserialize, Serialize};
 
 use crate::config::cloud::{Auth, Provider};
-use crate::remote::protocol::address::Address;
+use crate::remote::protocol::address::{Address, AddressFault};
 use crate::remote::protocol::fault::FaultKind;
 use crate::remote::protocol::provider_protocol::{API_KEY, BEARER, KeyHeader, implementation};
 use crate::remote::protocol::usage::Usage;
@@ -128,8 +128,8 @@ pub fn body(provider: &Provider, ask: &Ask, stream: bool) -> String {
 /// Where the request goes.
 ///
 /// # Errors
-/// One sentence, where `base_url` is no address that text may be sent to; see [`Address::of`].
-pub fn url(provider: &Provider) -> Result<String, String> {
+/// Where `base_url` is no address that text may be sent to; see [`Address::of`].
+pub fn url(provider: &Provider) -> Result<String, AddressFault> {
     Ok(Address::of(provider)?.url)
 }
 
@@ -137,7 +137,7 @@ pub fn url(provider: &Provider) -> Result<String, String> {
 ///
 /// # Errors
 /// As [`url()`].
-pub fn host(provider: &Provider) -> Result<String, String> {
+pub fn host(provider: &Provider) -> Result<String, AddressFault> {
     Ok(Address::of(provider)?.host)
 }
 

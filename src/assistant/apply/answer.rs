@@ -6,11 +6,14 @@
 //! is how models write documentation that has blocks of its own. Where such a reading does not come
 //! out even, the answer is refused.
 
+use super::NotApplied;
 use crate::text::Language;
 
 /// The code of an answer, its lines ended by `\n`. Text before and behind the block is left out.
-/// Errors: a sentence that says why no block can be taken.
-pub fn code_of(answer: &str, language_id: &str) -> Result<String, String> {
+///
+/// # Errors
+/// Why no block can be taken.
+pub fn code_of(answer: &str, language_id: &str) -> Result<String, NotApplied> {
     let answer = answer.replace("\r\n", "\n");
     let answer = without_thoughts(&answer)?;
     let (blocks, _) = blocks_of(answer)?;
@@ -18,7 +21,7 @@ pub fn code_of(answer: &str, language_id: &str) -> Result<String, String> {
         if is_plainly_code(answer) {
             return Ok(format!("{}\n", answer.trim_matches('\n').trim_end()));
         }
-        return Err("The answer holds no block of code; ask again, or read it as text.".to_owned());
+        return Err(NotApplied::NoBlock);
     }
     let only = blocks.len() == 1;
     let mut wanted: Vec<&Block> =
@@ -26,11 +29,8 @@ pub fn code_of(answer: &str, language_id: &str) -> Result<String, String> {
     wanted.dedup_by(|one, other| one.code == other.code);
     match wanted.as_slice() {
         [block] => Ok(block.code.clone()),
-        [] => Err(format!("The answer holds code, but none in {language_id}; ask again.")),
-        several => Err(format!(
-            "The answer holds {} blocks of code, and it is not clear which is meant; ask again, or take one by hand.",
-            several.len()
-        )),
+        [] => Err(NotApplied::OtherLanguage(language_id.to_owned())),
+        several => Err(NotApplied::SeveralBlocks(several.len())),
     }
 }
 
@@ -60,17 +60,14 @@ struct Block {
     code: String,
 }
 
-const CUT_OFF: &str = "The answer ends within a block of code, so it is not whole; ask again with a larger \
-    `cloud.max_output_tokens`, or about less.";
-
 /// What a model that thinks aloud has said before its answer is no part of it.
-fn without_thoughts(answer: &str) -> Result<&str, String> {
+fn without_thoughts(answer: &str) -> Result<&str, NotApplied> {
     let Some(thoughts) = answer.trim_start().strip_prefix("<think>") else { return Ok(answer) };
-    thoughts.split_once("</think>").map(|it| it.1).ok_or_else(|| CUT_OFF.to_owned())
+    thoughts.split_once("</think>").map(|it| it.1).ok_or(NotApplied::CutOff)
 }
 
 /// The blocks, and the text around them with a blank line in the place of each.
-fn blocks_of(answer: &str) -> Result<(Vec<Block>, String), String> {
+fn blocks_of(answer: &str) -> Result<(Vec<Block>, String), NotApplied> {
     let (mut blocks, mut prose) = (Vec::new(), String::new());
     // The fences that are open; the first is the block's own.
     let mut open: Vec<Fence> = Vec::new();
@@ -109,7 +106,7 @@ fn blocks_of(answer: &str) -> Result<(Vec<Block>, String), String> {
             }
         }
     }
-    if open.is_empty() { Ok((blocks, prose)) } else { Err(CUT_OFF.to_owned()) }
+    if open.is_empty() { Ok((blocks, prose)) } else { Err(NotApplied::CutOff) }
 }
 
 /// A line that is a fence.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::NotApplied;
 use super::elision::{first_elision, n_lines_of_code};
 use super::indentation::{indentation_of, indented};
 
@@ -34,11 +35,9 @@ pub fn replaced(
     original: &str,
     replacement: &str,
     language_id: &str,
-) -> Result<Replaced, String> {
+) -> Result<Replaced, NotApplied> {
     if document.get(range.clone()) != Some(original) {
-        return Err(
-            "The code has changed since the question; the answer was not applied.".to_owned()
-        );
+        return Err(NotApplied::DocumentChanged);
     }
     let replacement = replacement.replace("\r\n", "\n");
     let replacement = without_blank_ends(&replacement);
@@ -46,12 +45,12 @@ pub fn replaced(
     let core = &document[old.clone()];
     let core_lf = core.replace("\r\n", "\n");
     if replacement.is_empty() {
-        return Err("The answer holds no code; nothing was changed.".to_owned());
+        return Err(NotApplied::NoCode);
     }
     let base = base_of(&document[..old.start]);
     let mut piece = indented(replacement, &core_lf, base);
     if piece == core_lf {
-        return Err("The answer is the code as it is; there is nothing to change.".to_owned());
+        return Err(NotApplied::Unchanged);
     }
     is_a_replacement(&core_lf, &piece, language_id)?;
     if has_crlf(core).or_else(|| has_crlf(document)).unwrap_or(false) {
@@ -64,31 +63,30 @@ pub fn replaced(
 
 /// Whether an edit leaves a document with no more errors than it had, counted by `syntax`. Errors:
 /// it does not.
-pub fn has_no_new_errors(n_errors_before: usize, n_errors_after: usize) -> Result<(), String> {
+pub fn has_no_new_errors(n_errors_before: usize, n_errors_after: usize) -> Result<(), NotApplied> {
     if n_errors_after <= n_errors_before {
         return Ok(());
     }
-    Err("With the answer the file would hold code that can't be parsed; it was not applied. Ask again, or take it by hand."
-        .to_owned())
+    Err(NotApplied::NewErrors)
 }
 
-fn is_a_replacement(original: &str, replacement: &str, language_id: &str) -> Result<(), String> {
+fn is_a_replacement(
+    original: &str,
+    replacement: &str,
+    language_id: &str,
+) -> Result<(), NotApplied> {
     if original.is_empty() {
         return Ok(());
     }
     if first_elision(original, replacement, language_id).is_some() {
-        return Err("The answer leaves code out and says so in a comment; it was not applied. Ask again, or about less."
-            .to_owned());
+        return Err(NotApplied::LeavesCodeOut);
     }
     if replacement.len() > MAX_GROWTH * original.len() + MAX_GROWTH_BYTES {
-        return Err(
-            "The answer is far longer than what it should replace; it was not applied.".to_owned()
-        );
+        return Err(NotApplied::FarTooLong);
     }
     let n_lines = n_lines_of_code(original);
     if n_lines >= LEAST_LINES_TO_LOSE && 4 * n_lines_of_code(replacement) < n_lines {
-        return Err("The answer has lost most of the code that it should replace; it was not applied. Ask about less."
-            .to_owned());
+        return Err(NotApplied::LostMostCode);
     }
     Ok(())
 }
@@ -213,7 +211,7 @@ mod tests {
     fn a_document_that_has_changed_is_left_alone() {
         for range in [0..1, 1..3, 0..99, 9..9] {
             let sentence = replaced("äbc", range, "x", "y", "rust").expect_err("it is refused");
-            assert!(sentence.contains("has changed"));
+            assert!(sentence.to_string().contains("has changed"));
         }
     }
 

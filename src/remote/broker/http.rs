@@ -149,7 +149,7 @@ async fn prepare(order: Order, settings: &Settings, variable: Variable) -> Resul
             }
         }
     })?;
-    let address = Address::of(&provider).map_err(settings_are_wrong)?;
+    let address = Address::of(&provider).map_err(|it| settings_are_wrong(it.to_string()))?;
     let ask = agreed::check(&order, &provider, &address, cloud)?;
     let max_output_tokens = Some(ask.max_output_tokens);
     let for_key = provider.clone();

@@ -7,6 +7,7 @@
 
 // Addresses alone; what opens a connection is in `std`.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
 
 use url::{Host, Url};
 
@@ -25,6 +26,58 @@ pub struct Address {
     /// Whether the text goes without encryption. The host is then one of this machine or of a
     /// private network, and a name must be looked up with [`is_private`] in mind.
     pub is_plain: bool,
+}
+
+/// A base URL that no text may be sent to. Shown as a sentence that says what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressFault {
+    /// The provider's name in the settings.
+    pub provider: String,
+    pub reason: AddressReason,
+}
+
+/// Why no text may be sent to a base URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressReason {
+    NoUrl,
+    /// Neither `https` nor `http`.
+    OtherScheme,
+    /// It holds a user name or a password.
+    Credentials,
+    Query,
+    NoHost,
+    /// `http` to a host that need not be of a private network.
+    PlainToOthers,
+}
+
+impl fmt::Display for AddressFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.reason {
+            AddressReason::NoUrl => "is not a URL such as https://example.com/v1",
+            AddressReason::OtherScheme => {
+                "must begin with https:// (or http:// for a server of one's own)"
+            }
+            AddressReason::Credentials => {
+                "holds a user name or a password, which belongs to `keyside cloud login`"
+            }
+            AddressReason::Query => "holds a `?` or a `#`",
+            AddressReason::NoHost => "names no host",
+            AddressReason::PlainToOthers => {
+                "is http://, which anybody on the way can read; that is followed only for this machine and private networks, \
+                 use https://"
+            }
+        };
+        let provider = &self.provider;
+        write!(f, "the base_url of the provider {provider} {what}; correct it in the settings file")
+    }
+}
+
+impl std::error::Error for AddressFault {}
+
+impl From<AddressFault> for String {
+    fn from(fault: AddressFault) -> Self {
+        fault.to_string()
+    }
 }
 
 /// Endings of names that only a local network answers for: mDNS (RFC 6762), ICANN's `.internal`,
@@ -46,38 +99,28 @@ impl Address {
     /// such a name leads to.
     ///
     /// # Errors
-    /// One sentence.
-    pub fn of(provider: &Provider) -> Result<Self, String> {
-        let refused = |what: &str| {
-            Err(format!(
-                "the base_url of the provider {} {what}; correct it in the settings file",
-                provider.name
-            ))
-        };
+    /// What is wrong with it.
+    pub fn of(provider: &Provider) -> Result<Self, AddressFault> {
+        let refused = |reason| Err(AddressFault { provider: provider.name.clone(), reason });
         let endpoint = implementation(provider.protocol).endpoint(provider);
         let written = provider.base_url.trim();
         let written = if written.is_empty() { endpoint.vendor } else { written };
         let Ok(mut url) = Url::parse(written) else {
-            return refused("is not a URL such as https://example.com/v1");
+            return refused(AddressReason::NoUrl);
         };
         if !matches!(url.scheme(), "https" | "http") {
-            return refused("must begin with https:// (or http:// for a server of one's own)");
+            return refused(AddressReason::OtherScheme);
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return refused(
-                "holds a user name or a password, which belongs to `keyside cloud login`",
-            );
+            return refused(AddressReason::Credentials);
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return refused("holds a `?` or a `#`");
+            return refused(AddressReason::Query);
         }
-        let Some(host) = url.host() else { return refused("names no host") };
+        let Some(host) = url.host() else { return refused(AddressReason::NoHost) };
         let is_plain = url.scheme() == "http";
         if is_plain && !may_be_private(&host) {
-            return refused(
-                "is http://, which anybody on the way can read; that is followed only for this machine and private networks, \
-                 use https://",
-            );
+            return refused(AddressReason::PlainToOthers);
         }
         let is_loopback = match &host {
             Host::Domain(name) => is_localhost(name),
@@ -158,7 +201,7 @@ mod tests {
     use super::*;
     use crate::config::cloud::Protocol;
 
-    fn address(protocol: Protocol, base_url: &str) -> Result<Address, String> {
+    fn address(protocol: Protocol, base_url: &str) -> Result<Address, AddressFault> {
         let base_url = base_url.to_owned();
         Address::of(&Provider { name: "p".to_owned(), protocol, base_url, ..Provider::default() })
     }
@@ -258,7 +301,8 @@ mod tests {
             "localhost.example.com",
             "0.0.0.0",
         ] {
-            let sentence = address(Protocol::OpenaiChat, &format!("http://{host}")).unwrap_err();
+            let sentence =
+                address(Protocol::OpenaiChat, &format!("http://{host}")).unwrap_err().to_string();
             assert!(sentence.contains("use https://"), "{sentence}");
         }
     }
@@ -275,7 +319,7 @@ mod tests {
             "https://x.test/v1?key=secret",
             "https://x.test/#secret",
         ] {
-            let sentence = address(Protocol::OpenaiChat, base_url).unwrap_err();
+            let sentence = address(Protocol::OpenaiChat, base_url).unwrap_err().to_string();
             assert!(!sentence.contains("secret") && sentence.contains("provider p"), "{sentence}");
         }
     }

@@ -48,7 +48,7 @@ proptest! {
             // Code ends its last line, or a sentence says why there is none.
             match code_of(&answer, "rust") {
                 Ok(code) => prop_assert!(code.is_empty() || code.ends_with('\n'), "{:?}", code),
-                Err(sentence) => prop_assert!(sentence.ends_with('.'), "{}", sentence),
+                Err(sentence) => prop_assert!(sentence.to_string().ends_with('.'), "{}", sentence),
             }
             prop_assert!(prose_of(&answer).len() <= answer.len());
         }
