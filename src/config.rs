@@ -1,5 +1,5 @@
 //! Settings: what each one means and does by default. The doc comments here are the documentation;
-//! `keyside config schema`, `keyside config show` and the README's table are made of them.
+//! `keyside config schema`, `keyside config show` and docs/configuration.md are made of them.
 
 pub mod cloud;
 pub mod consent;

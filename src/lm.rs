@@ -9,8 +9,8 @@
 //! 3. `worker`, the thread, runs it on the `runtime`;
 //! 4. `runtime` has the prompt in the KV cache (`kv_cache`): only what differs is evaluated
 //!    (prefill);
-//! 5. `decode` is the loop in which a token is chosen (`decode::distribution`) and speculative
-//!    tokens are verified (`decode::speculative`);
+//! 5. `decode` is the loop in which a token is chosen from the distribution
+//!    (`decode::distribution`) and speculative tokens (`decode::speculative`) are verified;
 //! 6. `backend` evaluates tokens: [`backend::Backend`] is the seam, `backend::llama` the only file
 //!    that names llama.cpp.
 //!

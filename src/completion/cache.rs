@@ -1,4 +1,4 @@
-//! CompletionCache given already: the same question, and one typed along an answer, need no model.
+//! Answers given already: the same question, and one typed along an answer, need no model.
 //!
 //! An answer belongs to the text that it was asked in. Ropes share what they have in common, so
 //! keeping a few hundred of them costs little, and comparing what the model could have seen is
@@ -15,8 +15,7 @@ use ropey::Rope;
 use crate::completion::offer::Answer;
 use crate::lm::{Generation, Source};
 
-/// CompletionCache that are kept. With the parts of a rope that an edit makes new, some kilobytes
-/// each.
+/// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// How much can have been typed since the question: characters.
 const MAX_TYPED: usize = 128;

@@ -86,7 +86,7 @@ impl Engine {
         T::output(output).ok_or_else(ended)
     }
 
-    /// Asks this feature for work while nothing else is to do.
+    /// Asks this feature for work while nothing interactive is to do.
     pub fn add_idle_work(&self, work: Arc<dyn IdleWork>) {
         let mut all = self.shared.idle_work.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.iter().any(|it| Arc::ptr_eq(it, &work)) {

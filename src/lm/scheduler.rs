@@ -1,4 +1,4 @@
-//! Which task runs next: two lanes and, when nothing waits, what features want done ahead.
+//! Which task runs next: two lanes and, when nothing interactive waits, what features want done ahead.
 //!
 //! * **Interactive**: at most one task a document, the newest. A newer one of the same document
 //!   takes the place of the one that waits and stops the one that runs. One of another document is

@@ -7,13 +7,13 @@ use crate::support::repository;
 
 /// Modules in reading order and what each may import: itself, and these with their parts.
 pub const MAY_IMPORT: &[(&str, &[&str])] = &[
-    // Words.
+    // Domain types, and `lm`, which is an adapter as well.
     ("stdx", &[]),
     ("text", &["stdx"]),
     ("files", &[]),
     ("config", &["stdx", "text", "files"]),
     ("lm", &["stdx", "files"]),
-    // Judgement.
+    // Pure logic.
     ("prompt", &["text", "lm", "stdx"]),
     ("retrieval", &["text", "lm"]),
     ("syntax", &["text"]),
@@ -26,14 +26,14 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         "remote/outbound",
         &["stdx", "files", "config", "privacy", "remote/protocol", "remote/pricing"],
     ),
-    // Powers.
+    // Adapters.
     ("workspace", &["text", "files", "lm", "retrieval", "privacy"]),
     ("machine", &[]),
     ("sandbox", &[]),
     ("remote/broker", &["stdx", "files", "config", "sandbox", "remote"]),
     ("remote", &[]),
     ("ledger", &[]),
-    // Features.
+    // Application: features, wiring, shell.
     (
         "completion",
         &[
@@ -52,7 +52,6 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         "assistant",
         &["stdx", "text", "files", "config", "syntax", "privacy", "workspace", "remote", "ledger"],
     ),
-    // Shell.
     ("app", &["config", "lm", "privacy", "ledger", "sandbox", "completion", "assistant"]),
     ("evaluate", &["stdx", "lm", "prompt", "retrieval", "completion"]),
     (
