@@ -21,7 +21,8 @@ use tokio::sync::oneshot;
 use crate::lm::task::{ContinuationScore, Lane, Task, TaskError, TaskOutput};
 use crate::stdx::cancel::CancelFlag;
 
-/// So long after an answer a person who types fast has typed the next key.
+/// So long after an answer a person who types fast has typed the next key. Idle work pauses as long
+/// between two tasks, so that it takes no processor from keys that are answered without the model.
 const IDLE_AFTER: Duration = Duration::from_millis(30);
 /// Documents whose tasks can wait; of more the oldest is superseded.
 const MAX_WAITING_DOCUMENTS: usize = 8;
@@ -76,8 +77,8 @@ pub struct Scheduler {
     running: Option<Running>,
     /// A feature may have something to do.
     has_idle_work: bool,
-    /// When the last interactive task ended.
-    interactive_until: Option<Instant>,
+    /// When the last interactive task, or idle work, ended.
+    quiet_since: Option<Instant>,
     is_closed: bool,
     /// The worker has nothing left to do and waits.
     is_at_rest: bool,
@@ -97,7 +98,7 @@ impl Default for Scheduler {
             newest_arrivals: LruCache::new(REMEMBERED_DOCUMENTS),
             running: None,
             has_idle_work: false,
-            interactive_until: None,
+            quiet_since: None,
             is_closed: false,
             is_at_rest: false,
         }
@@ -208,7 +209,7 @@ impl Scheduler {
             self.is_at_rest = true;
             return NextWork::Wait(None);
         }
-        let begins = self.interactive_until.map(|it| it + IDLE_AFTER).filter(|it| now < *it);
+        let begins = self.quiet_since.map(|it| it + IDLE_AFTER).filter(|it| now < *it);
         if begins.is_some() {
             return NextWork::Wait(begins);
         }
@@ -230,8 +231,9 @@ impl Scheduler {
 
     /// What ran has ended.
     pub fn ended(&mut self, now: Instant) {
-        if let Some(Running { lane: Some(Lane::Interactive { .. }), .. }) = self.running.take() {
-            self.interactive_until = Some(now);
+        let ended = self.running.take();
+        if ended.is_some_and(|it| it.lane != Some(Lane::Background)) {
+            self.quiet_since = Some(now);
         }
     }
 
