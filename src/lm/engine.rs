@@ -96,8 +96,10 @@ impl Engine {
 
     /// A feature may have something to do while nothing else is, and what it was doing is outdated.
     pub fn idle_work_changed(&self) {
-        self.shared.scheduler().idle_work_changed();
-        self.shared.arrived.notify_one();
+        let wakes = self.shared.scheduler().idle_work_changed();
+        if wakes {
+            self.shared.arrived.notify_one();
+        }
     }
 
     /// A request of a document was answered without the model: older ones of it give way, as they

@@ -181,12 +181,14 @@ impl Scheduler {
         }
     }
 
-    /// A feature may have something to do; what it had done until now is outdated.
-    pub fn idle_work_changed(&mut self) {
+    /// A feature may have something to do; what it had done until now is outdated. Returns whether the
+    /// worker has to be woken for it.
+    pub fn idle_work_changed(&mut self) -> bool {
         self.has_idle_work = true;
         if let Some(Running { flag, lane: None }) = &self.running {
             flag.preempt();
         }
+        self.is_at_rest
     }
 
     /// No feature has anything to do.
@@ -231,10 +233,13 @@ impl Scheduler {
 
     /// What ran has ended.
     pub fn ended(&mut self, now: Instant) {
-        let ended = self.running.take();
-        if ended.is_some_and(|it| it.lane != Some(Lane::Background)) {
+        let Some(Running { lane, .. }) = self.running.take() else { return };
+        if lane != Some(Lane::Background) {
             self.quiet_since = Some(now);
         }
+        // Its feature most likely goes on from there. Waking the worker to say so would cost the answer
+        // that is on its way.
+        self.has_idle_work |= matches!(lane, Some(Lane::Interactive { .. }));
     }
 
     /// Stops what runs and drops what waits; nothing is taken in any more.

@@ -36,7 +36,13 @@ fn next(scheduler: &mut Scheduler) -> (String, Option<Job>) {
     }
 }
 
+/// The next task, when features have nothing to do.
 fn run(scheduler: &mut Scheduler) -> Job {
+    if let (_, Some(job)) = next(scheduler) {
+        return job;
+    }
+    scheduler.ended(Instant::now());
+    scheduler.no_idle_work();
     next(scheduler).1.expect("a job")
 }
 
@@ -160,4 +166,18 @@ fn a_closed_scheduler_takes_nothing_in() {
     assert_eq!(running.flag.stop_reason(), Some(StopReason::Closed));
     assert_eq!(replaced(scheduler.submit(typed("a", 2))), None);
     assert_eq!(next(&mut scheduler).0, "end");
+}
+
+#[test]
+fn after_an_answer_features_are_asked_for_work_without_being_woken() {
+    let mut scheduler = Scheduler::default();
+    assert!(matches!(scheduler.next(Instant::now()), NextWork::Wait(None)));
+    assert!(scheduler.idle_work_changed());
+    scheduler.submit(typed("a", 1));
+    run(&mut scheduler);
+    let now = Instant::now();
+    scheduler.ended(now);
+    assert!(matches!(scheduler.next(now), NextWork::Wait(Some(_))));
+    assert!(!scheduler.idle_work_changed());
+    assert_eq!(next(&mut scheduler).0, "idle");
 }
