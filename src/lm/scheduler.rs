@@ -1,4 +1,5 @@
-//! Which task runs next: two lanes and, when nothing interactive waits, what features want done ahead.
+//! Which task runs next: two lanes and, when nothing interactive waits, what features want done
+//! ahead.
 //!
 //! * **Interactive**: at most one task a document, the newest. A newer one of the same document
 //!   takes the place of the one that waits and stops the one that runs. One of another document is
@@ -181,8 +182,8 @@ impl Scheduler {
         }
     }
 
-    /// A feature may have something to do; what it had done until now is outdated. Returns whether the
-    /// worker has to be woken for it.
+    /// A feature may have something to do; what it had done until now is outdated. Returns whether
+    /// the worker has to be woken for it.
     pub fn idle_work_changed(&mut self) -> bool {
         self.has_idle_work = true;
         if let Some(Running { flag, lane: None }) = &self.running {
@@ -237,8 +238,8 @@ impl Scheduler {
         if lane != Some(Lane::Background) {
             self.quiet_since = Some(now);
         }
-        // Its feature most likely goes on from there. Waking the worker to say so would cost the answer
-        // that is on its way.
+        // Its feature most likely goes on from there. Waking the worker to say so would cost the
+        // answer that is on its way.
         self.has_idle_work |= matches!(lane, Some(Lane::Interactive { .. }));
     }
 
