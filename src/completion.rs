@@ -1,10 +1,10 @@
 //! Ghost text: from a caret to a suggestion.
 //!
-//! The editor, `keyside complete` and `keyside try` all ask by [`complete()`]. The way of a request:
-//! `ask` says what is asked and on whose behalf; `cache` may know the answer; `request` makes the
-//! task for the model, with `model_context`; `offer` and `secrets` decide what is shown of its
-//! answer; `prefetch` goes on while the engine is idle. `completer` holds what lives longer than a
-//! request. No protocol type comes in here.
+//! The editor, `keyside complete` and `keyside try` all ask by [`complete()`]. The way of a
+//! request: `ask` says what is asked and on whose behalf; `cache` may know the answer; `request`
+//! makes the task for the model, with `model_context`; `offer` and `secrets` decide what is shown
+//! of its answer; `prefetch` goes on while the engine is idle. `completer` holds what lives longer
+//! than a request. No protocol type comes in here.
 
 pub mod ask;
 pub mod cache;

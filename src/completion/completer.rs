@@ -194,7 +194,7 @@ impl Completer {
         files: &OtherFiles,
     ) -> Result<RequestMaker, TaskError> {
         let context = self.contexts.of(model).map_err(TaskError::Failed)?;
-        let pace = &engine.counts().prompt_tokens_per_second;
+        let tokens_per_second = &engine.counts().prompt_tokens_per_second;
         let networks = config.completion.retrieval.then(|| self.networks.clone()).flatten();
         let files = match files {
             OtherFiles::Given(files) => files.clone(),
@@ -209,7 +209,7 @@ impl Completer {
             config: Arc::clone(config),
             model: Arc::clone(model),
             files,
-            tokens_per_second: pace.load(Ordering::Relaxed),
+            tokens_per_second: tokens_per_second.load(Ordering::Relaxed),
         })
     }
 

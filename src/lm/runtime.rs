@@ -15,6 +15,7 @@ use crate::lm::task::{
     ContinuationScore, EmbedTask, GenerateTask, Generation, NeverStop, PrefillTask, ScoreTask,
     ShortPrompt, Source, TaskError, Times, Usage,
 };
+use crate::lm::vocabulary::Token;
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
 /// See the module.
@@ -118,15 +119,7 @@ impl Runtime {
             to_the_end: task.to_the_end,
             deadline: prompt_done.checked_add(task.max_generate),
         };
-        let best = DecodeParams {
-            choice: TokenChoice::Likeliest,
-            required_prefix: &task.required_prefix,
-            mixer: task.mixer.as_deref_mut(),
-            stop: task.stop.as_ref(),
-            limits,
-            generated_before,
-            on_position: None,
-        };
+        let best = params_of(task, TokenChoice::Likeliest, limits, generated_before);
         let first = self.decode(best, flag)?;
         let mut usage = Usage {
             cached_tokens,
@@ -137,15 +130,7 @@ impl Runtime {
         let mut alternatives = Vec::new();
         for other in first.alternatives {
             self.roll_back_to(n_prompt);
-            let alternative = DecodeParams {
-                choice: TokenChoice::First(other),
-                required_prefix: &task.required_prefix,
-                mixer: task.mixer.as_deref_mut(),
-                stop: task.stop.as_ref(),
-                limits,
-                generated_before: Vec::new(),
-                on_position: None,
-            };
+            let alternative = params_of(task, TokenChoice::First(other), limits, Vec::new());
             let decoded = self.decode(alternative, flag)?;
             usage.generated_tokens += decoded.n_generated;
             usage.speculative_tokens += decoded.n_speculative;
@@ -179,7 +164,7 @@ impl Runtime {
         mut on_position: Option<&mut dyn FnMut(&DecodePosition)>,
         flag: &CancelFlag,
     ) -> Result<(), TaskError> {
-        self.check(self.info().capabilities.score, "score texts")?;
+        self.require(self.info().capabilities.score, "score texts")?;
         let n_prompt = task.prompt.len();
         let longest = task.continuations.iter().map(Vec::len).max().unwrap_or_default();
         self.check_length(n_prompt)?;
@@ -191,9 +176,10 @@ impl Runtime {
         self.prefill_prompt(&task.prompt, flag)?;
         let first_logits = self.backend.logits().to_vec();
         while let Some(tokens) = task.continuations.get(done.len()) {
+            let is_at_prompt = self.cache.tokens().len() == n_prompt;
             if self.cache.can_roll_back() == Some(true) {
                 self.roll_back_to(n_prompt);
-            } else {
+            } else if !is_at_prompt {
                 self.prefill_prompt(&task.prompt, flag)?;
             }
             let params = DecodeParams {
@@ -229,7 +215,7 @@ impl Runtime {
         done: &mut Vec<Vec<f32>>,
         flag: &CancelFlag,
     ) -> Result<(), TaskError> {
-        self.check(self.info().capabilities.embed, "make vectors of texts")?;
+        self.require(self.info().capabilities.embed, "make vectors of texts")?;
         while let Some(text) = task.texts.get(done.len()) {
             self.check_length(text.len())?;
             check(flag)?;
@@ -257,7 +243,7 @@ impl Runtime {
         Ok(())
     }
 
-    fn check(&self, can: bool, what: &str) -> Result<(), TaskError> {
+    fn require(&self, can: bool, what: &str) -> Result<(), TaskError> {
         if can {
             return Ok(());
         }
@@ -281,6 +267,24 @@ impl Runtime {
     fn roll_back_to(&mut self, n_prompt: usize) {
         let n_after = self.cache.tokens().len() - n_prompt;
         self.cache.take_back(self.backend.as_mut(), n_after);
+    }
+}
+
+/// One run of the decode loop for a text.
+fn params_of<'a>(
+    task: &'a mut GenerateTask,
+    choice: TokenChoice<'a>,
+    limits: DecodeLimits,
+    generated_before: Vec<Token>,
+) -> DecodeParams<'a> {
+    DecodeParams {
+        choice,
+        required_prefix: &task.required_prefix,
+        mixer: task.mixer.as_deref_mut(),
+        stop: task.stop.as_ref(),
+        limits,
+        generated_before,
+        on_position: None,
     }
 }
 

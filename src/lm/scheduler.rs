@@ -52,6 +52,18 @@ pub struct Job {
     pub progress: TaskProgress,
 }
 
+impl Job {
+    /// Of an interactive task.
+    fn document(&self) -> Option<&Arc<str>> {
+        self.lane.document_and_arrival().map(|it| it.0)
+    }
+
+    /// 0 for a background task.
+    fn arrival(&self) -> u64 {
+        self.lane.document_and_arrival().map_or(0, |it| it.1)
+    }
+}
+
 /// Parts of a task's output.
 #[derive(Default)]
 pub struct TaskProgress {
@@ -121,22 +133,21 @@ impl Scheduler {
             return Some(job);
         }
         self.newest_arrivals.put(Arc::clone(&document), arrival);
-        match &self.running {
-            Some(Running { flag, lane: Some(Lane::Interactive { document: it, .. }) })
-                if *it == document =>
-            {
-                flag.supersede();
+        if let Some(Running { flag, lane }) = &self.running {
+            match lane.as_ref().and_then(Lane::document_and_arrival) {
+                Some((it, _)) if *it == document => flag.supersede(),
+                // It is the newest, so it would be the next to run again.
+                Some((_, running)) if running > arrival => {}
+                _ => flag.preempt(),
             }
-            Some(running) => running.flag.preempt(),
-            None => {}
         }
         self.wait_interactive(job)
     }
 
     fn wait_interactive(&mut self, job: Job) -> Option<Job> {
-        let same = self.interactive.iter().position(|it| document(it) == document(&job));
+        let same = self.interactive.iter().position(|it| it.document() == job.document());
         let oldest =
-            || (0..self.interactive.len()).min_by_key(|at| arrival(&self.interactive[*at]));
+            || (0..self.interactive.len()).min_by_key(|at| self.interactive[*at].arrival());
         let is_full = self.interactive.len() == MAX_WAITING_DOCUMENTS;
         let replaced = same.or_else(|| is_full.then(oldest).flatten());
         let replaced = replaced.map(|at| self.interactive.swap_remove(at));
@@ -161,8 +172,7 @@ impl Scheduler {
         {
             flag.supersede();
         }
-        let at =
-            self.interactive.iter().position(|it| lane_document(&it.lane) == Some(document))?;
+        let at = self.interactive.iter().position(|it| it.document() == Some(document))?;
         Some(self.interactive.swap_remove(at))
     }
 
@@ -172,12 +182,12 @@ impl Scheduler {
         if self.is_closed {
             return None;
         }
-        match lane_document(&job.lane).cloned() {
+        match job.document().cloned() {
             None => {
                 self.background.push_front(job);
                 None
             }
-            Some(document) if arrival(&job) < self.newest_arrival(&document) => Some(job),
+            Some(document) if job.arrival() < self.newest_arrival(&document) => Some(job),
             Some(_) => self.wait_interactive(job),
         }
     }
@@ -203,7 +213,7 @@ impl Scheduler {
         if self.is_closed {
             return NextWork::End;
         }
-        let newest = (0..self.interactive.len()).max_by_key(|at| arrival(&self.interactive[*at]));
+        let newest = (0..self.interactive.len()).max_by_key(|at| self.interactive[*at].arrival());
         if let Some(at) = newest {
             let job = self.interactive.swap_remove(at);
             return self.run(job);
@@ -257,24 +267,6 @@ impl Scheduler {
     pub fn is_idle(&self) -> bool {
         let is_empty = self.interactive.is_empty() && self.background.is_empty();
         self.is_at_rest && is_empty && !self.has_idle_work
-    }
-}
-
-fn lane_document(lane: &Lane) -> Option<&Arc<str>> {
-    match lane {
-        Lane::Interactive { document, .. } => Some(document),
-        Lane::Background => None,
-    }
-}
-
-fn document(job: &Job) -> Option<&Arc<str>> {
-    lane_document(&job.lane)
-}
-
-fn arrival(job: &Job) -> u64 {
-    match job.lane {
-        Lane::Interactive { arrival, .. } => arrival,
-        Lane::Background => 0,
     }
 }
 

@@ -67,8 +67,8 @@ task_kind!(PrefillTask, Prefill, (), TaskOutput::Prefilled => ());
 /// Which queue a task waits in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lane {
-    /// A person waits for it. Of one document the newest counts: an older one is superseded. Those
-    /// of other documents wait until it is done, the newest first.
+    /// A person waits for it. Of one document the newest counts: an older one is superseded. An
+    /// older one of another document is pre-empted and goes on after it.
     Interactive {
         document: Arc<str>,
         /// Of two tasks the one with the higher number is the newer. They may be handed in out of
@@ -78,6 +78,16 @@ pub enum Lane {
     /// It has time: it is pre-empted by any interactive task and goes on after it. First come,
     /// first served.
     Background,
+}
+
+impl Lane {
+    /// Of an interactive task.
+    pub fn document_and_arrival(&self) -> Option<(&Arc<str>, u64)> {
+        match self {
+            Self::Interactive { document, arrival } => Some((document, *arrival)),
+            Self::Background => None,
+        }
+    }
 }
 
 /// Looks at the text generated so far and says where it must end.
@@ -164,7 +174,7 @@ pub enum ShortPrompt {
     #[default]
     Never,
     /// Answer [`TaskError::PromptTooLong`], so that the task comes again with a short prompt. One
-    /// is seldom needed, so it is not made each time.
+    /// is rarely needed, so it is not made each time.
     OnDemand,
     /// Use this one, unless not much less of it is to be evaluated.
     Ready(Vec<Token>),

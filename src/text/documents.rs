@@ -1,7 +1,7 @@
 //! The one writer of documents, and the immutable [`World`] that everybody else reads.
 //!
 //! [`Documents`] belongs to the ingress alone, which applies edits in wire order and takes the
-//! world for each request in the same breath. A request reads one world and never the documents, so
+//! world for each request at the same time. A request reads one world and never the documents, so
 //! what it sees can't change under it. Taking a world copies one pointer; an edit copies the map
 //! only while a world is still out, and never the text (ropes share it).
 

@@ -136,3 +136,17 @@ async fn what_a_model_can_not_do_and_what_does_not_fit_is_said() {
     let scores = engine.run(Lane::Background, task).await.expect("scores");
     assert_eq!(scores.iter().map(|it| it.is_greedy()).collect::<Vec<_>>(), [true, false]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_can_not_roll_back_gives_the_same_scores() {
+    let mut scores = Vec::new();
+    for all_or_nothing in [false, true] {
+        let engine = fake_engine(Script { all_or_nothing, ..saying("xy") });
+        engine.ready().await.expect("it loads");
+        let task = ScoreTask::after(bytes("ab"), ["xy", "xz", "x", "zy"].map(bytes).to_vec());
+        scores.push(engine.run(Lane::Background, task).await.expect("scores"));
+    }
+    assert_eq!(scores[0], scores[1]);
+    let greedy: Vec<bool> = scores[0].iter().map(|it| it.is_greedy()).collect();
+    assert_eq!(greedy, [true, false, true, false]);
+}

@@ -181,3 +181,14 @@ fn after_an_answer_features_are_asked_for_work_without_being_woken() {
     assert!(!scheduler.idle_work_changed());
     assert_eq!(next(&mut scheduler).0, "idle");
 }
+
+#[test]
+fn a_task_that_is_handed_in_late_does_not_preempt_a_newer_one_of_another_document() {
+    let mut scheduler = Scheduler::default();
+    scheduler.submit(typed("a", 2));
+    let newest = run(&mut scheduler);
+    scheduler.submit(typed("b", 1));
+    assert_eq!(newest.flag.stop_reason(), None);
+    scheduler.ended(Instant::now());
+    assert_eq!(next(&mut scheduler).0, "b1");
+}
