@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import multiprocessing.pool
 import os
+import posixpath
 import re
 import subprocess
 import sys
@@ -172,18 +173,51 @@ def read_wheel(path):
     return "pypi", name, version, licence, hashlib.sha256(data).hexdigest(), files
 
 
+def mapped_sources(member: str, data: bytes) -> list[tuple[str, str]]:
+    """The TypeScript that a source map holds in `sourcesContent`, as (path in the package, text).
+
+    What was built of the package is left out of the corpus, and what it was built from is often
+    nowhere else in it. Sources of other packages (node_modules, paths that lead outside) are not
+    taken, nor are declarations.
+    """
+    try:
+        source_map = json.loads(data)
+        named = list(zip(source_map["sources"], source_map["sourcesContent"], strict=False))
+        root = source_map.get("sourceRoot") or ""
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    found = []
+    for source, text in named:
+        if not isinstance(source, str) or not isinstance(text, str):
+            continue
+        source = re.sub(r"^[a-z-]+:/+(\./)?", "/package/", root + source)
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(member), source))
+        is_own = path.startswith("/package/") and "node_modules" not in path
+        if is_own and re.search(r"(?<!\.d)\.[mc]?tsx?$", path):
+            found.append((path.removeprefix("/package/"), text))
+    return found
+
+
 def read_npm(job):
-    """An npm package's own sources (not what it built from them), as `read_crate`."""
+    """An npm package's own sources, also those in its source maps (not what it built from them),
+    as `read_crate`."""
     path, package = job
     name, version = package.rsplit("@", 1)
     with open(path, "rb") as file:
         data = file.read()
-    files, licence = [], ""
+    files, mapped, licence = [], {}, ""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in sorted((m for m in archive if m.isfile()), key=lambda m: m.name):
             if member.name.count("/") == 1 and member.name.endswith("/package.json"):
                 stated = json.loads(archive.extractfile(member).read()).get("license", "")
                 licence = stated.get("type", "") if isinstance(stated, dict) else str(stated)
+            if member.name.endswith(".map"):
+                inner = posixpath.join("package", member.name.split("/", 1)[-1])
+                mapped.update(
+                    (path, text)
+                    for path, text in mapped_sources(inner, archive.extractfile(member).read())
+                    if path not in mapped
+                )
             kind = re.search(r"\.([mc]?[jt]s)x?$", member.name)
             if kind and not BUILT_JAVASCRIPT.search(member.name) and member.size < 120_000:
                 inner = member.name.split("/", 1)[-1]
@@ -194,6 +228,10 @@ def read_npm(job):
                         archive.extractfile(member).read(),
                     )
                 )
+    in_files = {path for _, path, _ in files}
+    for path, text in sorted(mapped.items()):
+        if f"{name}/{path}" not in in_files and len(text) < 120_000:
+            files.append(("ts", f"{name}/{path}", text.encode()))
     return "npm", name, version, licence, hashlib.sha256(data).hexdigest(), files
 
 

@@ -316,6 +316,29 @@ class Corpus(unittest.TestCase):
             "package/dist/index.js": "built",
             "package/lib/b.d.ts": "declared",
             "package/README.md": "read",
+            "package/dist/index.js.map": json.dumps(
+                {
+                    "sources": [
+                        "../src/a.ts",
+                        "../src/deep/c.tsx",
+                        "webpack:///./src/d.ts",
+                        "../src/e.d.ts",
+                        "../node_modules/other/f.ts",
+                        "../../sibling/src/g.ts",
+                        "../src/h.ts",
+                    ],
+                    "sourcesContent": [
+                        "another a",
+                        "export const c = 3;",
+                        "export const d = 4;",
+                        "declared",
+                        "other",
+                        "sibling",
+                        None,
+                    ],
+                }
+            ),
+            "package/dist/broken.js.map": "{",
         }
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/{corpus.npm_file('@some/thing@1.2.3')}"
@@ -331,6 +354,8 @@ class Corpus(unittest.TestCase):
         wanted = [
             ("js", "@some/thing/lib/b.js", b"exports.b = 2;"),
             ("ts", "@some/thing/src/a.ts", b"export const a = 1;"),
+            ("ts", "@some/thing/src/d.ts", b"export const d = 4;"),
+            ("ts", "@some/thing/src/deep/c.tsx", b"export const c = 3;"),
         ]
         self.assertEqual(found, wanted)
 
