@@ -1,0 +1,66 @@
+/**
+ * What becomes of a suggestion, seen from the changes of its document: VS Code tells an extension of the whole
+ * acceptance alone, by the item's command. Pure.
+ */
+
+/** A suggestion on the screen. Offsets are in UTF-16 code units. */
+export interface ShownSuggestion {
+    id: number;
+    index: number;
+    uri: string;
+    /** What it replaces. */
+    start: number;
+    end: number;
+    caret: number;
+    text: string;
+}
+
+/** What an editor puts in by itself when one key is pressed. */
+const PAIRS = new Set(['()', '[]', '{}', '<>', '""', "''", '``']);
+
+export class Follower {
+    private current: ShownSuggestion | undefined;
+    /** What of the suggestion is in the document. */
+    private done = '';
+
+    constructor(private readonly notify: (method: string, params: unknown) => void) {}
+
+    /** A suggestion takes the place of the one before. */
+    shown(suggestion: ShownSuggestion): void {
+        this.current = suggestion;
+        // What is typed already stands before the caret.
+        this.done = suggestion.text.slice(0, Math.max(0, suggestion.caret - suggestion.start));
+        this.notify('keyside/didShow', name(suggestion));
+    }
+
+    /** A document has changed: `length` units from `start` on are now `text`. */
+    changed(uri: string, start: number, length: number, text: string, isAlone: boolean): void {
+        const { current, done } = this;
+        if (!current || current.uri !== uri) {
+            return;
+        }
+        const isWhole = start + length <= current.end + done.length && start >= current.start;
+        const becomes = done.slice(0, start - current.start) + text;
+        if (isAlone && isWhole && becomes === current.text) {
+            // The item's command says that it was accepted; typed by hand, it counts for nothing.
+            this.current = undefined;
+            return;
+        }
+        const isNext = isAlone && length === 0 && start === current.start + done.length;
+        if (isNext && current.text.startsWith(done + text)) {
+            this.done = done + text;
+            if (text.length > 1 && !PAIRS.has(text)) {
+                const unit = text.includes('\n') ? 'line' : 'word';
+                const characters = [...text].length;
+                this.notify('keyside/didPartiallyAccept', { ...name(current), unit, length: characters });
+            }
+            return;
+        }
+        this.current = undefined;
+        this.notify('keyside/didReject', name(current));
+    }
+}
+
+function name({ id, index }: ShownSuggestion): { id: number; index: number } {
+    return { id, index };
+}
