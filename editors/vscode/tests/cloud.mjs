@@ -36,6 +36,12 @@ async function inCode(editor, name = 'rect.rs') {
     await editor.type('View: Close All Editors', 5);
     await until('the command', async () => (await editor.rows())[0]?.includes('Close All Editors'));
     await editor.press('Enter');
+    await until('no editors', async () => {
+        if (await editor.page.$('.monaco-dialog-box')) {
+            await editor.choose("Don't Save");
+        }
+        return (await editor.tabs()).length === 0;
+    });
     await editor.openFile(name);
     await editor.goTo(2);
 }
@@ -159,12 +165,29 @@ export const steps = {
 
     'a name of the repository makes no link of a message': async (editor) => {
         await inCode(editor, '[see]');
-        provider.answer = { text: '```rust\nfn one() -> u32 {\n    1 +\n```\n', stalls: false };
+        provider.answer = { text: '```rust\nfn one() -> u32 {\n    2 - 1\n}\n```\n', stalls: false };
         await editor.command('Refactor with a Cloud Model');
+        await editor.untilDialog(QUESTION);
+        await editor.choose('Send once');
+        // As it is written: a link would show its words alone.
+        await editor.untilMessage('[see] (command:workbench.action.toggleZenMode).rs');
+        assert.equal(await editor.page.$('.notifications-toasts .notification-list-item-message a'), null);
+        await editor.answer('take this change?', 'Discard');
+        await editor.untilMessage('because you discarded the change');
+        await editor.closeMessages();
+    },
+
+    'a workspace of which nothing is to be sent is kept so': async (editor) => {
+        await inCode(editor);
+        const n_requests = provider.requests.length;
+        await editor.command('Explain with a Cloud Model');
         await editor.untilDialog(QUESTION);
         await editor.choose('Never for this workspace');
         await editor.untilMessage('nothing of this workspace is sent');
-        assert.equal(await editor.page.$('.notifications-toasts a[href*="command:"], .notifications-toasts a[data-href*="command:"]'), null);
+        await editor.closeMessages();
+        await editor.command('Explain with a Cloud Model');
+        await editor.untilMessage('as you said');
+        assert.equal(provider.requests.length, n_requests);
         await editor.closeMessages();
     },
 

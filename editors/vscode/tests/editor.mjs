@@ -13,6 +13,9 @@ import { tools } from './tools.mjs';
 /** How long something may take on a busy machine before the test fails. */
 export const PATIENCE_MS = Number(process.env.KEYSIDE_PATIENCE_MS ?? 45_000);
 
+/** How long the whole editor may take to start. */
+const BOOT_PATIENCE_MS = 120_000;
+
 /** Settings that keep the editor from doing what is not asked for. */
 const SETTINGS = {
     'workbench.startupEditor': 'none',
@@ -91,7 +94,7 @@ export class Editor {
         const editor = new Editor();
         Object.assign(editor, { root, port, server, extensions: at('extensions') });
         try {
-            await until('code-server answers', () => fetch(`http://127.0.0.1:${port}/healthz`).then((it) => it.ok, () => false));
+            await until('code-server answers', () => fetch(`http://127.0.0.1:${port}/healthz`).then((it) => it.ok, () => false), BOOT_PATIENCE_MS);
             editor.browser = await chromium.launch({
                 executablePath: all.chromium,
                 args: ['--no-sandbox', '--disable-gpu'],
@@ -99,8 +102,9 @@ export class Editor {
             });
             const context = await editor.browser.newContext({ viewport: { width: 1400, height: 900 } });
             editor.page = await context.newPage();
+            editor.page.setDefaultTimeout(PATIENCE_MS);
             await editor.page.goto(`http://127.0.0.1:${port}/?folder=${at('workspace')}`, { waitUntil: 'domcontentloaded' });
-            await until('the status bar', () => editor.status());
+            await until('the status bar', () => editor.status(), BOOT_PATIENCE_MS);
         } catch (error) {
             await editor.stop();
             throw error;
@@ -184,6 +188,7 @@ export class Editor {
         await this.page.keyboard.type(text, { delay });
     }
 
+    /** Opens a file of the workspace by the beginning of its name. */
     async openFile(name) {
         await this.press('Control+KeyP');
         await this.page.waitForSelector('.quick-input-widget input');
@@ -191,7 +196,7 @@ export class Editor {
         await until(`${name} in the list`, async () => (await this.rows())[0]?.startsWith(name));
         await this.press('Enter');
         await until(`${name} is open`, () => this.page.evaluate((it) =>
-            document.querySelector('.editor-group-container.active .tab.active')?.getAttribute('data-resource-name') === it, name));
+            document.querySelector('.editor-group-container.active .tab.active')?.getAttribute('data-resource-name')?.startsWith(it), name));
         await until('its text', async () => (await this.screen()).lines.length > 0);
         await this.press('Control+Digit1');
     }

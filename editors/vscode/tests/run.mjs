@@ -33,6 +33,9 @@ const packed = vsix();
 console.log(`packed after ${seconds()}`);
 const editor = await Editor.start({ vsix: packed, files: { ...ghostText.FILES, ...cloud.FILES } });
 console.log(`the editor runs after ${seconds()}`);
+for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => void editor.stop().finally(() => process.exit(130)));
+}
 let n_failed = 0;
 let n_run = 0;
 try {
