@@ -46,6 +46,8 @@ mod nvim_cloud;
 #[cfg(unix)]
 mod nvim_events;
 #[cfg(unix)]
+mod nvim_keys;
+#[cfg(unix)]
 mod nvim_status;
 mod offline;
 #[cfg(unix)]

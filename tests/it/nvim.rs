@@ -49,7 +49,7 @@ const STATUS: &str = "
 /// What a `Screen` holds.
 const SCREEN: &str = "
     local lines = vim.api.nvim_buf_get_lines(0, 0, -1, true)
-    local drawn = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
+    local drawn = vim.api.nvim_create_namespace('keyside')
     local mark = vim.api.nvim_buf_get_extmarks(0, drawn, 0, -1, { details = true })[1]
     local ghost = mark and { mark[2], mark[3], mark[4].virt_text, mark[4].virt_lines or {} }
     local pending = false
@@ -330,6 +330,24 @@ impl Neovim {
             assert!(!is_late || done(&screen), "no {what}: {screen:?}");
             done(&screen).then_some(screen)
         })
+    }
+
+    /// What stands in the cells of the screen, row by row, without blanks at the ends.
+    pub fn rows(&self) -> Vec<String> {
+        let rows = self.lua(
+            "
+            vim.cmd.redraw()
+            local rows = {}
+            for row = 1, vim.o.lines do
+              local cells = {}
+              for col = 1, vim.o.columns do
+                cells[col] = vim.fn.screenstring(row, col)
+              end
+              table.insert(rows, (table.concat(cells):gsub('%s+$', '')))
+            end
+            return rows",
+        );
+        serde_json::from_value(rows).expect("rows of text")
     }
 
     fn screen(&self) -> Screen {

@@ -187,3 +187,24 @@ async fn what_is_missing_is_asked_for() {
     );
     assert!(provider.requests()[0].body.contains("why is this slow"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_is_on_the_screen_until_it_is_over() {
+    // An explanation has a window, and a change has none before it is there.
+    for (action, sign) in [("explain", "writing, about "), ("refactor", "keyside: Refactor (")] {
+        let text = "It multiplies ".to_owned();
+        let provider = Provider::start(Answer::SaysAndStalls { text }).await;
+        let nvim = open(&provider);
+        nvim.keys(&["2G", &format!(":Keyside {action}<CR>")]);
+        let is_on_screen = |nvim: &Neovim| nvim.rows().iter().any(|row| row.contains(sign));
+        until_blocking(|| is_on_screen(&nvim).then_some(()));
+        let line = nvim.lua("return require('keyside').statusline()");
+        assert!(line.as_str().unwrap().contains("(test-model)"), "{line}");
+        nvim.keys(&[":Keyside cancel<CR>"]);
+        until_blocking(|| {
+            let line = nvim.lua("return require('keyside').statusline()");
+            (line == "keyside: ready" && !is_on_screen(&nvim)).then_some(())
+        });
+        assert_eq!(nvim.lua("return vim.v.errmsg"), "");
+    }
+}

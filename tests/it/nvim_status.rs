@@ -66,15 +66,31 @@ fn a_language_is_switched_off() {
 
 #[test]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
-fn a_buffer_without_a_filetype_and_one_that_nobody_knows() {
+fn every_ordinary_file_is_attended_to() {
+    let nvim = Neovim::open_with("a.rs", SOURCE, "");
+    for name in ["README.md", "LICENSE", "a.qwertz"] {
+        nvim.lua(&format!("vim.cmd.edit({:?})", nvim.home.join("project").join(name)));
+        status(&nvim, "ready");
+    }
+    nvim.lua("vim.bo.filetype = 'qwertz'");
+    status(&nvim, "ready");
+    assert_eq!(nvim.lua("return #vim.lsp.get_clients({ name = 'keyside' })"), 1, "one server");
+    nvim.assert_server_agrees();
+}
+
+#[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
+fn why_there_is_nothing_in_a_buffer() {
     let nvim = Neovim::open_with("a.rs", SOURCE, "");
     nvim.lua("vim.cmd('hide enew')");
-    status(&nvim, "this buffer has no filetype");
-    nvim.lua("vim.bo.filetype = 'qwertz'");
-    let said = status(&nvim, "\"qwertz\"");
-    assert!(said.contains("vim.lsp.config.keyside.filetypes"), "{said}");
+    status(&nvim, "neither a name nor a filetype");
+    nvim.lua("vim.bo.filetype = 'gitcommit'");
+    let said = status(&nvim, "\"gitcommit\"");
+    assert!(said.contains("vim.g.keyside.exclude"), "{said}");
     let report = health(&nvim);
-    assert!(report.contains("\"qwertz\"") && report.contains("ghost text is on"), "{report}");
+    assert!(report.contains("\"gitcommit\"") && report.contains("ghost text is on"), "{report}");
+    nvim.lua("vim.g.keyside = { exclude = {} } vim.bo.filetype = 'mail'");
+    status(&nvim, "ready");
     nvim.lua("vim.cmd('Keyside disable')");
     status(&nvim, "keyside is disabled; :Keyside enable");
 }

@@ -2,24 +2,11 @@
 -- see :help keyside-config.
 return {
   cmd = { 'keyside', 'serve' },
-  -- One server for a repository, however many packages it holds: each keeps a model in memory.
-  root_markers = { '.git', '.jj', '.hg', '.svn' },
-  -- Code, and what is written beside it. Prose, mail and commit messages are left alone.
-  filetypes = {
-    'ada', 'asm', 'astro', 'awk', 'bash', 'bzl', 'c', 'clojure', 'cmake', 'cobol', 'conf',
-    'cpp', 'crystal', 'cs', 'css', 'cuda', 'd', 'dart', 'dockerfile', 'dosbatch', 'elixir',
-    'elm', 'erlang', 'eruby', 'fennel', 'fish', 'fortran', 'fsharp', 'gdscript', 'gdshader',
-    'gleam', 'glsl', 'go', 'gomod', 'graphql', 'groovy', 'haskell', 'hcl', 'heex', 'html',
-    'htmldjango', 'idris2', 'java', 'javascript', 'javascriptreact', 'jinja', 'json', 'json5',
-    'jsonc', 'jsonnet', 'julia', 'just', 'kotlin', 'lean', 'less', 'lisp', 'lua', 'luau',
-    'make', 'matlab', 'meson', 'mysql', 'nasm', 'nim', 'nix', 'objc', 'objcpp', 'ocaml',
-    'octave', 'odin', 'pascal', 'perl', 'php', 'plsql', 'prolog', 'proto', 'ps1', 'puppet',
-    'purescript', 'python', 'r', 'racket', 'raku', 'rescript', 'ruby', 'rust', 'scala',
-    'scheme', 'scss', 'sh', 'sml', 'solidity', 'sql', 'starlark', 'svelte', 'swift',
-    'systemverilog', 'tcl', 'teal', 'templ', 'terraform', 'tex', 'toml', 'twig', 'typescript',
-    'typescriptreact', 'typst', 'v', 'vb', 'verilog', 'vhdl', 'vim', 'vue', 'wgsl', 'xml',
-    'yaml', 'zig', 'zsh',
-  },
+  -- Every ordinary file; vim.g.keyside.exclude names the filetypes that are left alone. A list of
+  -- your own, `filetypes = { … }`, makes it these alone.
+  root_dir = function(...)
+    return require('keyside.attach').root_dir(...)
+  end,
   capabilities = {
     experimental = {
       keyside = {

@@ -4,6 +4,9 @@ if vim.g.loaded_keyside then
 end
 vim.g.loaded_keyside = true
 
+-- Before anything else, so that a key that somebody has given to one of them types nothing.
+require('keyside.maps').plug()
+
 if vim.fn.has('nvim-0.12') == 0 then
   vim.notify_once(
     'keyside: ghost text needs Neovim 0.12 or newer; this one is older, so the plugin stays off.',
@@ -32,24 +35,34 @@ vim.api.nvim_create_autocmd('LspAttach', {
   end,
 })
 vim.lsp.enable('keyside')
-
-vim.api.nvim_create_user_command('Keyside', function(args)
-  require('keyside').command(args.args, args.range == 2 and { args.line1, args.line2 } or nil)
-end, {
-  nargs = '*',
-  range = true,
-  desc = 'keyside: status, enable, disable, toggle, restart, log; explain, refactor, fix, tests, document, ask, cancel',
-  complete = function(lead)
-    return require('keyside').complete(lead)
+-- Neovim starts a server at the event FileType, which a file without a filetype never gets.
+vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile', 'BufWritePost' }, {
+  group = 'keyside',
+  desc = 'keyside: ghost text in files without a filetype',
+  callback = function(ev)
+    vim.schedule(function()
+      require('keyside.attach').without_filetype(ev.buf)
+    end)
   end,
 })
 
--- <C-g>u: what was accepted can be undone by itself.
-for name, unit in pairs({ accept = 'all', ['accept-word'] = 'word', ['accept-line'] = 'line' }) do
-  local run = ([[<C-g>u<Cmd>lua require('keyside').accept('%s')<CR>]]):format(unit)
-  local desc = ('keyside: accept the ghost text (%s)'):format(unit)
-  vim.keymap.set('i', ('<Plug>(keyside-%s)'):format(name), run, { desc = desc })
-end
-if not vim.g.keyside_no_default_maps then
-  require('keyside').map_tab()
+require('keyside.colours').attach()
+require('keyside.macro').attach()
+require('keyside.progress').attach()
+vim.schedule(function()
+  require('keyside.help').make_tags()
+end)
+
+vim.api.nvim_create_user_command('Keyside', function(args)
+  require('keyside.command').run(args.args, args.range == 2 and { args.line1, args.line2 } or nil)
+end, {
+  nargs = '*',
+  range = true,
+  desc = 'keyside: status, enable, disable, toggle, snooze, restart, log; explain, refactor, fix, tests, document, ask, cancel',
+  complete = function(lead, line)
+    return require('keyside.command').complete(lead, line)
+  end,
+})
+if require('keyside.options').get().default_maps then
+  require('keyside.maps').defaults()
 end

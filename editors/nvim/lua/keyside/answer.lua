@@ -52,11 +52,18 @@ function M.on_answer(params, ctx)
   if not bufnr then
     bufnr = open(params.title)
     buffers[key] = bufnr
+    local window = M.window(key)
+    if window and not params.done then
+      vim.wo[window][0].winbar = require('keyside.progress').winbar(key)
+    end
     if not params.done then
       end_with_window(bufnr, key, ctx.client_id, params.token)
     end
   end
   if params.done then
+    for _, window in ipairs(vim.fn.win_findbuf(bufnr)) do
+      vim.wo[window][0].winbar = ''
+    end
     buffers[key] = nil
   end
   if not api.nvim_buf_is_loaded(bufnr) then
@@ -73,6 +80,14 @@ function M.on_answer(params, ctx)
   vim.bo[bufnr].modifiable = true
   api.nvim_buf_set_lines(bufnr, same, -1, true, vim.list_slice(lines, same + 1))
   vim.bo[bufnr].modifiable = false
+end
+
+--- The window that shows an answer which is being written.
+---@param key string by client and token
+---@return integer?
+function M.window(key)
+  local bufnr = buffers[key]
+  return bufnr and vim.fn.win_findbuf(bufnr)[1] or nil
 end
 
 --- The diagnostics of some lines; of all, where none are named.

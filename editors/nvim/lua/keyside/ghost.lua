@@ -8,7 +8,10 @@
 local M = {}
 local api = vim.api
 local METHOD = 'textDocument/inlineCompletion'
-local namespace = api.nvim_create_namespace('nvim.lsp.inline_completion')
+local popup = require('keyside.popup')
+local switch = require('keyside.switch')
+local theirs = api.nvim_create_namespace('nvim.lsp.inline_completion')
+local namespace = api.nvim_create_namespace('keyside')
 
 --- What the newest answer was for, by buffer.
 ---@type table<integer, {tick: integer, col: integer, right: string}>
@@ -19,7 +22,7 @@ local function class()
   local ok, found = pcall(function()
     require('vim.lsp.inline_completion')
     local it = require('vim.lsp._capability').all.inline_completion
-    for _, method in ipairs({ 'automatic_request', 'request', 'show', 'hide', 'abort' }) do
+    for _, method in ipairs({ 'automatic_request', 'request', 'show', 'hide', 'abort', 'select', 'handler' }) do
       assert(type(it[method]) == 'function')
     end
     assert(type(vim.range.to_extmark) == 'function')
@@ -86,7 +89,7 @@ end
 local function draw(self, hint)
   self:hide()
   local text, over = rest(self)
-  if not text then
+  if not text or popup.is_plugins() then
     return
   end
   local pos = 'inline'
@@ -99,18 +102,23 @@ local function draw(self, hint)
   end
   local lines = {}
   for _, line in ipairs(vim.split(text, '\n', { plain = true })) do
-    lines[#lines + 1] = { { line, 'ComplHint' } }
+    lines[#lines + 1] = { { line, 'KeysideGhost' } }
   end
   if hint then
     table.insert(lines[#lines], { hint, 'ComplHintMore' })
   end
   local row, col = unpack(api.nvim_win_get_cursor(0))
+  -- In the caret's window alone, of all that show this buffer.
+  if api.nvim__ns_set then
+    pcall(api.nvim__ns_set, namespace, { wins = { api.nvim_get_current_win() } })
+  end
   api.nvim_buf_set_extmark(self.bufnr, namespace, row - 1, col, {
     virt_text = lines[1],
     virt_lines = #lines > 1 and vim.list_slice(lines, 2) or nil,
     virt_text_pos = pos,
     hl_mode = 'combine',
   })
+  self.keyside_is_drawn = true
   if not self.current.keyside_shown then
     self.current.keyside_shown = true
     report(self.current, 'didShow')
@@ -126,6 +134,11 @@ local function is_typed_out(self)
 end
 
 local function ask_at_once(self)
+  self.keyside_step = nil
+  if switch.why_off(self.bufnr) then
+    self:abort()
+    return
+  end
   if self.current and not rest(self) then
     if is_typed_out(self) then
       self.current.keyside_settled = true
@@ -144,8 +157,8 @@ local function patch()
     return
   end
   Completor.keyside = true
-  local automatic_request, show, abort =
-    Completor.automatic_request, Completor.show, Completor.abort
+  local automatic_request, show, hide, abort, handler =
+    Completor.automatic_request, Completor.show, Completor.hide, Completor.abort, Completor.handler
 
   Completor.automatic_request = function(self)
     -- Another server in this buffer may be a paid one, which counts on the debounce.
@@ -160,6 +173,28 @@ local function patch()
     local here = api.nvim_get_current_buf() == self.bufnr
     if not ours or not here or not pcall(draw, self, hint) then
       show(self, hint)
+    end
+  end
+
+  Completor.hide = function(self)
+    hide(self)
+    self.keyside_is_drawn = false
+    if api.nvim_buf_is_valid(self.bufnr) then
+      api.nvim_buf_clear_namespace(self.bufnr, namespace, 0, -1)
+    end
+  end
+
+  Completor.handler = function(self, err, result, ctx)
+    handler(self, err, result, ctx)
+    local step = self.keyside_step
+    if step and is_ours(ctx.client_id) then
+      self.keyside_step = nil
+      local n = self:count_items()
+      if n == 0 then
+        api.nvim_echo({ { 'keyside: nothing to suggest here' } }, false, {})
+      elseif n > 1 then
+        self:select(step % n + 1, true)
+      end
     end
   end
 
@@ -182,6 +217,10 @@ local function wrap(client)
       return send(self, method, params, handler, bufnr)
     end
     local buf = (bufnr or 0) == 0 and api.nvim_get_current_buf() or bufnr
+    local is_automatic = params.context and params.context.triggerKind ~= 1
+    if is_automatic and switch.why_off(buf) then
+      return false
+    end
     for id, request in pairs(self.requests) do
       if request.type == 'pending' and request.method == METHOD and request.bufnr == buf then
         self:cancel_request(id)
@@ -258,64 +297,76 @@ end
 function M.visible()
   local bufnr = api.nvim_get_current_buf()
   if not class() then
-    return #api.nvim_buf_get_extmarks(bufnr, namespace, 0, -1, { limit = 1 }) > 0
+    return #api.nvim_buf_get_extmarks(bufnr, theirs, 0, -1, { limit = 1 }) > 0
   end
-  local self = completor(bufnr)
-  local ok, text = pcall(rest, self or {})
-  return ok and text ~= nil
+  return M.current() ~= nil
 end
 
---- The next word or line of `text`, with the white space before it.
-local function piece(text, unit)
-  if unit == 'word' then
-    return text:match('^%s*[%w_\128-\255]+') or text:match('^%s*[^%w_%s\128-\255]+') or text
-  elseif unit == 'line' then
-    return text:match('^\n?[^\n]*')
-  end
-  return text
-end
-
---- Does at once what vim.lsp.inline_completion.get() leaves to a later turn of the loop, and with
---- the line as it is now: Neovim replaces the range of the time of the answer, and what was typed
---- since stays beside the text (neovim#36529).
----@param unit 'all'|'word'|'line'
----@return boolean accepted
-function M.accept(unit)
-  local bufnr = api.nvim_get_current_buf()
-  if not class() then
-    return vim.lsp.inline_completion.get({
-      on_accept = function(item)
-        local from = answered[bufnr]
-        return from and from.tick == api.nvim_buf_get_changedtick(bufnr) and item or nil
-      end,
-    })
-  end
-  local self = completor(bufnr)
+--- What is on the screen and fits the line as it is now.
+---@return table? completor
+---@return string? text that would go in at the caret
+---@return string? over the text right of the caret that it would replace
+function M.current()
+  local self = completor(api.nvim_get_current_buf())
   local ok, text, over = pcall(rest, self or {})
-  if not self or not ok or not text then
-    return false
+  if self and ok and text and self.keyside_is_drawn then
+    return self, text, over
   end
-  local item = self.current
-  local part = piece(text, unit)
-  local whole = part == text
-  item.keyside_settled = true
-  -- A part of one line leaves the remainder on show.
-  if whole or part:find('\n') then
+end
+
+--- What the newest answer in a buffer was for.
+function M.answered(bufnr)
+  return answered[bufnr]
+end
+
+--- Takes the ghost away until something is typed.
+---@return boolean dismissed
+function M.dismiss()
+  local is_visible, self = M.visible(), completor(api.nvim_get_current_buf())
+  if self then
     self:abort()
   end
-
-  local row, col = unpack(api.nvim_win_get_cursor(0))
-  local lines = vim.split(part, '\n', { plain = true })
-  api.nvim_buf_set_text(bufnr, row - 1, col, row - 1, col + (whole and #over or 0), lines)
-  api.nvim_win_set_cursor(0, { row + #lines - 1, (#lines == 1 and col or 0) + #lines[#lines] })
-
-  local client = vim.lsp.get_client_by_id(item.client_id)
-  if whole and item.command and client then
-    client:exec_cmd(item.command, { bufnr = bufnr })
-  elseif not whole then
-    report(item, 'didPartiallyAccept', { unit = unit, length = vim.fn.strchars(part) })
-  end
-  return true
+  return is_visible
 end
 
+--- Asks at the caret, as a person does: for several suggestions, and also where none comes by itself. Shows the one that is
+--- `step` further than the first.
+---@param step? integer
+function M.ask(step)
+  local self = completor(api.nvim_get_current_buf())
+  if self then
+    self.keyside_step = step or 0
+    self:request(vim.lsp.protocol.InlineCompletionTriggerKind.Invoked)
+  end
+end
+
+--- Shows another suggestion; asks for them where there is one alone.
+---@param step 1|-1
+function M.select(step)
+  local self = completor(api.nvim_get_current_buf())
+  if not self or not self.current or self:count_items() < 2 then
+    return M.ask(step)
+  end
+  self:select((self.current._index - 1 + step) % self:count_items() + 1, true)
+end
+
+M.report = report
+
+--- Draws anew, or takes away, where something else than the text has changed.
+local function look_again()
+  local self = completor(api.nvim_get_current_buf())
+  if not self or not vim.startswith(api.nvim_get_mode().mode, 'i') then
+    return
+  elseif switch.why_off(self.bufnr) then
+    self:abort()
+  elseif self.current then
+    self:show()
+  else
+    self:automatic_request()
+  end
+end
+popup.watch(look_again)
+switch.on_change(look_again)
+
 return M
+

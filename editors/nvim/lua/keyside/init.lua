@@ -1,4 +1,4 @@
---- What the rest of a configuration may call: status, accept, and the :Keyside command.
+--- What the rest of a configuration may call.
 local M = {}
 
 ---@alias keyside.State {state: string, message: string}
@@ -23,6 +23,10 @@ function M.status(client_id, bufnr)
       return '', ''
     end
     client_id = client.id
+  end
+  local why = bufnr and require('keyside.switch').why_off(bufnr)
+  if why then
+    return 'off', why
   end
   local here = bufnr and (off[client_id] or {})[vim.uri_from_bufnr(bufnr)]
   local known = here or states[client_id] or { state = 'loading', message = '' }
@@ -65,14 +69,34 @@ function M.why_nothing(bufnr)
     return ("nothing is suggested here, because this buffer is no file (its 'buftype' is %q)"):format(
       vim.bo[bufnr].buftype
     )
-  elseif filetypes and filetype == '' then
-    return 'nothing is suggested here, because this buffer has no filetype; :setfiletype gives it one'
+  elseif vim.list_contains(require('keyside.options').get().exclude, filetype) then
+    return ('nothing is suggested here, because vim.g.keyside.exclude has the filetype %q; see :help g:keyside'):format(
+      filetype
+    )
   elseif filetypes and not vim.list_contains(filetypes, filetype) then
     return ('nothing is suggested here, because the filetype %q is not in vim.lsp.config.keyside.filetypes; see :help keyside-config'):format(
       filetype
     )
   end
+  if filetype == '' and vim.api.nvim_buf_get_name(bufnr) == '' then
+    return 'nothing is suggested here, because this buffer has neither a name nor a filetype; :setfiletype gives it one'
+  end
   return 'no server is attached to this buffer; see :checkhealth keyside'
+end
+
+--- For a statusline, in few words: '' where keyside is not at work; else what it is doing.
+---@return string
+function M.statusline()
+  local state, message = M.status()
+  local answer = require('keyside.progress').line()
+  if state == '' then
+    return ''
+  elseif answer ~= '' then
+    return answer
+  elseif state == 'off' and message:find('^snoozed') then
+    return 'keyside: snoozed'
+  end
+  return 'keyside: ' .. state
 end
 
 --- Whether there is ghost text that `accept` would put in.
@@ -85,124 +109,28 @@ end
 ---@param unit? 'all'|'word'|'line'
 ---@return boolean accepted
 function M.accept(unit)
-  return require('keyside.ghost').accept(unit or 'all')
+  return require('keyside.accept').accept(unit or 'all')
 end
 
---- For the <Tab> mapping alone.
-function M.accept_or_tab()
-  if not M.accept() then
-    vim.api.nvim_feedkeys(vim.keycode('<Plug>(keyside-tab)'), 'im', false)
-  end
+--- Takes the ghost text away until something is typed.
+---@return boolean dismissed
+function M.dismiss()
+  return require('keyside.ghost').dismiss()
 end
 
---- Maps insert mode <Tab>: accepts when there is ghost text, else does what <Tab> did before.
-function M.map_tab()
-  local before
-  for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
-    before = map.lhs == '<Tab>' and map or before
-  end
-  if before then
-    -- The whole mapping under another name: its flags, its script and its Lua function come along.
-    before.lhs, before.lhsrawalt = '<Plug>(keyside-tab)', nil
-    before.lhsraw = vim.keycode(before.lhs)
-    vim.fn.mapset('i', false, before)
-  else
-    vim.keymap.set('i', '<Plug>(keyside-tab)', '<Tab>')
-  end
-
-  -- Vim may read ahead, and run the mapping below before the last key is in the buffer: so whether
-  -- the ghost text fits is asked again here.
-  vim.keymap.set(
-    'i',
-    '<Plug>(keyside-accept-or-tab)',
-    [[<C-g>u<Cmd>lua require('keyside').accept_or_tab()<CR>]]
-  )
-
-  local falling = false
-  vim.keymap.set('i', '<Tab>', function()
-    -- A mapping made without "noremap" may ask for <Tab> again: then it means the key itself. Vim
-    -- does not remap a result that begins with the mapped key, so this is where it ends.
-    if falling then
-      return '<Tab>'
-    elseif vim.fn.pumvisible() == 0 and M.visible() then
-      return '<Plug>(keyside-accept-or-tab)'
-    end
-    if before and before.noremap == 0 then
-      falling = true
-      vim.schedule(function()
-        falling = false
-      end)
-    end
-    return '<Plug>(keyside-tab)'
-  end, { expr = true, remap = true, desc = 'keyside: accept the ghost text, or as before' })
+--- Asks for suggestions at the caret, also where none come by themselves.
+function M.suggest()
+  require('keyside.ghost').ask()
 end
 
-local subcommands = {
-  status = function()
-    local bufnr = vim.api.nvim_get_current_buf()
-    local client = clients(bufnr)[1]
-    local version = client and client.server_info and client.server_info.version
-    local name = version and 'keyside ' .. version or 'keyside'
-    local why = M.why_nothing(bufnr)
-    if why then
-      print(('%s: %s'):format(name, why))
-      return
-    end
-    print(('%s: %s %s'):format(name, M.status()))
-  end,
-  enable = function()
-    vim.lsp.enable('keyside')
-  end,
-  disable = function()
-    vim.lsp.enable('keyside', false)
-  end,
-  toggle = function()
-    vim.lsp.enable('keyside', not vim.lsp.is_enabled('keyside'))
-  end,
-  restart = function()
-    if #clients() > 0 then
-      vim.cmd('lsp restart keyside')
-    else
-      vim.lsp.enable('keyside')
-    end
-  end,
-  log = function()
-    vim.cmd.split(vim.fn.fnameescape(vim.lsp.log.get_filename()))
-  end,
-}
-
-for _, action in ipairs({ 'explain', 'refactor', 'fix', 'tests', 'document', 'ask', 'cancel' }) do
-  subcommands[action] = function(rest, lines)
-    local client = clients(vim.api.nvim_get_current_buf())[1]
-    if not client then
-      vim.notify('keyside: not attached to this buffer', vim.log.levels.ERROR)
-      return
-    end
-    require('keyside.answer').run(client, action, rest, lines)
-  end
+--- Shows the next suggestion.
+function M.next()
+  require('keyside.ghost').select(1)
 end
 
----@param lead string
-function M.complete(lead)
-  local names = vim.tbl_filter(function(name)
-    return vim.startswith(name, lead)
-  end, vim.tbl_keys(subcommands))
-  table.sort(names)
-  return names
-end
-
----@param words string the subcommand and what follows it
----@param lines? {[1]: integer, [2]: integer} the command's range
-function M.command(words, lines)
-  local name, rest = words:match('^(%S*)%s*(.*)$')
-  local run = subcommands[name == '' and 'status' or name]
-  if not run then
-    local known = table.concat(M.complete(''), ', ')
-    local text = ('keyside: no subcommand %q; there are: %s'):format(name, known)
-    vim.notify(text, vim.log.levels.ERROR)
-    return
-  end
-  run(rest, lines)
+--- Shows the one before.
+function M.previous()
+  require('keyside.ghost').select(-1)
 end
 
 return M
