@@ -197,7 +197,8 @@ impl Screen {
 }
 
 impl Neovim {
-    /// Opens a file with this text, and waits until the server has its model, or says that nothing is suggested.
+    /// Opens a file with this text, and waits until the server has its model, or says that nothing
+    /// is suggested.
     fn open(name: &str, text: &str) -> Self {
         Self::open_with(name, text, "")
     }

@@ -1,4 +1,5 @@
-//! Asking a cloud model from a real Neovim: the question to the person, the answer that grows in a window, the change in the buffer.
+//! Asking a cloud model from a real Neovim: the question to the person, the answer that grows in a
+//! window, the change in the buffer.
 #![cfg(unix)]
 
 use std::time::Instant;

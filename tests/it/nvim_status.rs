@@ -1,4 +1,5 @@
-//! Where nothing is suggested, a person in Neovim finds out why: `:Keyside status` and `:checkhealth keyside`.
+//! Where nothing is suggested, a person in Neovim finds out why: `:Keyside status` and
+//! `:checkhealth keyside`.
 #![cfg(unix)]
 
 use crate::nvim::Neovim;

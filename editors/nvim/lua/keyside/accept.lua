@@ -1,4 +1,5 @@
---- Puts the ghost, or a part of it, into the buffer as if it had been typed: `.` repeats it, `u` takes it back, a macro holds it.
+--- Puts the ghost, or a part of it, into the buffer as if it had been typed: `.` repeats it, `u`
+--- takes it back, a macro holds it.
 local M = {}
 local api = vim.api
 local ghost = require('keyside.ghost')
@@ -20,7 +21,10 @@ end
 ---@return boolean accepted
 function M.accept(unit)
   local bufnr = api.nvim_get_current_buf()
-  if not ghost.at_once() then
+  if not vim.lsp.inline_completion then
+    -- An older Neovim, where the plugin stays off.
+    return false
+  elseif not ghost.at_once() then
     return vim.lsp.inline_completion.get({
       on_accept = function(item)
         local from = ghost.answered(bufnr)
@@ -45,8 +49,8 @@ function M.accept(unit)
     local row, col = unpack(api.nvim_win_get_cursor(0))
     api.nvim_buf_set_text(bufnr, row - 1, col, row - 1, col + #over, { '' })
   end
-  -- Of all that puts text in, this is what `.` repeats as it is: <C-r><C-o>= is not repeated, and <C-r><C-r>= lets indents and
-  -- abbreviations at it.
+  -- Of all that puts text in, this is what `.` repeats as it is: <C-r><C-o>= is not repeated, and
+  -- <C-r><C-r>= lets indents and abbreviations at it.
   api.nvim_paste(part, false, -1)
   require('keyside.macro').on_accept(part)
 

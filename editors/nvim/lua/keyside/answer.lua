@@ -4,8 +4,8 @@ local api = vim.api
 
 local buffers = {} ---@type table<string, integer> by client and token of the answer
 
---- Who closes an answer's last window, or its buffer, while it is being written does not want it: the request ends, and with it
---- what it costs.
+--- Who closes an answer's last window, or its buffer, while it is being written does not want it:
+--- the request ends, and with it what it costs.
 ---@param bufnr integer
 ---@param key string
 ---@param client_id integer

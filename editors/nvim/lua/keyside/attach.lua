@@ -1,4 +1,5 @@
---- In which buffers the server is at work: every ordinary file, but for the filetypes that the options exclude.
+--- In which buffers the server is at work: every ordinary file, but for the filetypes that the
+--- options exclude.
 local M = {}
 
 --- One server for a repository, however many packages it holds: each keeps a model in memory.

@@ -1,5 +1,5 @@
---- The ghost's highlight group, KeysideGhost, which looks like no code on any terminal: ComplHint has colours for terminals with
---- true colour alone in most colour schemes.
+--- The ghost's highlight group, KeysideGhost, which looks like no code on any terminal: ComplHint
+--- has colours for terminals with true colour alone in most colour schemes.
 local M = {}
 local api = vim.api
 

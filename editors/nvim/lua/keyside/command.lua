@@ -10,7 +10,8 @@ local function fail(text)
   vim.notify('keyside: ' .. text, vim.log.levels.ERROR)
 end
 
---- Switches a buffer or a language; the server itself, and with it everything, where no scope is named.
+--- Switches a buffer or a language; the server itself, and with it everything, where no scope is
+--- named.
 ---@param scope string
 ---@param choose fun(is_on: boolean): boolean
 local function set(scope, choose)

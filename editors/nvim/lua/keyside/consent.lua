@@ -1,5 +1,5 @@
---- The question before anything is sent. What will be sent opens beside, and is there to be read for as long as a person likes: the
---- question comes back when they ask for it.
+--- The question before anything is sent. What will be sent opens beside, and is there to be read
+--- for as long as a person likes: the question comes back when they ask for it.
 local M = {}
 local api = vim.api
 
@@ -9,7 +9,8 @@ local api = vim.api
 
 local readings = {} ---@type table<integer, keyside.Reading> by client id
 
---- The texts in a request of whatever protocol, in a form to be read: a heading that says where in the JSON, then the text.
+--- The texts in a request of whatever protocol, in a form to be read: a heading that says where in
+--- the JSON, then the text.
 ---@param value any decoded JSON
 ---@param at string where it stands
 ---@param lines string[] taken along
@@ -46,8 +47,8 @@ local function finish(client_id, asks)
   end
 end
 
---- The server's `window/showDocument`. What will be sent is opened as text that is no file, so that no swap file and no other plugin
---- takes it further; everything else is Neovim's own affair.
+--- The server's `window/showDocument`. What will be sent is opened as text that is no file, so that
+--- no swap file and no other plugin takes it further; everything else is Neovim's own affair.
 ---@param params lsp.ShowDocumentParams
 function M.on_show_document(err, params, ctx)
   local path = params.uri:find('^file:') and vim.uri_to_fname(params.uri) or ''
@@ -93,7 +94,8 @@ function M.on_show_document(err, params, ctx)
   return { success = true }
 end
 
---- The server's `window/showMessageRequest`: Neovim's own, but not before what will be sent has been read.
+--- The server's `window/showMessageRequest`: Neovim's own, but not before what will be sent has
+--- been read.
 function M.on_question(err, params, ctx)
   local ask = vim.lsp.handlers['window/showMessageRequest']
   local reading = readings[ctx.client_id]

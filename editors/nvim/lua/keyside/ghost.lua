@@ -329,8 +329,8 @@ function M.dismiss()
   return is_visible
 end
 
---- Asks at the caret, as a person does: for several suggestions, and also where none comes by itself. Shows the one that is
---- `step` further than the first.
+--- Asks at the caret, as a person does: for several suggestions, and also where none comes by
+--- itself. Shows the one that is `step` further than the first.
 ---@param step? integer
 function M.ask(step)
   local self = completor(api.nvim_get_current_buf())

@@ -10,8 +10,8 @@ local function clients(bufnr)
   return vim.lsp.get_clients({ name = 'keyside', bufnr = bufnr })
 end
 
---- For a statusline: '' where keyside is not at work, else 'loading', 'ready', 'error', or 'off' where
---- nothing is suggested; then the server's message.
+--- For a statusline: '' where keyside is not at work, else 'loading', 'ready', 'error', or 'off'
+--- where nothing is suggested; then the server's message.
 ---@param client_id? integer of another client than the current buffer's
 ---@param bufnr? integer of another buffer than the current one
 ---@return string state, string message

@@ -1,4 +1,5 @@
---- Macros hold what was accepted as text, not the key that accepted it: when they run, other text may be suggested, or none.
+--- Macros hold what was accepted as text, not the key that accepted it: when they run, other text
+--- may be suggested, or none.
 ---
 --- A mark is recorded after the key; when the recording ends, the key and the mark become the text.
 local M = {}
@@ -8,7 +9,8 @@ local MARK = vim.keycode('<Plug>(keyside-accepted)')
 
 local accepted = {} ---@type string[] since the recording began, one for each mark
 
---- How many bytes the last key of a recording has: a special key has three, and a modifier three before it.
+--- How many bytes the last key of a recording has: a special key has three, and a modifier three
+--- before it.
 local function last_key_length(keys)
   local special = keys:match('\128\252.\128..$') or keys:match('\128\252..$') or keys:match('\128..$')
   return special and #special or #vim.fn.strcharpart(keys, vim.fn.strchars(keys) - 1)

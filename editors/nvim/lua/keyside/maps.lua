@@ -5,7 +5,8 @@ local function keyside()
   return require('keyside')
 end
 
---- Before what is accepted: Neovim's own menu closes and leaves the text as it was typed; and what comes can be undone by itself.
+--- Before what is accepted: Neovim's own menu closes and leaves the text as it was typed; and what
+--- comes can be undone by itself.
 local function before_accept()
   return (vim.fn.pumvisible() == 1 and '<C-e>' or '') .. '<C-g>u'
 end

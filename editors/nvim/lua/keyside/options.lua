@@ -2,7 +2,8 @@
 local M = {}
 
 M.defaults = {
-  --- Keys of the plugin's own: <Tab>, <C-]> and <M-\> in insert mode, the last two where they are free.
+  --- Keys of the plugin's own: <Tab>, <C-]> and <M-\> in insert mode, the last two where they are
+  --- free.
   default_maps = true,
   --- Filetypes in which nothing is suggested. Messages to people, and notes of a version control.
   exclude = { 'gitcommit', 'gitrebase', 'hgcommit', 'jjdescription', 'mail', 'svn' },

@@ -1,4 +1,5 @@
---- A cloud answer on its way: what is happening stands above the answer, or below in the line of messages, until it is over.
+--- A cloud answer on its way: what is happening stands above the answer, or below in the line of
+--- messages, until it is over.
 local M = {}
 local api = vim.api
 

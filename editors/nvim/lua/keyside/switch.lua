@@ -1,5 +1,6 @@
---- Quiet for a while: in one buffer, in one language, or everywhere until some time. For this session; what is to last is the
---- server's setting `completion.disabled_languages`, or the option `exclude`.
+--- Quiet for a while: in one buffer, in one language, or everywhere until some time. For this
+--- session; what is to last is the server's setting `completion.disabled_languages`, or the option
+--- `exclude`.
 local M = {}
 
 local languages = {} ---@type table<string, boolean> by filetype
