@@ -91,7 +91,8 @@ export class Changes implements vscode.Disposable {
             const opened = await vscode.workspace.openTextDocument(after);
             await vscode.languages.setTextDocumentLanguage(opened, document.languageId);
             await vscode.commands.executeCommand('vscode.diff', before, after, `${title} (proposed)`, { preview: true });
-            const message = forMessage(`keyside: ${label}: take this change?`);
+            const name = document.uri.path.slice(document.uri.path.lastIndexOf('/') + 1);
+            const message = forMessage(`keyside: ${label} in ${name}: take this change?`);
             void vscode.window.showInformationMessage(message, 'Accept', 'Discard').then((it) => {
                 if (it !== undefined) {
                     resolve(it === 'Accept');

@@ -39,20 +39,20 @@ export class Follower {
         if (!current || current.uri !== uri) {
             return;
         }
-        const isWhole = start + length <= current.end + done.length && start >= current.start;
+        // VS Code puts a part in at the caret, or in the place of all that the suggestion replaces.
+        const isOnward = isAlone && start >= current.start && start + length === current.start + done.length;
         const becomes = done.slice(0, start - current.start) + text;
-        if (isAlone && isWhole && becomes === current.text) {
+        if (isOnward && becomes === current.text) {
             // The item's command says that it was accepted; typed by hand, it counts for nothing.
             this.current = undefined;
             return;
         }
-        const isNext = isAlone && length === 0 && start === current.start + done.length;
-        if (isNext && current.text.startsWith(done + text)) {
-            this.done = done + text;
-            if (text.length > 1 && !PAIRS.has(text)) {
-                const unit = text.includes('\n') ? 'line' : 'word';
-                const characters = [...text].length;
-                this.notify('keyside/didPartiallyAccept', { ...name(current), unit, length: characters });
+        if (isOnward && becomes.length > done.length && current.text.startsWith(becomes)) {
+            const part = becomes.slice(done.length);
+            this.done = becomes;
+            if (part.length > 1 && !PAIRS.has(part)) {
+                const unit = part.includes('\n') ? 'line' : 'word';
+                this.notify('keyside/didPartiallyAccept', { ...name(current), unit, length: [...part].length });
             }
             return;
         }

@@ -1,7 +1,7 @@
 /** A real VS Code with our extension in it: what stands on its screen, and keys as a person presses them. */
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -197,7 +197,7 @@ export class Editor {
         await this.press('Enter');
         await until(`${name} is open`, () => this.page.evaluate((it) =>
             document.querySelector('.editor-group-container.active .tab.active')?.getAttribute('data-resource-name')?.startsWith(it), name));
-        await until('its text', async () => (await this.screen()).lines.length > 0);
+        await until('its text', async () => (await this.screen()).lines.length > 0 || this.page.$('.notebookOverlay .cell .view-lines'));
         await this.press('Control+Digit1');
     }
 
@@ -324,6 +324,14 @@ export class Editor {
     /** The user's settings as they are written. */
     settings() {
         return JSON.parse(readFileSync(path.join(this.root, 'user/User/settings.json'), 'utf8'));
+    }
+
+    /** What `keyside usage` counts today. */
+    usage() {
+        const folder = readdirSync(this.extensions).find((it) => it.startsWith('keyside.keyside-'));
+        const program = path.join(this.extensions, folder, 'server/keyside');
+        const env = { ...process.env, KEYSIDE_HOME: path.join(this.root, 'home') };
+        return JSON.parse(execFileSync(program, ['usage', '--json'], { env, encoding: 'utf8' })).days.at(-1);
     }
 
     /** The process ids of the language servers that this editor has started. */

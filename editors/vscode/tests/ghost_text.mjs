@@ -18,6 +18,12 @@ fn totals(map: &HashMap<String, u64>) -> u64 {
     alpha + beta + gamma + delta
 }
 `,
+    'notes.ipynb': JSON.stringify({
+        cells: [{ cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source: ['def area(width, height):\n', '    result = width * height\n', '    return result\n', '\n'] }],
+        metadata: { language_info: { name: 'python' } },
+        nbformat: 4,
+        nbformat_minor: 5,
+    }),
     'area.py': 'def area(width, height):\n    result = width * height\n    return result\n\n\n\n',
 };
 
@@ -142,6 +148,31 @@ export const steps = {
         await editor.menu('End snoozing');
         await editor.untilStatus('keyside');
         await typed(editor);
+    },
+
+    'what becomes of suggestions is counted': async (editor) => {
+        const before = editor.usage();
+        await typed(editor);
+        await editor.press('Tab');
+        await typed(editor);
+        await editor.type('#');
+        const names = ['shown_suggestions', 'accepted_suggestions', 'rejected_suggestions'];
+        let now;
+        await until('a count of each', () => {
+            now = editor.usage();
+            return names.every((it) => now[it] > before[it]);
+        }).catch((error) => assert.fail(`${error.message}: ${JSON.stringify([before, now])}`));
+    },
+
+    'a cell of a notebook gets ghost text': async (editor) => {
+        await editor.openFile('notes.ipynb');
+        await editor.page.click('.notebookOverlay .cell .view-lines');
+        await editor.press('Control+End');
+        await editor.type('def perimeter(width, height):\nresult = wid', 60);
+        await until('ghost text in the cell', async () =>
+            (await editor.page.$$('.notebookOverlay .cell [class*="ghost-text"]')).length > 0);
+        await editor.press('Escape');
+        await editor.openFile('totals.rs');
     },
 
     'model, usage and offline are told': async (editor) => {

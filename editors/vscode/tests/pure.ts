@@ -53,6 +53,7 @@ function reported(...changes: [start: number, length: number, text: string][]): 
 test('what becomes of a suggestion is reported', () => {
     const name = { id: 7, index: 0 };
     assert.deepEqual(reported([14, 0, 'dd']), [['didPartiallyAccept', { ...name, unit: 'word', length: 2 }]]);
+    assert.deepEqual(reported([10, 4, 'fn add']), [['didPartiallyAccept', { ...name, unit: 'word', length: 2 }]]);
     assert.deepEqual(reported([14, 0, 'd'], [15, 0, 'd'], [16, 0, '(a)']), [], 'typed, and the rest accepted');
     assert.deepEqual(reported([10, 4, 'fn add(a)']), [], 'accepted: the command says so');
     assert.deepEqual(reported([14, 0, 'x']), [['didReject', name]]);
