@@ -37,6 +37,7 @@ MOST_CHARACTERS_A_PACKAGE = {
 BUILT_JAVASCRIPT = re.compile(
     r"\.min\.|\.d\.[mc]?ts$|/dist/|/umd/|/cjs/|/esm\d*/|_cjs|_esm|/locales?/|/i18n/|/node_modules/|bundle"
 )
+MOST_CHARACTERS_A_FILE_OF_NPM = 120_000
 WHEEL_PLATFORMS = ["any", "manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64"]
 
 
@@ -183,7 +184,7 @@ def mapped_sources(member: str, data: bytes) -> list[tuple[str, str]]:
     try:
         source_map = json.loads(data)
         named = list(zip(source_map["sources"], source_map["sourcesContent"], strict=False))
-        root = source_map.get("sourceRoot") or ""
+        root = str(source_map.get("sourceRoot") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
     found = []
@@ -213,13 +214,14 @@ def read_npm(job):
                 licence = stated.get("type", "") if isinstance(stated, dict) else str(stated)
             if member.name.endswith(".map"):
                 inner = posixpath.join("package", member.name.split("/", 1)[-1])
-                mapped.update(
-                    (path, text)
-                    for path, text in mapped_sources(inner, archive.extractfile(member).read())
-                    if path not in mapped
-                )
+                for path, text in mapped_sources(inner, archive.extractfile(member).read()):
+                    mapped.setdefault(path, text)
             kind = re.search(r"\.([mc]?[jt]s)x?$", member.name)
-            if kind and not BUILT_JAVASCRIPT.search(member.name) and member.size < 120_000:
+            if (
+                kind
+                and not BUILT_JAVASCRIPT.search(member.name)
+                and member.size < MOST_CHARACTERS_A_FILE_OF_NPM
+            ):
                 inner = member.name.split("/", 1)[-1]
                 files.append(
                     (
@@ -230,7 +232,7 @@ def read_npm(job):
                 )
     in_files = {path for _, path, _ in files}
     for path, text in sorted(mapped.items()):
-        if f"{name}/{path}" not in in_files and len(text) < 120_000:
+        if f"{name}/{path}" not in in_files and len(text) < MOST_CHARACTERS_A_FILE_OF_NPM:
             files.append(("ts", f"{name}/{path}", text.encode()))
     return "npm", name, version, licence, hashlib.sha256(data).hexdigest(), files
 
