@@ -179,6 +179,7 @@ pub fn edited(source: &str, applied: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_refactoring_is_agreed_to_sent_and_applied() {
     let provider = Provider::start(says(ANSWER)).await;
     let scene = Scene::new(&provider.settings(""), SOURCE).await;

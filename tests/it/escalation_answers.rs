@@ -73,6 +73,7 @@ fn with_function(before: &str, function: &str, after: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn an_answer_goes_where_its_lines_stand_by_then() {
     let provider = Provider::start(says(ANSWER)).await;
     let (before, rest) = SOURCE.split_at(SOURCE.find("fn area").unwrap());

@@ -94,6 +94,7 @@ async fn work(home: PathBuf, number: u64, n_escalations: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn the_ledger_is_exact_whatever_is_killed() {
     let answer = Answer::Says {
         text: "It multiplies.".to_owned(),

@@ -23,6 +23,7 @@ fn order(scene: &Scene) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_went_wrong_is_said_after_the_progress_has_ended_and_in_a_box() {
     let body = json!({"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}});
     let provider = Provider::start(Answer::Status(401, body.to_string())).await;

@@ -106,6 +106,7 @@ fn tab_continues_the_identifier_at_the_caret() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn tab_indents_where_there_is_no_ghost() {
     let nvim = Neovim::open("totals.rs", TOTALS);
     // The server stays at work, and has no say: whatever it would suggest here is not shown.
@@ -143,6 +144,7 @@ fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn the_server_ends_when_neovim_quits() {
     let mut nvim = Neovim::open("totals.rs", TOTALS);
     nvim.keys(&[":qa!<CR>"]);
@@ -150,6 +152,7 @@ fn the_server_ends_when_neovim_quits() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn the_server_ends_when_neovim_is_killed() {
     let mut nvim = Neovim::open("totals.rs", TOTALS);
     nvim.child.kill().expect("kill Neovim");

@@ -56,6 +56,7 @@ fn open(provider: &Provider) -> Neovim {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn an_explanation_opens_beside_and_a_refactoring_changes_the_buffer() {
     let text = "It multiplies two numbers.\n\nThe name of `result` says nothing.";
     let provider = Provider::start(Answer::Says {
@@ -96,6 +97,7 @@ async fn an_explanation_opens_beside_and_a_refactoring_changes_the_buffer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_will_be_sent_can_be_read_in_peace_before_the_question_comes_back() {
     let says = Answer::Says { text: "It adds.".to_owned(), input_tokens: 3, output_tokens: 3 };
     let provider = Provider::start(says).await;
@@ -144,6 +146,7 @@ async fn what_will_be_sent_can_be_read_in_peace_before_the_question_comes_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn closing_an_answers_window_ends_the_request() {
     for close in ["<C-w>o", "<C-w>l:quit<CR>", "<C-w>l:bdelete!<CR>"] {
         let text = "It multiplies ".to_owned();
@@ -164,6 +167,7 @@ async fn closing_an_answers_window_ends_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_is_missing_is_asked_for() {
     let says = Answer::Says { text: "Because.".to_owned(), input_tokens: 3, output_tokens: 3 };
     let provider = Provider::start(says).await;
@@ -190,6 +194,7 @@ async fn what_is_missing_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_is_under_way_is_on_the_screen_until_it_is_over() {
     // An explanation has a window, and a change has none before it is there.
     for (action, sign) in [("explain", "writing, about "), ("refactor", "keyside: Refactor (")] {

@@ -144,6 +144,7 @@ fn brokers(calls: &[String]) -> HashSet<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn with_the_cloud_on_only_the_broker_connects_and_only_to_its_host() {
     let text = "It adds.".to_owned();
     let provider = Provider::start(Answer::Says { text, input_tokens: 5, output_tokens: 5 }).await;

@@ -109,6 +109,7 @@ async fn where_nothing_is_suggested_status_says_so_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn the_settings_file_is_read_again_when_it_changes() {
     let home = TempFolder::new();
     let file = home.0.join("config.toml");

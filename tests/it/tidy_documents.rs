@@ -85,6 +85,7 @@ fn the_protocol_is_described_as_it_is() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn the_protocol_describes_each_statistic() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;

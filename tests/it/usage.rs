@@ -43,6 +43,7 @@ async fn end(mut client: Client) -> TempFolder {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn suggestions_are_counted_as_a_person_sees_them() {
     let client = Client::real_process();
     client.initialize(&["utf-8"]).await;
@@ -92,6 +93,7 @@ async fn suggestions_are_counted_as_a_person_sees_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_client_that_reports_events_is_believed_within_reason() {
     let client = Client::real_process();
     let capabilities = json!({

@@ -65,6 +65,7 @@ async fn a_slow_model_answers_the_first_key_from_a_short_prompt_and_a_later_one_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
     let client = opened("[completion]\nprefetch_on_battery = true\n").await;
     let place = json!({"textDocument": {"uri": URI}, "position": {"line": 401, "character": 8}});
@@ -78,6 +79,7 @@ async fn where_the_caret_rests_the_first_key_finds_its_prompt_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_caret_that_nothing_can_be_done_with_is_ignored() {
     let client = opened("[completion]\nprefetch_on_battery = true\n").await;
     for (uri, line) in [(URI, 3), ("file:///not/open.rs", 0), (URI, 4_000_000_000_u32)] {

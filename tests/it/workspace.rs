@@ -49,6 +49,7 @@ async fn shown(client: &Client, folder: &TempFolder) -> (String, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_line_of_another_file_is_known() {
     let folder = TempFolder::new();
     write(&folder.0, "src/other.rs", format!("fn other() {{\n    {LINE}\n    {LINE}\n}}\n"));
@@ -60,6 +61,7 @@ async fn a_line_of_another_file_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn what_is_open_or_ignored_or_no_source_is_left_out_and_said() {
     let folder = TempFolder::new();
     let file = format!("fn other() {{\n    {LINE}\n    {LINE}\n}}\n");
@@ -87,6 +89,7 @@ async fn what_is_open_or_ignored_or_no_source_is_left_out_and_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn the_budget_of_tokens_holds() {
     let folder = TempFolder::new();
     for n in 0..20 {
@@ -104,6 +107,7 @@ async fn the_budget_of_tokens_holds() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_hundred_thousand_files_circles_and_what_never_ends_keep_nobody_waiting() {
     let folder = TempFolder::new();
     for part in 0..100 {
