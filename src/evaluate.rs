@@ -5,6 +5,8 @@
 
 pub mod cases;
 pub mod keyboard;
+pub mod keys;
 pub mod positions;
 pub mod report;
 pub mod score;
+pub mod typing;

@@ -43,6 +43,6 @@ pub use scheduler::IdleWork;
 pub use task::{
     ContinuationScore, EmbedTask, Finish, GenerateTask, GeneratedText, Generation, Lane,
     PrefillTask, ScoreTask, ShortPrompt, Source, StopRule, Task, TaskError, TaskOutput, Times,
-    Usage,
+    TokenEnd, Usage,
 };
 pub use vocabulary::{Token, TokenKind, Vocabulary};

@@ -1,7 +1,8 @@
 //! `keyside eval`: measures a model on held-out source files.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -11,7 +12,7 @@ use crate::app::model::model_spec;
 use crate::cli::setup;
 use crate::config::CompletionConfig;
 use crate::evaluate::cases::{HeldOut, Part};
-use crate::evaluate::report::{Figures, Plan, language_figures};
+use crate::evaluate::report::{Figures, Plan, Records, language_figures};
 use crate::evaluate::score::Scorer;
 use crate::lm::registry::Registry;
 use crate::retrieval::mixture::MixtureNetworks;
@@ -68,6 +69,9 @@ pub struct EvalArguments {
     /// Write what each component predicts at each position here, for fitting the mixture.
     #[arg(long)]
     pub positions: Option<PathBuf>,
+    /// Type by hand, and write what is suggested at each key here, for choosing when to speak.
+    #[arg(long)]
+    pub keys: Option<PathBuf>,
 }
 
 /// A half of the held-out packages.
@@ -117,14 +121,8 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
         },
         workspace: arguments.workspace,
     };
-    let mut positions = match &arguments.positions {
-        Some(path) => {
-            let created = std::fs::File::create(path);
-            let unwritable = |error| format!("{} can't be written ({error})", path.display());
-            Some(BufWriter::new(created.map_err(unwritable)?))
-        }
-        None => None,
-    };
+    let mut positions = record_file(arguments.positions.as_deref())?;
+    let mut keys = record_file(arguments.keys.as_deref())?;
 
     let model = Registry::new(folders.cache.clone()).load(&model_spec(&config.model))?;
     let info = Arc::clone(model.info());
@@ -146,15 +144,18 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     };
     setup::print(Figures::HEAD)?;
     for language in &held_out {
-        let file = positions.as_mut().map(|it| it as &mut dyn Write);
+        let records = Records {
+            positions: positions.as_mut().map(|it| it as &mut dyn Write),
+            keys: keys.as_mut().map(|it| it as &mut dyn Write),
+        };
         let one =
-            language_figures(language, &plan, &mut scorer, &session.completer, &runtime, file)?;
+            language_figures(language, &plan, &mut scorer, &session.completer, &runtime, records)?;
         let row = Figures { languages: vec![one.clone()], ..figures.clone() }.rows();
         figures.languages.push(one);
         setup::print(&row)?;
     }
-    if let Some(mut file) = positions {
-        file.flush().map_err(|error| format!("the positions can't be written ({error})"))?;
+    for mut file in positions.into_iter().chain(keys) {
+        file.flush().map_err(|error| format!("a file of records can't be written ({error})"))?;
     }
     if let Some(path) = &arguments.json {
         let json = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
@@ -162,4 +163,12 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
             .map_err(|error| format!("{} can't be written ({error})", path.display()))?;
     }
     Ok(())
+}
+
+/// A file of records that were asked for.
+fn record_file(path: Option<&Path>) -> Result<Option<BufWriter<File>>, String> {
+    let Some(path) = path else { return Ok(None) };
+    let created = File::create(path);
+    let unwritable = |error| format!("{} can't be written ({error})", path.display());
+    Ok(Some(BufWriter::new(created.map_err(unwritable)?)))
 }

@@ -211,6 +211,7 @@ mod tests {
                 text: text.to_owned(),
                 finish: Finish::EndToken,
                 confidence: 0.5,
+                token_ends: vec![],
             },
             end_probability: None,
             sure: None,

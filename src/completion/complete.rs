@@ -117,6 +117,7 @@ async fn answer(
     completion.ends_line = ends_line(best);
     completion.confidence = best.confidence;
     completion.raw.clone_from(&best.text);
+    completion.token_ends.clone_from(&best.token_ends);
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;
@@ -191,6 +192,8 @@ fn known(completer: &Completer, ask: &CompletionAsk, question: &Question) -> Opt
     completion.show(ask, &excerpt, items);
     completion.ends_line = ends_line(&answer.best);
     completion.confidence = answer.best.confidence;
+    completion.raw.clone_from(&answer.best.text);
+    completion.token_ends.clone_from(&answer.best.token_ends);
     completion.source =
         if is_same { CompletionSource::SameQuestion } else { CompletionSource::TypedAlong };
     Some(completion)

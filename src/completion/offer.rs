@@ -1,6 +1,6 @@
 //! What of an answer is shown at a caret, and in which order.
 
-use crate::lm::{GeneratedText, Generation};
+use crate::lm::{GeneratedText, Generation, TokenEnd};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Dropped, Suggestion, finish};
 
@@ -25,7 +25,10 @@ impl Answer {
     pub fn after(&self, typed: &str) -> Option<Self> {
         let left = |best: &GeneratedText| {
             let text = best.text.strip_prefix(typed)?.to_owned();
-            Some(GeneratedText { text, ..*best })
+            let after =
+                |it: &TokenEnd| Some(TokenEnd { end: it.end.checked_sub(typed.len())?, ..*it });
+            let token_ends = best.token_ends.iter().filter_map(after).collect();
+            Some(GeneratedText { text, token_ends, ..*best })
         };
         Some(Self {
             best: left(&self.best)?,
@@ -112,7 +115,7 @@ mod tests {
     use crate::prompt::excerpt;
 
     fn best(text: &str, finish: Finish) -> GeneratedText {
-        GeneratedText { text: text.to_owned(), finish, confidence: 0.5 }
+        GeneratedText { text: text.to_owned(), finish, confidence: 0.5, token_ends: vec![] }
     }
 
     /// The items at a caret of Python for a whole text, a sure beginning and others.

@@ -192,7 +192,8 @@ mod tests {
     use crate::prompt::excerpt;
 
     fn next(marked: &str, text: &str, finish: Finish) -> Option<String> {
-        let best = GeneratedText { text: text.to_owned(), finish, confidence: 1.0 };
+        let best =
+            GeneratedText { text: text.to_owned(), finish, confidence: 1.0, token_ends: vec![] };
         let (usage, times) = (Usage::default(), Times::default());
         let mut excerpt = excerpt::at(marked);
         excerpt.crlf = marked.contains('\r');

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::completion::ask::CompletionAsk;
 use crate::completion::secrets;
-use crate::lm::{Source, Times, Usage};
+use crate::lm::{Source, Times, TokenEnd, Usage};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Dropped, Suggestion};
 use crate::text::words::is_word;
@@ -67,6 +67,8 @@ pub struct Completion {
     pub dropped: Option<Dropped>,
     /// What was generated, as it was before anything was dropped or cut.
     pub raw: String,
+    /// Of each token of `raw`.
+    pub token_ends: Vec<TokenEnd>,
     /// The line ends at the caret, as far as is known.
     pub ends_line: bool,
 }
@@ -88,6 +90,7 @@ impl Completion {
             source: CompletionSource::Settings,
             dropped: why,
             raw: String::new(),
+            token_ends: Vec::new(),
             ends_line: false,
         }
     }

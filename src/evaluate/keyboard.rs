@@ -55,6 +55,12 @@ impl<'a> SimulatedTypist<'a> {
         &self.goal
     }
 
+    /// How many keys it takes without suggestions.
+    pub fn n_keys_by_hand(&self) -> usize {
+        let places = std::iter::successors(Some(0), |at| Some(self.after_key(*at)));
+        places.take_while(|at| *at < self.goal.len()).count()
+    }
+
     /// Types everything. `on_key` sees, before each key, how many characters stand there, which of
     /// them were accepted, and what is shown.
     ///
@@ -80,12 +86,7 @@ impl<'a> SimulatedTypist<'a> {
                 accepted[at..at + shown.len()].fill(true);
                 at += shown.len();
             } else {
-                at += 1;
-                if self.goal[at - 1] == '\n' {
-                    // The indentation of a new line is the editor's doing.
-                    let blanks = self.goal[at..].iter().take_while(|c| matches!(c, ' ' | '\t'));
-                    at += blanks.count();
-                }
+                at = self.after_key(at);
             }
             let rest: String = self.goal[before..].iter().take_while(|c| **c != '\n').collect();
             let goes_on = rest.trim().chars().nth(1).is_some();
@@ -98,6 +99,35 @@ impl<'a> SimulatedTypist<'a> {
             keys.push(Key { at: before, completion, was_right, is_new, goes_on });
         }
         Ok((keys, accepted))
+    }
+
+    /// Types everything by hand, and asks before each key. `on_key` sees how many characters stand
+    /// there, the texts before and behind the caret, and what is suggested.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub async fn type_by_hand(
+        &self,
+        mut on_key: impl FnMut(usize, (&str, &str), &Completion),
+    ) -> Result<(), TaskError> {
+        let mut at = 0;
+        while at < self.goal.len() {
+            let completion = self.ask(at, false).await?;
+            let typed: String = self.goal[..at].iter().collect();
+            on_key(at, (&format!("{}{typed}", self.before), &self.after), &completion);
+            at = self.after_key(at);
+        }
+        Ok(())
+    }
+
+    /// Where the caret stands after the key at `at`: the indentation of a new line is the editor's
+    /// doing.
+    fn after_key(&self, at: usize) -> usize {
+        let next = at + 1;
+        if self.goal[at] != '\n' {
+            return next;
+        }
+        next + self.goal[next..].iter().take_while(|c| matches!(c, ' ' | '\t')).count()
     }
 
     /// Asks at one place of the stretch; with nothing resident if `cold`.

@@ -6,21 +6,16 @@ use std::sync::Arc;
 use ropey::Rope;
 use serde::Serialize;
 
-use crate::completion::{
-    Completer, CompletionAsk, CompletionMode, CompletionSource, OtherFiles, complete,
-};
+use crate::completion::{Completer, CompletionAsk, CompletionMode, complete};
 use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
-use crate::evaluate::keyboard::{SimulatedTypist, n_spared};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Position, Scorer};
-use crate::lm::{ModelInfo, Source};
+use crate::evaluate::typing::{Typing, stretches, typing_figures, write_keys};
+use crate::lm::ModelInfo;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::{IndexView, SuffixArray};
-use crate::stdx::milliseconds;
 use crate::stdx::random::Random;
 
-/// Lines that are typed at a stretch.
-const TYPED_LINES: usize = 12;
 const SEED: u64 = 20_261_121;
 
 /// How much is asked, a language.
@@ -65,25 +60,6 @@ pub struct LanguageFigures {
     pub typing: Typing,
 }
 
-/// What a person who types would have had.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Typing {
-    pub n_characters: usize,
-    pub n_keys: usize,
-    /// Share of characters that acceptances spared, each acceptance costing one key.
-    pub spared: f64,
-    /// Share of the places where the line goes on at which something is shown.
-    pub shown: f64,
-    /// How many texts were shown, one that stays while it is typed along being one, and the share
-    /// of them that was right.
-    pub n_showings: usize,
-    pub right_of_shown: f64,
-    /// Share of keys answered without the model.
-    pub reused: f64,
-    pub median_ms: f64,
-    pub p95_ms: f64,
-}
-
 /// One model's figures.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
@@ -93,6 +69,16 @@ pub struct Figures {
     pub workspace: bool,
     pub ngrams: bool,
     pub languages: Vec<LanguageFigures>,
+}
+
+/// Files of JSON lines that are written beside the figures, where they are wanted.
+#[derive(Default)]
+pub struct Records<'a> {
+    /// See [`PositionRecord`].
+    pub positions: Option<&'a mut dyn Write>,
+    /// See [`crate::evaluate::keys::KeyRecord`]; then the stretches are typed by hand, and there
+    /// are no figures of typing.
+    pub keys: Option<&'a mut dyn Write>,
 }
 
 /// Asks `scorer` for lines and `completer` for blocks and typing, which run the same model.
@@ -105,7 +91,7 @@ pub fn language_figures(
     scorer: &mut Scorer,
     completer: &Completer,
     runtime: &tokio::runtime::Runtime,
-    mut positions: Option<&mut dyn Write>,
+    Records { mut positions, keys }: Records,
 ) -> Result<LanguageFigures, String> {
     let packages = held_out.packages(plan.part);
     // Each kind of place has a beginning of its own, so that how many there are of one changes no
@@ -156,6 +142,15 @@ pub fn language_figures(
     }
     let ends = kinds[0].iter().filter(|(score, _)| score.ends).count();
     let bits: f64 = kinds[0].iter().map(|(score, _)| score.bits).sum();
+    let stretches = stretches(&packages, plan.n_typed, &mut Random::new(SEED + 2));
+    let typing = match keys {
+        None => typing_figures(&stretches, &mut workspaces, completer, runtime)?,
+        Some(file) => {
+            let language = &held_out.language;
+            write_keys(&stretches, language, &mut workspaces, completer, runtime, file)?;
+            Typing::default()
+        }
+    };
     let blocks = block_sites(&packages, plan.n_blocks, &mut Random::new(SEED + 1));
     Ok(LanguageFigures {
         language: held_out.language.clone(),
@@ -166,18 +161,11 @@ pub fn language_figures(
         inside_name: carets(&kinds[1]),
         whole_line: carets(&kinds[2]),
         block: block_figures(&blocks, completer, runtime)?,
-        typing: typing_figures(
-            &packages,
-            plan.n_typed,
-            &mut workspaces,
-            &mut Random::new(SEED + 2),
-            completer,
-            runtime,
-        )?,
+        typing,
     })
 }
 
-fn share(n: usize, of: usize) -> f64 {
+pub fn share(n: usize, of: usize) -> f64 {
     n as f64 / of.max(1) as f64
 }
 
@@ -220,61 +208,8 @@ fn block_figures(
     Ok(carets(&scores))
 }
 
-fn typing_figures(
-    packages: &[&[SourceFile]],
-    n_characters: usize,
-    workspaces: &mut Workspaces,
-    random: &mut Random,
-    completer: &Completer,
-    runtime: &tokio::runtime::Runtime,
-) -> Result<Typing, String> {
-    let mut typing = Typing::default();
-    let (mut spared, mut places, mut shown, mut right, mut reused) = (0, 0, 0, 0, 0);
-    let mut latencies = Vec::new();
-    // Files that are too short are passed over; a corpus of nothing else must not keep this going.
-    for _ in 0..n_characters {
-        if typing.n_characters >= n_characters || packages.is_empty() {
-            break;
-        }
-        let package = packages[random.below(packages.len())];
-        let index = random.below(package.len());
-        let file = &package[index];
-        let rope = Rope::from_str(&file.text);
-        let Some(room) = rope.len_lines().checked_sub(TYPED_LINES + 10) else { continue };
-        let first = 8 + random.below(room);
-        let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
-        let files = OtherFiles::Given(workspaces.without(package, index));
-        let mut typist = SimulatedTypist::new(completer, &file.path, &rope, from, to).beside(files);
-        let (keys, _) =
-            runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
-        typing.n_characters += to - from;
-        typing.n_keys += keys.len();
-        spared += n_spared(&keys);
-        places += keys.iter().filter(|it| it.goes_on).count();
-        shown += keys.iter().filter(|it| it.goes_on && !it.completion.text.is_empty()).count();
-        typing.n_showings += keys.iter().filter(|it| it.is_new).count();
-        let by_model = CompletionSource::Generated(Source::WholePrompt);
-        reused += keys.iter().filter(|it| it.completion.source != by_model).count();
-        right += keys.iter().filter(|it| it.was_right).count();
-        // The first prompt of a file is evaluated from nothing.
-        latencies.extend(keys.iter().skip(1).map(|it| milliseconds(it.completion.total)));
-    }
-    latencies.sort_by(f64::total_cmp);
-    let quantile = |q: f64| {
-        let at = (latencies.len().saturating_sub(1) as f64 * q).round() as usize;
-        latencies.get(at).copied().unwrap_or_default()
-    };
-    typing.spared = share(spared, typing.n_characters);
-    typing.shown = share(shown, places);
-    typing.right_of_shown = share(right, typing.n_showings);
-    typing.reused = share(reused, typing.n_keys);
-    typing.median_ms = quantile(0.5);
-    typing.p95_ms = quantile(0.95);
-    Ok(typing)
-}
-
 /// Packages as workspaces, indexed once each.
-struct Workspaces {
+pub struct Workspaces {
     wanted: bool,
     info: Arc<ModelInfo>,
     /// The package's address, and its index.
@@ -287,7 +222,7 @@ impl Workspaces {
     }
 
     /// The package's other files.
-    fn without(&mut self, package: &[SourceFile], file: usize) -> IndexView {
+    pub fn without(&mut self, package: &[SourceFile], file: usize) -> IndexView {
         if !self.wanted {
             return IndexView::default();
         }
@@ -307,8 +242,8 @@ impl Workspaces {
 impl Figures {
     /// The table's head.
     pub const HEAD: &'static str = "\
-| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | ends | spared | shown | right | no model | median ms | 95% ms |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | ends | spared | time gained | shown | texts a 100 keys | right | no model | median ms | 95% ms |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
     fn with(&self) -> &'static str {
@@ -339,7 +274,9 @@ impl Figures {
                 format!("{} of {}", percent(it.block.exact), it.block.n),
                 percent(it.ends_when_it_should),
                 format!("{} of {}", percent(it.typing.spared), it.typing.n_characters),
+                percent(it.typing.time_gained),
                 percent(it.typing.shown),
+                format!("{:.1}", it.typing.showings_per_100_keys),
                 percent(it.typing.right_of_shown),
                 percent(it.typing.reused),
                 format!("{:.1}", it.typing.median_ms),

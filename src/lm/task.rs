@@ -254,6 +254,15 @@ pub enum Finish {
     Unsure { next: Option<char> },
 }
 
+/// Where a token of a generated text ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenEnd {
+    /// In bytes of the text.
+    pub end: usize,
+    /// The probability, 0 to 1, that the text is right up to there.
+    pub confidence: f32,
+}
+
 /// A text that was generated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedText {
@@ -263,6 +272,8 @@ pub struct GeneratedText {
     /// The probability, 0 to 1, that the text is right in all its parts, as the model sees it: the
     /// product of its tokens' probabilities.
     pub confidence: f32,
+    /// Of each of its tokens, in order.
+    pub token_ends: Vec<TokenEnd>,
 }
 
 /// What answered.

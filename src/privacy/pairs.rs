@@ -167,11 +167,18 @@ impl Place<'_> {
             .take(200)
             .take_while(|it| matches!(it, b' ' | b'\t' | b'-'))
             .count();
-        let mut end = latest;
+        let is_closing = |it: &usize| {
+            let rest = &bytes[*it..];
+            rest.starts_with(b"</property") || rest.starts_with(b"</setting")
+        };
+        let mut end = memchr::memchr_iter(b'<', &bytes[at..latest])
+            .map(|it| at + it)
+            .find(is_closing)
+            .unwrap_or(latest);
         let (mut n_lines, mut depth) = (0, 0_i32);
-        for (index, byte) in bytes[at..latest].iter().enumerate() {
+        for index in memchr::memchr3_iter(b'{', b'}', b'\n', &bytes[at..end]) {
             let here = at + index;
-            match byte {
+            match bytes[here] {
                 b'{' => depth += 1,
                 b'}' => {
                     depth -= 1;
@@ -180,13 +187,7 @@ impl Place<'_> {
                         break;
                     }
                 }
-                b'<' if bytes[here..].starts_with(b"</property")
-                    || bytes[here..].starts_with(b"</setting") =>
-                {
-                    end = here;
-                    break;
-                }
-                b'\n' => {
+                _ => {
                     n_lines += 1;
                     let next = &bytes[here + 1..];
                     let deep =
@@ -203,7 +204,6 @@ impl Place<'_> {
                         break;
                     }
                 }
-                _ => {}
             }
         }
         self.visit_first_value(at..end, judge)

@@ -1,7 +1,7 @@
 //! The text generated so far.
 
 use crate::lm::decode::line::{ChosenToken, CurrentLine};
-use crate::lm::task::{Finish, GeneratedText};
+use crate::lm::task::{Finish, GeneratedText, TokenEnd};
 
 /// See the module.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct TextSoFar<'a> {
     pub end: usize,
     pub n_tokens: usize,
     pub log_probability: f32,
+    token_ends: Vec<TokenEnd>,
     pub line: CurrentLine,
 }
 
@@ -27,6 +28,7 @@ impl<'a> TextSoFar<'a> {
             end: usize::MAX,
             n_tokens: 0,
             log_probability: 0.0,
+            token_ends: Vec::new(),
             line: CurrentLine::default(),
         }
     }
@@ -48,6 +50,8 @@ impl<'a> TextSoFar<'a> {
             Err(error) => error.valid_up_to(),
         };
         self.log_probability += chosen.log_probability;
+        let confidence = self.log_probability.exp();
+        self.token_ends.push(TokenEnd { end: self.valid, confidence });
     }
 
     /// The character that the text would go on with, by a token that is not added.
@@ -73,7 +77,13 @@ impl<'a> TextSoFar<'a> {
     pub fn ended(&self, finish: Finish) -> GeneratedText {
         let text = self.text();
         let text = text[..self.end.min(text.len())].to_owned();
-        GeneratedText { text, finish: self.finish(finish), confidence: self.log_probability.exp() }
+        let token_ends = self.token_ends.iter().filter(|it| it.end <= text.len());
+        GeneratedText {
+            finish: self.finish(finish),
+            confidence: self.log_probability.exp(),
+            token_ends: token_ends.copied().collect(),
+            text,
+        }
     }
 
     pub fn text(&self) -> &str {

@@ -1,0 +1,177 @@
+//! Stretches of held-out files typed key by key: what a person would have had of it.
+
+use std::io::Write;
+
+use ropey::Rope;
+use serde::Serialize;
+
+use crate::completion::{Completer, CompletionSource, OtherFiles};
+use crate::evaluate::cases::SourceFile;
+use crate::evaluate::keyboard::{Key, SimulatedTypist, n_spared};
+use crate::evaluate::keys::KeyRecord;
+use crate::evaluate::report::{Workspaces, share};
+use crate::lm::Source;
+use crate::stdx::milliseconds;
+use crate::stdx::random::Random;
+
+/// Lines that are typed at a stretch.
+const TYPED_LINES: usize = 12;
+/// What a person's time is counted at: a character typed, a suggestion accepted, and a wrong one
+/// looked at.
+const SECONDS_A_KEY: f64 = 0.18;
+const SECONDS_AN_ACCEPTANCE: f64 = 0.5;
+const SECONDS_A_WRONG_TEXT: f64 = 0.3;
+
+/// What a person who types would have had.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Typing {
+    pub n_characters: usize,
+    /// Keys that were pressed, those that accept among them.
+    pub n_keys: usize,
+    /// Share of characters that acceptances spared, each acceptance costing one key.
+    pub spared: f64,
+    /// Share of the time that typing by hand takes that suggestions spared: 0.18 s a key, 0.5 s an
+    /// acceptance, 0.3 s a wrong text looked at.
+    pub time_gained: f64,
+    /// Share of the places where the line goes on at which something is shown.
+    pub shown: f64,
+    /// How many texts were shown, one that stays while it is typed along being one, and the share
+    /// of them that was right.
+    pub n_showings: usize,
+    pub right_of_shown: f64,
+    /// Texts shown a hundred keys.
+    pub showings_per_100_keys: f64,
+    /// Share of keys answered without the model.
+    pub reused: f64,
+    pub median_ms: f64,
+    pub p95_ms: f64,
+}
+
+/// Some lines of a file, as characters.
+pub struct Stretch<'a> {
+    package: &'a [SourceFile],
+    file: usize,
+    rope: Rope,
+    from: usize,
+    to: usize,
+}
+
+/// Stretches of about `n_characters` together.
+pub fn stretches<'a>(
+    packages: &[&'a [SourceFile]],
+    n_characters: usize,
+    random: &mut Random,
+) -> Vec<Stretch<'a>> {
+    let (mut found, mut n_found) = (Vec::new(), 0);
+    // Files that are too short are passed over; a corpus of nothing else must not keep this going.
+    for _ in 0..n_characters {
+        if n_found >= n_characters || packages.is_empty() {
+            break;
+        }
+        let package = packages[random.below(packages.len())];
+        let file = random.below(package.len());
+        let rope = Rope::from_str(&package[file].text);
+        let Some(room) = rope.len_lines().checked_sub(TYPED_LINES + 10) else { continue };
+        let first = 8 + random.below(room);
+        let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
+        n_found += to - from;
+        found.push(Stretch { package, file, rope, from, to });
+    }
+    found
+}
+
+impl<'a> Stretch<'a> {
+    fn source(&self) -> &'a SourceFile {
+        &self.package[self.file]
+    }
+
+    fn typist<'c>(
+        &self,
+        workspaces: &mut Workspaces,
+        completer: &'c Completer,
+    ) -> SimulatedTypist<'c> {
+        let files = OtherFiles::Given(workspaces.without(self.package, self.file));
+        SimulatedTypist::new(completer, &self.source().path, &self.rope, self.from, self.to)
+            .beside(files)
+    }
+}
+
+/// Types the stretches and takes what is right.
+///
+/// # Errors
+/// Those of the model.
+pub fn typing_figures(
+    stretches: &[Stretch],
+    workspaces: &mut Workspaces,
+    completer: &Completer,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Typing, String> {
+    let mut typing = Typing::default();
+    let mut all: Vec<Key> = Vec::new();
+    let (mut n_by_hand, mut latencies) = (0, Vec::new());
+    for stretch in stretches {
+        let mut typist = stretch.typist(workspaces, completer);
+        let (keys, _) =
+            runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
+        typing.n_characters += stretch.to - stretch.from;
+        n_by_hand += typist.n_keys_by_hand();
+        // The first prompt of a file is evaluated from nothing.
+        latencies.extend(keys.iter().skip(1).map(|it| milliseconds(it.completion.total)));
+        all.extend(keys);
+    }
+    latencies.sort_by(f64::total_cmp);
+    let quantile = |q: f64| {
+        let at = (latencies.len().saturating_sub(1) as f64 * q).round() as usize;
+        latencies.get(at).copied().unwrap_or_default()
+    };
+    let count = |is: &dyn Fn(&Key) -> bool| all.iter().filter(|it| is(it)).count();
+    let by_model = CompletionSource::Generated(Source::WholePrompt);
+    let n_right = count(&|it| it.was_right);
+    let n_shown = count(&|it| it.goes_on && !it.completion.text.is_empty());
+    typing.n_keys = all.len();
+    typing.n_showings = count(&|it| it.is_new);
+    typing.spared = share(n_spared(&all), typing.n_characters);
+    typing.shown = share(n_shown, count(&|it| it.goes_on));
+    typing.right_of_shown = share(n_right, typing.n_showings);
+    typing.showings_per_100_keys = 100.0 * share(typing.n_showings, typing.n_keys);
+    typing.reused = share(count(&|it| it.completion.source != by_model), typing.n_keys);
+    let seconds = SECONDS_A_KEY * (typing.n_keys - n_right) as f64
+        + SECONDS_AN_ACCEPTANCE * n_right as f64
+        + SECONDS_A_WRONG_TEXT * typing.n_showings.saturating_sub(n_right) as f64;
+    typing.time_gained = 1.0 - seconds / (SECONDS_A_KEY * n_by_hand.max(1) as f64);
+    typing.median_ms = quantile(0.5);
+    typing.p95_ms = quantile(0.95);
+    Ok(typing)
+}
+
+/// Types the stretches by hand and writes what is suggested at each key, a line a key.
+///
+/// # Errors
+/// Those of the model, and where the file can't be written.
+pub fn write_keys(
+    stretches: &[Stretch],
+    language: &str,
+    workspaces: &mut Workspaces,
+    completer: &Completer,
+    runtime: &tokio::runtime::Runtime,
+    file: &mut dyn Write,
+) -> Result<(), String> {
+    for (number, stretch) in stretches.iter().enumerate() {
+        let typist = stretch.typist(workspaces, completer);
+        let mut failed = None;
+        let typed = typist.type_by_hand(|at, (before, after), completion| {
+            let text = (before, after, &typist.goal()[at..]);
+            let names = (language, &*stretch.source().package);
+            let record = KeyRecord::new(names, (number, at), text, completion);
+            let line = serde_json::to_string(&record).map_err(std::io::Error::from);
+            if let Err(error) = line.and_then(|it| writeln!(file, "{it}")) {
+                failed = Some(format!("the keys can't be written ({error})"));
+            }
+        });
+        runtime.block_on(typed).map_err(|error| error.to_string())?;
+        if let Some(sentence) = failed {
+            return Err(sentence);
+        }
+    }
+    Ok(())
+}
