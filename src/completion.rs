@@ -18,6 +18,7 @@ pub mod result;
 mod secrets;
 pub mod stats;
 pub mod suggestion_log;
+pub mod when_to_speak;
 
 pub use ask::{CompletionAsk, CompletionMode, OtherFiles};
 pub use complete::{complete, prefill};

@@ -80,6 +80,9 @@ pub struct CompletionConfig {
     /// Suggest only as much text as has at least this probability of being right in all its parts,
     /// as the model sees it, 0 to 1. An explicit request shows everything.
     pub min_confidence: f64,
+    /// Suggest nothing unasked that is shorter than this, in characters (1 to 64), where it first
+    /// shows.
+    pub min_characters: usize,
     /// Skip the model where retrieval alone predicts the rest of the line with at least this
     /// probability, 0.5 to 1; 1 always asks the model. Only with `retrieval`.
     pub min_lookup_confidence: f64,
@@ -102,7 +105,8 @@ impl Default for CompletionConfig {
             prefetch_on_battery: false,
             speculative_tokens: 3,
             generate_ms: 500,
-            min_confidence: 0.45,
+            min_confidence: 0.6,
+            min_characters: 4,
             min_lookup_confidence: 0.6,
             retrieval: true,
             workspace_tokens: 2_000_000,
@@ -145,6 +149,7 @@ impl Config {
         let is_fine = [
             ("completion.max_tokens", (1..=512).contains(&completion.max_tokens)),
             ("completion.max_lines", (1..=64).contains(&completion.max_lines)),
+            ("completion.min_characters", (1..=64).contains(&completion.min_characters)),
             ("completion.speculative_tokens", completion.speculative_tokens <= 16),
             ("completion.generate_ms", (10..=60_000).contains(&completion.generate_ms)),
             ("completion.min_confidence", (0.0..=1.0).contains(&completion.min_confidence)),

@@ -229,6 +229,7 @@ mod tests {
 
     fn completion(text: &str, raw: &str, dropped: Option<Dropped>) -> Completion {
         Completion {
+            token_ends: Vec::new(),
             text: text.to_owned(),
             raw: raw.to_owned(),
             dropped,

@@ -57,6 +57,9 @@ pub struct EvalArguments {
     /// Hold back what is less sure than this, while typing; the setting of the same name.
     #[arg(long)]
     pub min_confidence: Option<f64>,
+    /// Hold back what is shorter than this, while typing; the setting of the same name.
+    #[arg(long)]
+    pub min_characters: Option<usize>,
     /// Ask the model unless retrieval alone is so sure, while typing; the setting of the same name.
     #[arg(long)]
     pub min_lookup_confidence: Option<f64>,
@@ -97,6 +100,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     config.completion.generate_ms = 60_000;
     if let Some(least) = arguments.min_confidence {
         config.completion.min_confidence = least;
+    }
+    if let Some(least) = arguments.min_characters {
+        config.completion.min_characters = least;
     }
     if let Some(least) = arguments.min_lookup_confidence {
         config.completion.min_lookup_confidence = least;

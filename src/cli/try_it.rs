@@ -15,7 +15,7 @@ use crate::cli::beside::files_beside;
 use crate::cli::complete::relative;
 use crate::cli::terminal::{self, Styled};
 use crate::cli::{setup, whole_number};
-use crate::completion::{Completion, OtherFiles};
+use crate::completion::{Completion, CompletionMode, OtherFiles};
 use crate::evaluate::keyboard::{Key, SimulatedTypist, n_spared};
 use crate::lm::TaskError;
 use crate::stdx::milliseconds;
@@ -87,7 +87,7 @@ pub fn run(arguments: &TryArguments) -> Result<(), String> {
     // A sample of the same carets, evenly spread, with nothing resident.
     let mut baseline = Vec::new();
     for key in keys.iter().step_by(keys.len().div_ceil(BASELINE_CARETS).max(1)) {
-        baseline.push(runtime.block_on(typist.ask(key.at, true)).map_err(failed)?);
+        baseline.push(runtime.block_on(typist.ask(key.at, CompletionMode::Cold)).map_err(failed)?);
     }
     let summary = Summary::of(&keys, goal.len(), &baseline);
     if arguments.json {

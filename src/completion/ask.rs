@@ -47,6 +47,8 @@ pub enum CompletionMode {
     Scripted,
     /// As [`CompletionMode::Explicit`], by a script or a measurement.
     ScriptedExplicit,
+    /// As [`CompletionMode::Scripted`], without earlier answers.
+    Fresh,
     /// As [`CompletionMode::Scripted`], with an empty KV cache and no earlier answers: the baseline
     /// of measurements.
     Cold,
@@ -56,6 +58,11 @@ impl CompletionMode {
     /// Somebody asked for it, rather than a pause in typing.
     pub fn is_explicit(self) -> bool {
         matches!(self, Self::Explicit | Self::ScriptedExplicit)
+    }
+
+    /// Earlier answers serve, and this one serves later.
+    pub fn uses_cache(self) -> bool {
+        !matches!(self, Self::Fresh | Self::Cold)
     }
 
     /// A person at a keyboard waits.

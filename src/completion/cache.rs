@@ -13,7 +13,8 @@ use lru::LruCache;
 use ropey::Rope;
 
 use crate::completion::offer::Answer;
-use crate::lm::{Generation, Source};
+use crate::completion::when_to_speak::{ShowRule, ShownPart};
+use crate::lm::{GeneratedText, Generation, Source};
 
 /// Answers that are kept. With the parts of a rope that an edit makes new, some kilobytes each.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -76,8 +77,26 @@ impl Question {
 pub struct Known {
     /// Generated text that is still to come: what was typed meanwhile is not part of it.
     pub answer: Answer,
-    /// How many characters were typed along; 0: it is the same question.
+    /// The text that was generated, and how many bytes of it were typed along; 0: it is the same
+    /// question.
+    pub given: GeneratedText,
     pub n_typed: usize,
+    /// It is what is left of a text that a person asked for.
+    pub was_asked_for: bool,
+}
+
+impl Known {
+    fn same(answer: Answer) -> Self {
+        Self { given: answer.best.clone(), answer, n_typed: 0, was_asked_for: false }
+    }
+
+    /// What of it is shown to somebody who types.
+    pub fn shown_part(&self, rule: ShowRule) -> Option<ShownPart> {
+        match self.was_asked_for {
+            true => ShownPart::all_of(&self.given, self.n_typed),
+            false => rule.part_of(&self.given, self.n_typed),
+        }
+    }
 }
 
 struct Given {
@@ -138,7 +157,7 @@ impl CompletionCache {
         {
             let answer = given.answer.clone();
             let answer = if question.explicit { answer } else { answer.unasked() };
-            return Some(Known { answer, n_typed: 0 });
+            return Some(Known::same(answer));
         }
         let (key, found) = self.given.iter().find_map(|(key, given)| {
             // Two numbers and a few characters tell nearly always; texts are compared last.
@@ -156,7 +175,13 @@ impl CompletionCache {
                 return None;
             }
             let typed = question.typed_since(&given.question)?;
-            Some((*key, Known { answer: given.answer.after(&typed)?, n_typed }))
+            let known = Known {
+                answer: given.answer.after(&typed)?,
+                given: given.answer.best.clone(),
+                n_typed: typed.len(),
+                was_asked_for: given.question.explicit,
+            };
+            Some((*key, known))
         })?;
         self.given.promote(&key);
         Some(found)
@@ -168,7 +193,7 @@ impl CompletionCache {
         let is_same =
             |it: &Given| question.typed_since(&it.question).is_some_and(|typed| typed.is_empty());
         if let Some(given) = self.given.peek(&question.key()).filter(|it| is_same(it)) {
-            return Some(Known { answer: given.answer.clone().unasked(), n_typed: 0 });
+            return Some(Known::same(given.answer.clone().unasked()));
         }
         self.find(&question)
     }
@@ -183,7 +208,7 @@ impl CompletionCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lm::{Finish, GeneratedText, Times, Usage};
+    use crate::lm::{Finish, Times, Usage};
 
     /// A question of a text with `$0` for the caret.
     fn question(marked: &str) -> Question {

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::completion::ask::{CompletionAsk, CompletionMode};
-use crate::completion::cache::{Known, Question};
+use crate::completion::ask::CompletionAsk;
+use crate::completion::cache::Question;
 use crate::completion::completer::Completer;
 use crate::completion::offer::{Answer, add, asked_for, unasked};
 use crate::completion::prefetch::PrefetchPlace;
 use crate::completion::result::{Completion, CompletionSource};
 use crate::completion::secrets;
 use crate::completion::stats::{LastCompletion, Stats};
+use crate::completion::when_to_speak::ShowRule;
 use crate::lm::{Engine, Finish, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
-use crate::prompt::finish::{Dropped, Suggestion};
+use crate::prompt::finish::{Dropped, Suggestion, finish};
 use crate::prompt::names::only_name;
 
 /// At the end of a line that opens a block, the block's first line is shown unasked only with this
@@ -101,21 +102,26 @@ async fn answer(
     // What is shown unasked, from a short prompt perhaps.
     let on_screen =
         if ask.mode.is_explicit() { shown_unasked(completer, &question, &excerpt) } else { None };
-    if ask.mode != CompletionMode::Cold {
+    if ask.mode.uses_cache() {
         completer.cache().keep(epoch, question, &generation);
     }
     prefetch(completer, &engine, place, &generation);
 
     let mut completion = Completion::nothing(ask.caret, None);
     let best = &generation.best;
+    let rule = ShowRule::at(&excerpt, settings);
+    let part = rule.part_of(best, 0);
+    completion.confidence = best.confidence;
     let items = match ask.mode.is_explicit() {
-        true => asked_for(&excerpt, &Answer::from(&generation), on_screen),
-        false => unasked(&excerpt, best, false).map(|it| vec![it]),
+        true => asked_for(&excerpt, rule, &Answer::from(&generation), on_screen),
+        false => {
+            completion.confidence = part.as_ref().map_or(best.confidence, |it| it.confidence);
+            unasked(&excerpt, rule, part).map(|it| vec![it])
+        }
     };
     let items = with_name(items, ask, &excerpt, settings.min_confidence);
     completion.show(ask, &excerpt, items);
     completion.ends_line = ends_line(best);
-    completion.confidence = best.confidence;
     completion.raw.clone_from(&best.text);
     completion.token_ends.clone_from(&best.token_ends);
     completion.usage = generation.usage;
@@ -134,7 +140,7 @@ fn lane_of(ask: &CompletionAsk) -> Lane {
 /// Goes on from an answer while the engine is idle.
 fn prefetch(completer: &Completer, engine: &Engine, place: PrefetchPlace, answer: &Generation) {
     // A person who asks does not type on.
-    let may_follow = place.ask.mode != CompletionMode::Cold && !place.ask.mode.is_explicit();
+    let may_follow = place.ask.mode.uses_cache() && !place.ask.mode.is_explicit();
     let steps_ahead = may_follow && completer.may_go_ahead(&place.maker.config);
     if may_follow && completer.prefetcher.follow(place, answer, steps_ahead) {
         engine.idle_work_changed();
@@ -166,24 +172,27 @@ fn ends_line(best: &GeneratedText) -> bool {
 /// What is known without the model: the answer to the same question, or the rest of one that was
 /// typed along.
 fn known(completer: &Completer, ask: &CompletionAsk, question: &Question) -> Option<Completion> {
-    if ask.mode == CompletionMode::Cold {
+    if !ask.mode.uses_cache() {
         return None;
     }
     let known = completer.cache().find(question)?;
     let excerpt = ask.excerpt();
-    let Known { answer, n_typed } = &known;
-    let is_same = *n_typed == 0;
+    let rule = ShowRule::at(&excerpt, &completer.config().completion);
+    let (answer, is_same) = (&known.answer, known.n_typed == 0);
+    let part = known.shown_part(rule);
+    let confidence = part.as_ref().map_or(answer.best.confidence, |it| it.confidence);
     let items = match ask.mode.is_explicit() {
-        true => asked_for(&excerpt, answer, shown_unasked(completer, question, &excerpt)),
-        false => unasked(&excerpt, &answer.best, !is_same).map(|it| {
+        true => asked_for(&excerpt, rule, answer, shown_unasked(completer, question, &excerpt)),
+        false => unasked(&excerpt, rule, part).map(|it| {
             let mut items = vec![it];
             let others = answer.alternatives.iter();
-            let others = others.filter_map(|it| unasked(&excerpt, it, true).ok());
+            let others = others.filter_map(|it| finish(&excerpt, &it.text, it.finish, false).ok());
             others.for_each(|it| add(&mut items, it));
             items
         }),
     };
-    // What was typed along ends where it made sense as a whole; the model knows how it goes on.
+    // What was typed along ends where it made sense as a whole, or is not sure enough; the model
+    // knows more now.
     if !is_same && items.is_err() {
         return None;
     }
@@ -191,7 +200,8 @@ fn known(completer: &Completer, ask: &CompletionAsk, question: &Question) -> Opt
     let mut completion = Completion::nothing(ask.caret, None);
     completion.show(ask, &excerpt, items);
     completion.ends_line = ends_line(&answer.best);
-    completion.confidence = answer.best.confidence;
+    completion.confidence =
+        if ask.mode.is_explicit() { answer.best.confidence } else { confidence };
     completion.raw.clone_from(&answer.best.text);
     completion.token_ends.clone_from(&answer.best.token_ends);
     completion.source =
@@ -225,7 +235,8 @@ fn shown_unasked(
     excerpt: &Excerpt,
 ) -> Option<Suggestion> {
     let known = completer.cache().on_screen(question)?;
-    unasked(excerpt, &known.answer.best, known.n_typed > 0).ok()
+    let rule = ShowRule::at(excerpt, &completer.config().completion);
+    unasked(excerpt, rule, known.shown_part(rule)).ok()
 }
 
 fn recorded(completer: &Completer, mut completion: Completion, started: Instant) -> Completion {

@@ -1,5 +1,6 @@
 //! What of an answer is shown at a caret, and in which order.
 
+use crate::completion::when_to_speak::{ShowRule, ShownPart, n_keys};
 use crate::lm::{GeneratedText, Generation, TokenEnd};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Dropped, Suggestion, finish};
@@ -46,27 +47,23 @@ impl Answer {
     }
 }
 
-/// What is shown while somebody types. `is_on_screen`: it is what is left of a text that is shown
-/// already, however short it has become.
+/// What is shown while somebody types: a part of what was generated.
 ///
 /// # Errors
 /// Why nothing is.
 pub fn unasked(
     excerpt: &Excerpt,
-    best: &GeneratedText,
-    is_on_screen: bool,
+    rule: ShowRule,
+    part: Option<ShownPart>,
 ) -> Result<Suggestion, Dropped> {
-    let suggestion = finish(excerpt, &best.text, best.finish, false)?;
-    if is_on_screen || is_long_enough(&suggestion) {
+    let part = part.ok_or(Dropped::Unsure)?;
+    let suggestion = finish(excerpt, &part.text, part.finish, false)?;
+    // What is on the screen already stays there, however short it has become.
+    if n_keys(&suggestion.text) + part.n_typed >= rule.min_characters {
         Ok(suggestion)
     } else {
         Err(Dropped::TooShort)
     }
-}
-
-/// One character costs more attention than its key, unless somebody has asked for it.
-pub fn is_long_enough(suggestion: &Suggestion) -> bool {
-    suggestion.text.trim().chars().nth(1).is_some()
 }
 
 /// What a person gets who asks: the whole text, or where that is not worth showing its sure
@@ -76,6 +73,7 @@ pub fn is_long_enough(suggestion: &Suggestion) -> bool {
 /// Why there is nothing.
 pub fn asked_for(
     excerpt: &Excerpt,
+    rule: ShowRule,
     answer: &Answer,
     shown_unasked: Option<Suggestion>,
 ) -> Result<Vec<Suggestion>, Dropped> {
@@ -85,7 +83,8 @@ pub fn asked_for(
     if whole.is_err() {
         items.extend(answer.sure.as_ref().and_then(|it| finished(it).ok()));
     }
-    let sure = unasked(excerpt, answer.sure.as_ref().unwrap_or(&answer.best), true).ok();
+    let part = rule.part_of(answer.sure.as_ref().unwrap_or(&answer.best), 0);
+    let sure = unasked(excerpt, rule, part).ok();
     for it in [sure, shown_unasked].into_iter().flatten() {
         if !items.iter().any(|item| item.text.starts_with(&it.text)) {
             // It stays where it is on the screen.
@@ -114,6 +113,8 @@ mod tests {
     use crate::lm::Finish;
     use crate::prompt::excerpt;
 
+    const RULE: ShowRule = ShowRule { min_confidence: 0.45, min_characters: 2 };
+
     fn best(text: &str, finish: Finish) -> GeneratedText {
         GeneratedText { text: text.to_owned(), finish, confidence: 0.5, token_ends: vec![] }
     }
@@ -125,7 +126,7 @@ mod tests {
             sure: sure.map(|it| best(it, Finish::Unsure { next: Some('(') })),
             alternatives: others.iter().map(|it| best(it, Finish::EndToken)).collect(),
         };
-        let items = asked_for(&excerpt::at(marked), &answer, None).unwrap_or_default();
+        let items = asked_for(&excerpt::at(marked), RULE, &answer, None).unwrap_or_default();
         items.into_iter().map(|it| it.text).collect()
     }
 
@@ -148,7 +149,8 @@ mod tests {
         };
         let offered = |shown: &str| {
             let shown = Suggestion { text: shown.to_owned(), replaced_after: 0 };
-            let items = asked_for(&excerpt::at("v = $0"), &answer, Some(shown)).expect("items");
+            let items =
+                asked_for(&excerpt::at("v = $0"), RULE, &answer, Some(shown)).expect("items");
             items.into_iter().map(|it| it.text).collect::<Vec<_>>()
         };
         assert_eq!(offered("ab"), ["abc", "xyz"]);

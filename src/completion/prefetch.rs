@@ -16,6 +16,7 @@ use crate::completion::ask::CompletionAsk;
 use crate::completion::cache::{CompletionCache, Question};
 use crate::completion::offer::unasked;
 use crate::completion::request::RequestMaker;
+use crate::completion::when_to_speak::ShowRule;
 use crate::lm::{Finish, Generation, IdleWork, PrefillTask, Source, Task, TaskOutput};
 use crate::prompt::block::{indent_unit, indentation, opens_block};
 use crate::prompt::excerpt::Excerpt;
@@ -155,7 +156,9 @@ impl Steps {
     /// The place after an answer at this one.
     fn after(mut self, answer: &Generation) -> Option<Self> {
         let ask = &mut self.place.ask;
-        let typed = typed_next(&ask.excerpt(), answer)?;
+        let excerpt = ask.excerpt();
+        let rule = ShowRule::at(&excerpt, &self.place.maker.config.completion);
+        let typed = typed_next(&excerpt, rule, answer)?;
         ask.rope.insert(ask.caret, &typed);
         ask.caret += typed.chars().count();
         self.n_steps += 1;
@@ -165,11 +168,11 @@ impl Steps {
 
 /// What is typed next, most likely: the text that is shown; or where none is, and the line is done,
 /// its end and the indentation of the next one.
-fn typed_next(excerpt: &Excerpt, answer: &Generation) -> Option<String> {
+fn typed_next(excerpt: &Excerpt, rule: ShowRule, answer: &Generation) -> Option<String> {
     let best = &answer.best;
     let in_document =
         |text: &str| if excerpt.crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
-    if let Ok(it) = unasked(excerpt, best, false) {
+    if let Ok(it) = unasked(excerpt, rule, rule.part_of(best, 0)) {
         // What replaces text after the caret leaves another text than it.
         return (it.replaced_after == 0).then(|| in_document(&it.text));
     }
@@ -207,7 +210,8 @@ mod tests {
             source,
             times,
         };
-        typed_next(&excerpt, &answer)
+        let rule = ShowRule { min_confidence: 0.5, min_characters: 2 };
+        typed_next(&excerpt, rule, &answer)
     }
 
     #[test]

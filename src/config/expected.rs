@@ -18,6 +18,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("completion.generate_ms", "a whole number of milliseconds from 10 to 60000"),
     ("completion.max_lines", "a whole number from 1 to 64"),
     ("completion.max_tokens", "a whole number from 1 to 512"),
+    ("completion.min_characters", "a whole number from 1 to 64"),
     ("completion.min_confidence", "a number from 0 to 1"),
     ("completion.min_lookup_confidence", "a number from 0.5 to 1"),
     ("completion.prefetch", "true or false"),

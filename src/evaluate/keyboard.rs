@@ -57,8 +57,9 @@ impl<'a> SimulatedTypist<'a> {
 
     /// How many keys it takes without suggestions.
     pub fn n_keys_by_hand(&self) -> usize {
-        let places = std::iter::successors(Some(0), |at| Some(self.after_key(*at)));
-        places.take_while(|at| *at < self.goal.len()).count()
+        let is_inside = |at: &usize| *at < self.goal.len();
+        let next = |at: &usize| Some(self.after_key(*at)).filter(is_inside);
+        std::iter::successors(Some(0).filter(is_inside), next).count()
     }
 
     /// Types everything. `on_key` sees, before each key, how many characters stand there, which of
@@ -75,7 +76,7 @@ impl<'a> SimulatedTypist<'a> {
         let mut at = 0;
         let mut left = String::new();
         while at < self.goal.len() {
-            let completion = self.ask(at, false).await?;
+            let completion = self.ask(at, CompletionMode::Scripted).await?;
             on_key(at, &accepted, &completion);
             let shown: Vec<char> = completion.text.chars().collect();
             let was_right = !shown.is_empty()
@@ -112,7 +113,7 @@ impl<'a> SimulatedTypist<'a> {
     ) -> Result<(), TaskError> {
         let mut at = 0;
         while at < self.goal.len() {
-            let completion = self.ask(at, false).await?;
+            let completion = self.ask(at, CompletionMode::Fresh).await?;
             let typed: String = self.goal[..at].iter().collect();
             on_key(at, (&format!("{}{typed}", self.before), &self.after), &completion);
             at = self.after_key(at);
@@ -130,16 +131,14 @@ impl<'a> SimulatedTypist<'a> {
         next + self.goal[next..].iter().take_while(|c| matches!(c, ' ' | '\t')).count()
     }
 
-    /// Asks at one place of the stretch; with nothing resident if `cold`.
+    /// Asks at one place of the stretch. It types without the pauses that a person makes.
     ///
     /// # Errors
     /// Those of the model.
-    pub async fn ask(&self, at: usize, cold: bool) -> Result<Completion, TaskError> {
+    pub async fn ask(&self, at: usize, mode: CompletionMode) -> Result<Completion, TaskError> {
         let typed: String = self.goal[..at].iter().collect();
         let rope = Rope::from_str(&format!("{}{typed}{}", self.before, self.after));
         let caret = self.before.chars().count() + at;
-        // It types without the pauses that a person makes.
-        let mode = if cold { CompletionMode::Cold } else { CompletionMode::Scripted };
         let ask = CompletionAsk::at(self.path.as_str(), &self.path, rope, caret)
             .with_mode(mode)
             .arriving(self.completer.next_arrival());

@@ -23,12 +23,12 @@ pub struct KeyRecord<'a> {
     pub after: String,
     /// How the text goes on.
     pub goal: String,
-    pub suggested: Suggested,
+    pub suggested: SuggestedText,
 }
 
 /// What was suggested.
 #[derive(Debug, Serialize)]
-pub struct Suggested {
+pub struct SuggestedText {
     pub text: String,
     pub replaced_after: usize,
     pub raw: String,
@@ -39,7 +39,7 @@ pub struct Suggested {
     pub dropped: Option<&'static str>,
 }
 
-impl From<&Completion> for Suggested {
+impl From<&Completion> for SuggestedText {
     fn from(it: &Completion) -> Self {
         Self {
             text: it.text.clone(),

@@ -36,7 +36,9 @@ pub enum Dropped {
     Repetition,
     /// It begins by closing a bracket that nothing opened, or that is closed already.
     UnbalancedCloser,
-    /// One character costs more attention than its key.
+    /// It is not likely enough to be right.
+    Unsure,
+    /// Looking at it takes longer than typing it.
     TooShort,
     /// It holds a secret that is not in the document, or that no person asked for.
     HoldsSecret,
@@ -53,6 +55,7 @@ impl Dropped {
             Self::RepeatsLineAbove => "repeats the line above",
             Self::Repetition => "repetition",
             Self::UnbalancedCloser => "unbalanced closer",
+            Self::Unsure => "unsure",
             Self::TooShort => "too short",
             Self::HoldsSecret => "holds a secret",
             Self::SwitchedOff => "switched off",

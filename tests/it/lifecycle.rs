@@ -11,7 +11,7 @@ const URI: &str = "file:///a.rs";
 async fn working_server() -> Client {
     let client = Client::real_process();
     client.initialize(&["utf-8"]).await;
-    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
     assert!(client.ghost(URI, 1, 17).await.is_some());
     client
 }

@@ -25,7 +25,7 @@ fn pipe(path: &Path) {
 /// Ghost text at an easy place, and an orderly end.
 async fn works(client: &mut Client) {
     client.initialize(&["utf-8"]).await;
-    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
     assert!(client.ghost(URI, 1, 17).await.is_some());
     end(client).await;
 }
@@ -120,7 +120,7 @@ async fn with_few_processes_it_works_or_says_so() {
         let Some(status) = ended else {
             client.child = Some(child);
             client.notify("initialized", json!({}));
-            client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+            client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
             client.ask("textDocument/inlineCompletion", inline_params(URI, 1, 17)).await;
             end(&mut client).await;
             continue;
@@ -142,7 +142,7 @@ async fn where_files_can_not_grow_it_goes_on() {
         let home = TempFolder::new();
         let mut client = Client::started(limited(&home, &format!("-f {n_kib}")), home);
         client.initialize(&["utf-8"]).await;
-        client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+        client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
         client.ask("textDocument/inlineCompletion", inline_params(URI, 1, 17)).await;
         end(&mut client).await;
     }

@@ -15,7 +15,7 @@ async fn sentence_for(home: TempFolder, model: &Path) -> String {
     std::fs::write(home.0.join("config.toml"), settings).unwrap();
     let mut client = Client::real_process_in(home);
     client.initialize(&["utf-8"]).await;
-    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
     assert!(client.ghost(URI, 1, 17).await.is_some());
     let stats = client.stats().await;
     assert_eq!(
@@ -163,7 +163,7 @@ async fn markers_without_metadata_are_found_by_name() {
     .unwrap();
     let client = Client::real_process_in(home);
     client.initialize(&["utf-8"]).await;
-    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
     assert!(client.ghost(URI, 1, 17).await.is_some());
     assert_eq!(client.stats().await["model"]["fim"], "qwen-coder");
     // It is known to be good now, until it changes.

@@ -97,7 +97,7 @@ async fn no_socket_is_made_by_any_thread_or_child_through_a_typing_run() {
 async fn every_thread_is_under_the_kernels_rule() {
     let client = Client::real_process();
     client.initialize(&["utf-8"]).await;
-    client.open(URI, "let first = map.get(1).unwrap();\nlet second = map.\n");
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
     assert!(client.ghost(URI, 1, 17).await.is_some());
     let id = client.child.as_ref().unwrap().id().unwrap();
     let mut n_threads = 0;

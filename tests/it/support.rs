@@ -101,7 +101,9 @@ impl Client {
     pub fn with_embedded_model() -> Self {
         let home = TempFolder::new();
         let session = Session::start(Config::default(), home.folders()).expect("a thread");
-        Self::in_process(session, home, Value::Null)
+        // The scenes are short, and so is what is right in them.
+        let values = json!({"min_characters": 2, "min_confidence": 0.45});
+        Self::in_process(session, home, json!({"completion": values}))
     }
 
     /// A server in this process with a fake model.
@@ -112,8 +114,13 @@ impl Client {
     pub fn with_fake_and(script: Script, config: Config) -> Self {
         let home = TempFolder::new();
         let session = Session::with_engine(config, home.folders(), fake_engine(script));
-        // Whatever counts know, and whatever else the machine does.
-        let values = json!({"min_lookup_confidence": 1.0, "prefetch_on_battery": true});
+        // Whatever retrieval knows, and whatever else the machine does; scripts are short.
+        let values = json!({
+            "min_lookup_confidence": 1.0,
+            "min_characters": 2,
+            "min_confidence": 0.45,
+            "prefetch_on_battery": true,
+        });
         Self::in_process(session, home, json!({"completion": values}))
     }
 

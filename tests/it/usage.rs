@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Client, TempFolder, keyside, run};
 
 const URI: &str = "file:///home/me/a.rs";
-const TEXT: &str = "let first = map.get(1).unwrap();\nlet second = map.\n";
+const TEXT: &str = "let first = map.get_or_insert(1);\nlet second = map.\n";
 
 /// What the program says of the ledger in a folder.
 fn usage(home: &TempFolder, arguments: &[&str]) -> String {

@@ -28,9 +28,9 @@ const SNOOZES: [label: string, duration_ms: number][] = [
 ];
 
 const AMOUNTS: [label: string, description: string, min_confidence: number | undefined][] = [
-    ['Less', 'only what is very likely right', 0.7],
+    ['Less', 'only what is very likely right', 0.8],
     ['As usual', 'the default', undefined],
-    ['More', 'longer, and more often wrong', 0.25],
+    ['More', 'longer, and more often wrong', 0.4],
 ];
 
 export function register(around: Around): vscode.Disposable {

@@ -77,11 +77,14 @@ impl<'a> TextSoFar<'a> {
     pub fn ended(&self, finish: Finish) -> GeneratedText {
         let text = self.text();
         let text = text[..self.end.min(text.len())].to_owned();
-        let token_ends = self.token_ends.iter().filter(|it| it.end <= text.len());
+        // The token in which the text ends is the last one of it.
+        let n_tokens = self.token_ends.iter().position(|it| it.end >= text.len());
+        let token_ends = self.token_ends.iter().take(n_tokens.map_or(usize::MAX, |it| it + 1));
+        let token_ends = token_ends.map(|it| TokenEnd { end: it.end.min(text.len()), ..*it });
         GeneratedText {
             finish: self.finish(finish),
             confidence: self.log_probability.exp(),
-            token_ends: token_ends.copied().collect(),
+            token_ends: token_ends.collect(),
             text,
         }
     }
@@ -126,6 +129,22 @@ mod tests {
         }
         // A continuation byte alone begins nothing.
         assert_eq!(first_char(&[0xA4]), None);
+    }
+
+    #[test]
+    fn a_text_that_is_cut_ends_with_its_last_token() {
+        let mut text = TextSoFar::new(b"");
+        let chosen = ChosenToken { token: 1, log_probability: -0.5, odds_of_retrieval: None };
+        for piece in ["a", "(b", ");\n"] {
+            text.push(chosen, piece.as_bytes());
+        }
+        text.end = 5;
+        let ended = text.ended(Finish::StopRule);
+        let ends: Vec<usize> = ended.token_ends.iter().map(|it| it.end).collect();
+        assert_eq!((ended.text.as_str(), ends), ("a(b);", vec![1, 3, 5]));
+        assert_eq!(ended.token_ends.last().map(|it| it.confidence), Some(ended.confidence));
+        text.end = 2;
+        assert_eq!(text.ended(Finish::StopRule).token_ends.last().map(|it| it.end), Some(2));
     }
 
     #[test]

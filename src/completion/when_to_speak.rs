@@ -1,0 +1,217 @@
+//! When to speak: how much of a generated text is shown while somebody types, or nothing.
+//!
+//! Of the beginnings of a text that end with a whole word and are likely enough to be right, the
+//! one is shown that is expected to gain a person the most time. Who types along it makes what is
+//! left more likely: the probability of the rest, given what was typed, is that of the whole
+//! divided by that of the beginning.
+
+use crate::config::CompletionConfig;
+use crate::lm::{Finish, GeneratedText, TokenEnd};
+use crate::prompt::excerpt::Excerpt;
+use crate::text::words::is_word;
+
+/// What a person's time is counted at: a character typed, a suggestion accepted, and a wrong one
+/// looked at (`model/FIGURES.md`).
+pub const SECONDS_A_KEY: f32 = 0.18;
+pub const SECONDS_AN_ACCEPTANCE: f32 = 0.5;
+pub const SECONDS_A_WRONG_TEXT: f32 = 0.3;
+
+/// From here on a character takes several keys of an input method.
+const FIRST_IDEOGRAPH: char = '\u{2e80}';
+const KEYS_AN_IDEOGRAPH: usize = 3;
+
+/// What a text must be to be shown unasked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShowRule {
+    /// The probability that it is right, 0 to 1.
+    pub min_confidence: f32,
+    /// Its length where it first shows.
+    pub min_characters: usize,
+}
+
+/// The part of a text that is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownPart {
+    pub text: String,
+    pub finish: Finish,
+    pub confidence: f32,
+    /// Characters that were typed since it was shown first.
+    pub n_typed: usize,
+}
+
+impl ShownPart {
+    /// What is left of `text` when `n_typed` bytes of it have been typed, all of it.
+    pub fn all_of(text: &GeneratedText, n_typed: usize) -> Option<Self> {
+        let rest = text.text.get(n_typed..)?.to_owned();
+        let n_typed = text.text[..n_typed].chars().count();
+        Some(Self { text: rest, finish: text.finish, confidence: text.confidence, n_typed })
+    }
+}
+
+/// In front of code a person edits, and a few characters are all that is missing.
+const MIN_CHARACTERS_WITHIN_LINE: usize = 2;
+
+impl ShowRule {
+    /// That of the settings, at a caret.
+    pub fn at(excerpt: &Excerpt, settings: &CompletionConfig) -> Self {
+        let min_characters = match excerpt.line_after.trim().is_empty() {
+            true => settings.min_characters,
+            false => settings.min_characters.min(MIN_CHARACTERS_WITHIN_LINE),
+        };
+        Self { min_confidence: settings.min_confidence as f32, min_characters }
+    }
+
+    /// What is shown of `text` when `n_typed` bytes of it have been typed. What is shown stays as
+    /// it is while it is typed along, and comes back where all of it is typed.
+    pub fn part_of(&self, text: &GeneratedText, n_typed: usize) -> Option<ShownPart> {
+        text.text.get(n_typed..)?;
+        if text.text[n_typed..].trim().is_empty() {
+            return ShownPart::all_of(text, n_typed);
+        }
+        let mut on_screen: Option<(usize, TokenEnd)> = None;
+        let typed = text.text.get(..n_typed)?;
+        let starts = typed.char_indices().map(|(at, _)| at).chain([n_typed]);
+        for start in starts {
+            if on_screen.is_none_or(|(_, shown)| shown.end <= start) {
+                on_screen = self.best_end(text, start).map(|it| (start, it));
+            }
+        }
+        let (start, shown) = on_screen?;
+        let rest = &text.text[shown.end..];
+        Some(ShownPart {
+            text: text.text[n_typed..shown.end].to_owned(),
+            finish: match rest.chars().next() {
+                None => text.finish,
+                next => Finish::Unsure { next },
+            },
+            confidence: shown.confidence,
+            n_typed: text.text[start..n_typed].chars().count(),
+        })
+    }
+
+    /// Where the text that begins at `start` is best ended, with its probability.
+    fn best_end(&self, text: &GeneratedText, start: usize) -> Option<TokenEnd> {
+        let whole = [TokenEnd { end: text.text.len(), confidence: text.confidence }];
+        let ends = if text.token_ends.is_empty() { &whole } else { text.token_ends.as_slice() };
+        // Nothing typed, nothing known: of the tokens before the caret some are chosen by it.
+        let typed = ends.iter().rfind(|it| start > 0 && it.end <= start);
+        let of_typed = typed.map_or(1.0, |it| it.confidence).max(f32::MIN_POSITIVE);
+        let (mut best, mut most_gained) = (None, f32::MIN);
+        for (index, it) in ends.iter().enumerate() {
+            let is_last_there = ends.get(index + 1).is_none_or(|next| next.end > it.end);
+            let confidence = (it.confidence / of_typed).min(1.0);
+            if it.end <= start || !is_last_there || confidence < self.min_confidence {
+                continue;
+            }
+            if is_within_word(text, it.end) {
+                continue;
+            }
+            let n_keys = n_keys(&text.text[start..it.end]);
+            let gained = seconds_gained(n_keys, confidence);
+            if n_keys >= self.min_characters && gained > most_gained {
+                (best, most_gained) = (Some(TokenEnd { end: it.end, confidence }), gained);
+            }
+        }
+        best
+    }
+}
+
+/// What a text gains a person, as expected.
+fn seconds_gained(n_keys: usize, confidence: f32) -> f32 {
+    confidence * (SECONDS_A_KEY * n_keys as f32 - SECONDS_AN_ACCEPTANCE)
+        - (1.0 - confidence) * SECONDS_A_WRONG_TEXT
+}
+
+/// How many keys it takes to type a text.
+pub fn n_keys(text: &str) -> usize {
+    let keys = |it: char| if it >= FIRST_IDEOGRAPH { KEYS_AN_IDEOGRAPH } else { 1 };
+    text.trim().chars().map(keys).sum()
+}
+
+/// Whether a word goes on at `end`, as far as is known.
+fn is_within_word(text: &GeneratedText, end: usize) -> bool {
+    let (before, after) = text.text.split_at(end);
+    let next = match (after.chars().next(), text.finish) {
+        (None, Finish::Unsure { next }) => next,
+        (next, _) => next,
+    };
+    before.ends_with(is_word) && next.is_some_and(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text of tokens, each with its probability.
+    fn text(tokens: &[(&str, f32)]) -> GeneratedText {
+        let mut text = GeneratedText {
+            text: String::new(),
+            finish: Finish::EndToken,
+            confidence: 1.0,
+            token_ends: Vec::new(),
+        };
+        for (token, probability) in tokens {
+            text.text.push_str(token);
+            text.confidence *= probability;
+            let (end, confidence) = (text.text.len(), text.confidence);
+            text.token_ends.push(TokenEnd { end, confidence });
+        }
+        text
+    }
+
+    const RULE: ShowRule = ShowRule { min_confidence: 0.6, min_characters: 4 };
+
+    fn shown(text: &GeneratedText, typed: &str) -> Option<String> {
+        RULE.part_of(text, typed.len()).map(|it| it.text)
+    }
+
+    #[test]
+    fn a_text_is_shown_as_far_as_it_is_sure() {
+        let text = text(&[("self", 0.9), (".", 0.9), ("items", 0.9), (".len()", 0.5)]);
+        assert_eq!(shown(&text, "").as_deref(), Some("self.items"));
+        let part = RULE.part_of(&text, 0).expect("a part");
+        assert_eq!(part.finish, Finish::Unsure { next: Some('.') });
+        assert!((part.confidence - 0.729).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_is_typed_along_makes_the_rest_more_sure() {
+        let text = text(&[("self", 0.5), (".items", 0.9), (".len()", 0.8)]);
+        assert_eq!(shown(&text, ""), None);
+        // Half of a token says nothing yet.
+        assert_eq!(shown(&text, "se"), None);
+        assert_eq!(shown(&text, "self").as_deref(), Some(".items.len()"));
+        // It stays as it is.
+        assert_eq!(shown(&text, "self.it").as_deref(), Some("ems.len()"));
+    }
+
+    #[test]
+    fn what_is_shown_stays_until_all_of_it_is_typed() {
+        let text = text(&[("return ", 0.8), ("value", 0.9), (".unwrap()", 0.7)]);
+        assert_eq!(shown(&text, "").as_deref(), Some("return value"));
+        assert_eq!(shown(&text, "return v").as_deref(), Some("alue"));
+        assert_eq!(shown(&text, "return value").as_deref(), Some(".unwrap()"));
+        assert_eq!(RULE.part_of(&text, 8).map(|it| it.n_typed), Some(8));
+    }
+
+    #[test]
+    fn words_are_whole_and_texts_no_shorter_than_they_must_be() {
+        let halves = text(&[("regis", 0.9), ("ter", 0.9), ("(a)", 0.3)]);
+        assert_eq!(shown(&halves, "").as_deref(), Some("register"));
+        let unsure = text(&[("regis", 0.9), ("ter", 0.4)]);
+        assert_eq!(shown(&unsure, ""), None);
+        assert_eq!(shown(&text(&[("abc", 0.99)]), ""), None);
+        assert_eq!(shown(&text(&[("顾客", 0.99)]), "").as_deref(), Some("顾客"));
+        let cut =
+            GeneratedText { finish: Finish::Unsure { next: Some('x') }, ..text(&[("abcd", 0.9)]) };
+        assert_eq!(shown(&cut, ""), None);
+    }
+
+    #[test]
+    fn a_little_more_is_not_worth_a_great_risk() {
+        let text = text(&[("self.items", 0.95), (".", 0.65)]);
+        assert_eq!(shown(&text, "").as_deref(), Some("self.items"));
+        let all = ShownPart::all_of(&text, 5).map(|it| (it.text, it.n_typed));
+        assert_eq!(all, Some(("items.".to_owned(), 5)));
+    }
+}
