@@ -39,6 +39,14 @@ def is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
+def leaves_open(text: str) -> bool:
+    """Whether it opens a bracket that it does not close."""
+    depth = 0
+    for character in text:
+        depth = depth + 1 if character in "([{" else max(0, depth - (character in ")]}"))
+    return depth > 0
+
+
 def candidates(suggested: dict) -> list[tuple[str, float]]:
     """The beginnings of a suggestion that end with a whole word."""
     if suggested["replaced_after"] or suggested["dropped"] not in OF_THE_RULE:
@@ -49,7 +57,8 @@ def candidates(suggested: dict) -> list[tuple[str, float]]:
         text = raw.encode()[:end].decode(errors="ignore")
         following = raw[len(text) : len(text) + 1]
         is_within_word = following and is_word(text[-1:] or " ") and is_word(following)
-        if text.strip() and not is_within_word:
+        is_open = following not in ("", "\n") and leaves_open(text)
+        if text.strip() and not is_within_word and not is_open:
             found.append((text if following else text.rstrip(), confidence))
     return found
 

@@ -103,7 +103,7 @@ impl ShowRule {
             if it.end <= start || !is_last_there || confidence < self.min_confidence {
                 continue;
             }
-            if is_within_word(text, it.end) {
+            if is_within_word(text, it.end) || leaves_open(text, start, it.end) {
                 continue;
             }
             let n_keys = n_keys(&text.text[start..it.end]);
@@ -136,6 +136,23 @@ fn is_within_word(text: &GeneratedText, end: usize) -> bool {
         (next, _) => next,
     };
     before.ends_with(is_word) && next.is_some_and(is_word)
+}
+
+/// Whether the part of `text` from `start` to `end` opens a bracket that more of it closes in the
+/// same line: it would not be shown.
+fn leaves_open(text: &GeneratedText, start: usize, end: usize) -> bool {
+    if text.text[end..].is_empty() || text.text[end..].starts_with('\n') {
+        return false;
+    }
+    let mut depth = 0_usize;
+    for c in text.text[start..end].chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    depth > 0
 }
 
 #[cfg(test)]
@@ -205,6 +222,12 @@ mod tests {
         let cut =
             GeneratedText { finish: Finish::Unsure { next: Some('x') }, ..text(&[("abcd", 0.9)]) };
         assert_eq!(shown(&cut, ""), None);
+    }
+
+    #[test]
+    fn a_bracket_is_not_left_open_for_the_sake_of_a_little_certainty() {
+        let call = text(&[("foo", 0.95), ("(pool, near", 0.8), (")", 0.96), (";", 0.99)]);
+        assert_eq!(shown(&call, "").as_deref(), Some("foo(pool, near);"));
     }
 
     #[test]
