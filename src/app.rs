@@ -1,5 +1,6 @@
 //! The wiring: which features run, with which models and settings.
 
+pub mod classify_thread;
 pub mod model;
 pub mod session;
 

@@ -3,6 +3,7 @@
 pub mod beside;
 pub mod broker;
 pub mod check_model;
+pub mod classify;
 pub mod cloud;
 pub mod complete;
 pub mod config;
@@ -53,6 +54,8 @@ enum Command {
     },
     /// Complete at one caret, or many carets from standard input.
     Complete(CompleteArguments),
+    /// Which of some labels each text has: lines of JSON in, lines of JSON out.
+    Classify(classify::ClassifyArguments),
     /// Type a file as a person would; show the ghost text and its latency.
     Try(try_it::TryArguments),
     /// What works here and what does not, each with the fix.
@@ -163,6 +166,12 @@ fn enter_sandbox(command: Option<&Command>) {
         // It writes where a person says.
         Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..nothing })),
         Some(Command::CheckModel { .. } | Command::Redact { .. }) => drop(sandbox::enter(nothing)),
+        Some(Command::Classify(arguments)) => {
+            let folder = arguments.output_folder();
+            let writable: &[&std::path::Path] = &[folder.as_deref().unwrap_or("".as_ref())];
+            let writable = if folder.is_some() { writable } else { &[] };
+            drop(sandbox::enter(Needs { writable: Some(writable), ..nothing }));
+        }
         Some(_) => match setup::folders() {
             Ok(folders) => drop(setup::enter_sandbox(&folders)),
             // Of a command that needs them it is the error.
@@ -183,7 +192,7 @@ pub fn run() -> ExitCode {
     // Who names a file may name one that the shell has opened.
     let reads_named_files = matches!(
         arguments.command,
-        Some(Command::Complete(_) | Command::Try(_) | Command::Eval(_))
+        Some(Command::Complete(_) | Command::Try(_) | Command::Eval(_) | Command::Classify(_))
     );
     if !reads_named_files {
         sandbox::close_inherited();
@@ -197,6 +206,7 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
+        Some(Command::Classify(arguments)) => classify::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
         Some(Command::Redact { each: true, .. }) => redact::run_each().map(done),

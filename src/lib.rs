@@ -9,6 +9,7 @@ pub mod files;
 pub mod ledger;
 pub mod lm;
 
+pub mod classify;
 pub mod privacy;
 pub mod prompt;
 pub mod remote;

@@ -13,6 +13,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// keyside itself.
 const MAX_LOAD: f64 = 1.5;
 
+/// Lets typing go before what the calling thread does. Linux alone has priorities of threads in this
+/// call; elsewhere the scheduler is trusted.
+pub fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    {
+        let thread = rustix::thread::gettid();
+        // Refused or not, the work is the same.
+        let _ = rustix::process::setpriority_process(Some(thread), 10);
+    }
+}
+
 /// See the module.
 pub struct Spare {
     /// Where the system's files are: `/`, but for tests.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::lm::ModelInfo;
+use crate::machine::lower_priority;
 use crate::retrieval::suffix_array::IndexView;
 use crate::text::language::LANGUAGES;
 pub use collect::Skipped;
@@ -243,17 +244,6 @@ impl Workspace {
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Typing goes before reading files. Linux alone has priorities of threads in this call; elsewhere
-/// the scheduler is trusted.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    {
-        let thread = rustix::thread::gettid();
-        // Refused or not, the work is the same.
-        let _ = rustix::process::setpriority_process(Some(thread), 10);
     }
 }
 

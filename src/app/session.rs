@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::app::classify_thread::ClassifyThread;
 use crate::app::model::{for_completion, model_spec};
 use crate::assistant::cloud::{Cloud, ledger_file};
 use crate::completion::Completer;
@@ -22,6 +23,8 @@ pub struct Session {
     registry: Registry,
     /// Ghost text.
     pub completer: Completer,
+    /// Labels of texts.
+    pub classify_thread: ClassifyThread,
     /// Where the user has switched it on.
     cloud: Option<Arc<Cloud>>,
     cloud_fault: Option<String>,
@@ -50,7 +53,15 @@ impl Session {
 
     fn new(folders: Folders, registry: Registry, completer: Completer) -> Self {
         let started = Instant::now();
-        Self { started, folders, registry, completer, cloud: None, cloud_fault: None }
+        Self {
+            started,
+            folders,
+            registry,
+            completer,
+            classify_thread: ClassifyThread::default(),
+            cloud: None,
+            cloud_fault: None,
+        }
     }
 
     /// The session with a cloud model to ask; or with why there is none, though the settings say

@@ -62,6 +62,16 @@ pub fn notes(notes: &[String]) {
     }
 }
 
+/// Whether a person looks at standard error, and sees nothing else change there.
+pub fn shows_progress() -> bool {
+    io::stderr().is_terminal() && !is_watched()
+}
+
+/// Shows how far something is, in the place of what was shown before.
+pub fn progress(sentence: &str) {
+    let _ = io::stderr().write_all(format!("\r\x1b[K{}", clean::line(sentence)).as_bytes());
+}
+
 /// Asks for something on standard error, without a line break.
 pub fn ask(question: &str) {
     let mut err = io::stderr();

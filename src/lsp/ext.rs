@@ -23,11 +23,15 @@ pub const DID_REJECT: &str = "keyside/didReject";
 // Requests, client to server.
 pub const STATS: &str = "keyside/stats";
 pub const DOCUMENT: &str = "keyside/document";
+pub const CLASSIFY: &str = "keyside/classify";
 
 /// The command of each suggestion: it was accepted, whole.
 pub const ACCEPTED_COMMAND: &str = "keyside.accepted";
 /// Ends all requests to a cloud model.
 pub const CANCEL_COMMAND: &str = "keyside.cancel";
+
+/// The same as [`CLASSIFY`], for editors that run commands.
+pub const CLASSIFY_COMMAND: &str = "keyside.classify";
 
 /// In the parameters of `initialize`: the client shows a text that grows ([`ANSWER`]).
 pub const ANSWERS_CAPABILITY: &str = "/capabilities/experimental/keyside/answers";
@@ -267,6 +271,56 @@ pub struct LastCompletionStats {
     pub source: &'static str,
     /// Why nothing was shown.
     pub dropped: Option<&'static str>,
+}
+
+/// The parameters of [`CLASSIFY`], and the one argument of [`CLASSIFY_COMMAND`].
+#[derive(Debug, Deserialize)]
+pub struct ClassifyParams {
+    /// What is to be labelled.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Where there is no `text`: an open document.
+    #[serde(default)]
+    pub uri: Option<String>,
+    /// The part of the document; missing: all of it.
+    #[serde(default)]
+    pub range: Option<lsp::Range>,
+    /// Two or more, each with a name of its own.
+    pub labels: Vec<ClassifyLabel>,
+    /// Texts whose labels are known.
+    #[serde(default)]
+    pub examples: Vec<ClassifyExample>,
+}
+
+/// A label: its name, or its name with what it means.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum ClassifyLabel {
+    Name(String),
+    Described { name: String, description: String },
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ClassifyExample {
+    pub text: String,
+    /// The name of one of the labels.
+    pub label: String,
+}
+
+/// The answer of [`CLASSIFY`].
+#[derive(Debug, Serialize)]
+pub struct ClassifyAnswer {
+    /// The likeliest one.
+    pub label: String,
+    /// How likely each is, by its name; they add up to 1.
+    pub scores: serde_json::Map<String, Value>,
+    /// The likeliest is less likely than all others together.
+    pub unsure: bool,
+    /// How many labels had no example, so that their names stood in for one.
+    pub labels_by_name: usize,
+    /// How many characters of the text were too many, and were not looked at.
+    pub cut_chars: usize,
+    pub ms: f64,
 }
 
 /// The one argument of the commands that ask a cloud model (`keyside.explain` and so on).

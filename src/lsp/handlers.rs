@@ -1,5 +1,6 @@
 //! One file a request: convert, call one function, convert back.
 
+pub mod classify;
 pub mod code_action;
 pub mod completion;
 pub mod document;

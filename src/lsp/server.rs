@@ -14,7 +14,8 @@ use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
 use crate::lsp::escalations::Escalations;
 use crate::lsp::ext::{
-    self, DocumentAnswer, DocumentParams, MoveCaretParams, StatsAnswer, Status, StatusParams,
+    self, ClassifyAnswer, ClassifyParams, DocumentAnswer, DocumentParams, MoveCaretParams,
+    StatsAnswer, Status, StatusParams,
 };
 use crate::lsp::handlers::{self, code_action};
 use crate::lsp::ingress::world;
@@ -61,6 +62,7 @@ impl Server {
         // When a person does something.
         .custom_method("textDocument/codeAction", Self::code_action)
         .custom_method("workspace/executeCommand", Self::execute_command)
+        .custom_method(ext::CLASSIFY, Self::classify)
         .custom_method("window/workDoneProgress/cancel", Self::progress_cancelled)
         // For tests, bug reports and status lines.
         .custom_method(ext::STATS, Self::stats)
@@ -105,7 +107,14 @@ impl Server {
     }
 
     async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
+        if params.command == ext::CLASSIFY_COMMAND {
+            return handlers::classify::command(self, params.arguments).await;
+        }
         handlers::execute_command::answer(self, params)
+    }
+
+    async fn classify(&self, params: ClassifyParams) -> Result<ClassifyAnswer> {
+        handlers::classify::answer(self, params).await
     }
 
     async fn code_action(&self, params: code_action::Params) -> Result<Vec<Value>> {

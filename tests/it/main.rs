@@ -12,6 +12,7 @@ mod broker_faults;
 mod broker_gone;
 mod broker_strict;
 mod cancel;
+mod classify;
 mod cli;
 mod cli_place;
 mod completion;

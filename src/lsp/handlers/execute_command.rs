@@ -12,7 +12,9 @@ use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::assistant::actions::Action;
 use crate::assistant::{Cloud, CloudRequest, dialogue};
-use crate::lsp::ext::{ACCEPTED_COMMAND, CANCEL_COMMAND, CloudArgument, SuggestionParams};
+use crate::lsp::ext::{
+    ACCEPTED_COMMAND, CANCEL_COMMAND, CLASSIFY_COMMAND, CloudArgument, SuggestionParams,
+};
 use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{caret, document};
@@ -20,7 +22,7 @@ use crate::lsp::server::Server;
 
 /// All commands; those that ask a cloud model are there where one may be asked.
 pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
-    let own = [ACCEPTED_COMMAND, CANCEL_COMMAND].map(ToOwned::to_owned);
+    let own = [ACCEPTED_COMMAND, CANCEL_COMMAND, CLASSIFY_COMMAND].map(ToOwned::to_owned);
     let cloud = Action::ALL.iter().filter(|_| with_cloud).map(|it| it.command());
     own.into_iter().chain(cloud).collect()
 }

@@ -1,0 +1,119 @@
+//! Which of some labels a text has: one linear head over features of the text, fitted to a few
+//! examples in milliseconds.
+//!
+//! Features come in blocks ([`blocks`]). The head is ridge regression to one-hot targets
+//! ([`ridge`]), a linear classifier that leave-one-out cross-validation costs nothing extra; that
+//! chooses how much each block counts, how strong the penalty is, and the temperature that turns
+//! scores into probabilities ([`fit`], [`calibration`]). Where a label has no example, its name and
+//! description stand in for one.
+//!
+//! Rifkin, Yeo and Poggio 2003, "Regularized least-squares classification"; Guo et al. 2017,
+//! arXiv:1706.04599, for the temperature.
+
+pub mod blocks;
+pub mod calibration;
+pub mod fit;
+pub mod labels;
+pub mod ridge;
+pub mod static_table;
+pub mod terms;
+
+use crate::classify::blocks::FeatureBlocks;
+use crate::classify::labels::LabelSet;
+use crate::classify::ridge::LinearHead;
+
+/// Of a text, in characters; what is beyond them is not looked at.
+pub const MAX_TEXT_CHARS: usize = 10_000;
+/// Of examples. Fitting takes seconds with as many.
+pub const MAX_EXAMPLES: usize = 20_000;
+/// A label that is no likelier than this is as good as a guess.
+const UNSURE_BELOW: f64 = 0.5;
+
+/// A text whose label is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LabelledText {
+    pub text: String,
+    /// Its place among the labels.
+    pub label: usize,
+}
+
+/// A head that was fitted to examples.
+#[derive(Debug)]
+pub struct TextClassifier {
+    labels: LabelSet,
+    blocks: FeatureBlocks,
+    head: LinearHead,
+    temperature: f32,
+    /// The labels without examples of their own.
+    n_labels_by_name: usize,
+}
+
+/// What a text was found to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelProbabilities {
+    /// The likeliest label's place among the labels; of several the first.
+    pub best: usize,
+    /// In the order of the labels; they add up to 1.
+    pub probabilities: Vec<f64>,
+    /// The likeliest label is less likely than all others together.
+    pub is_unsure: bool,
+    /// How many characters were too many, and were not looked at.
+    pub n_cut_chars: usize,
+}
+
+impl TextClassifier {
+    /// Fits a head. The same labels and examples give the same head on every machine.
+    ///
+    /// # Errors
+    /// There are more than [`MAX_EXAMPLES`] examples, or one names no label.
+    pub fn fit(labels: LabelSet, examples: &[LabelledText]) -> Result<Self, String> {
+        if examples.len() > MAX_EXAMPLES {
+            return Err(format!(
+                "there are {} examples; give at most {MAX_EXAMPLES}",
+                examples.len()
+            ));
+        }
+        if let Some(example) = examples.iter().find(|it| it.label >= labels.len()) {
+            return Err(format!("an example has the label number {}", example.label));
+        }
+        let (blocks, fitted) = fit::fit(&labels, examples);
+        let n_labels_by_name = fit::labels_without_examples(&labels, examples).count();
+        let fit::FittedHead { head, temperature, weights: _ } = fitted;
+        Ok(Self { labels, blocks, head, temperature, n_labels_by_name })
+    }
+
+    pub fn labels(&self) -> &LabelSet {
+        &self.labels
+    }
+
+    /// How many labels had no example, so that their name stands in for one.
+    pub fn n_labels_by_name(&self) -> usize {
+        self.n_labels_by_name
+    }
+
+    /// How likely each label is. A text in which nothing is known has the labels' own frequencies.
+    pub fn classify(&self, text: &str) -> LabelProbabilities {
+        let (text, n_cut_chars) = cut(text);
+        let scores = self.head.scores(&self.blocks.row(text));
+        let probabilities = calibration::softmax(&scores, self.temperature);
+        let mut best = 0;
+        for (index, probability) in probabilities.iter().enumerate() {
+            if *probability > probabilities[best] {
+                best = index;
+            }
+        }
+        let is_unsure = probabilities[best] < UNSURE_BELOW;
+        LabelProbabilities { best, probabilities, is_unsure, n_cut_chars }
+    }
+}
+
+/// The beginning of a text that is looked at, and how many characters that leaves out.
+fn cut(text: &str) -> (&str, usize) {
+    match text.char_indices().nth(MAX_TEXT_CHARS) {
+        Some((end, _)) => (&text[..end], text[end..].chars().count()),
+        None => (text, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests;
