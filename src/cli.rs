@@ -170,7 +170,7 @@ fn enter_sandbox(command: Option<&Command>) {
             let folder = arguments.output_folder();
             let writable: &[&std::path::Path] = &[folder.as_deref().unwrap_or("".as_ref())];
             let writable = if folder.is_some() { writable } else { &[] };
-            drop(sandbox::enter(Needs { writable: Some(writable), ..nothing }));
+            sandbox::enter(Needs { writable: Some(writable), ..nothing });
         }
         Some(_) => match setup::folders() {
             Ok(folders) => drop(setup::enter_sandbox(&folders)),
