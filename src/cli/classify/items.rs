@@ -157,7 +157,7 @@ impl Item {
         if found.n_cut_chars > 0 {
             let _ = write!(line, ",\"cut_chars\":{}", found.n_cut_chars);
         }
-        let _ = writeln!(line, ",\"ms\":{}", (ms() * 1e3).round() / 1e3);
+        let _ = writeln!(line, ",\"ms\":{}}}", (ms() * 1e3).round() / 1e3);
         line
     }
 }
