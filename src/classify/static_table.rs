@@ -1,6 +1,6 @@
 //! The second block of features: a vector for each word or piece of a word, distilled from a
-//! sentence encoder (model/STATIC_TABLE.md). A text's vector is the mean of its words', so that it is
-//! a look-up; texts that mean the like are near each other though they share no word.
+//! sentence encoder (model/STATIC_TABLE.md). A text's vector is the mean of its words', so that it
+//! is a look-up; texts that mean the like are near each other though they share no word.
 //!
 //! Arora et al. 2017, "A simple but tough-to-beat baseline for sentence embeddings"; Model2Vec
 //! (Minish Lab 2024) for the distillation.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::classify::labels::LabelSet;
 use crate::classify::{LabelledText, TextClassifier};
-use crate::cli::classify::items::{DoneItems, Item, Lines};
+use crate::cli::classify::items::{DoneItems, Lines, TextItem};
 use crate::cli::classify::progress::Progress;
 use crate::cli::terminal;
 use crate::files;
@@ -75,7 +75,7 @@ pub fn run(arguments: &ClassifyArguments) -> Result<(), String> {
         let line = line?;
         progress.read(line.n_bytes);
         let started = Instant::now();
-        match Item::of(&line) {
+        match TextItem::of(&line) {
             Ok(item) if done.take(&item.id) => n_skipped += 1,
             Ok(item) => {
                 let answer = item.answered(&classifier, || milliseconds(started.elapsed()));

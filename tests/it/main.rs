@@ -70,6 +70,7 @@ mod sync;
 mod sync_versions;
 mod tidy;
 mod tidy_documents;
+mod tidy_names;
 mod tidy_tests;
 mod usage;
 mod warm;

@@ -1,6 +1,5 @@
 //! The map of ARCHITECTURE.md, enforced: who may import whom, what lives where, how files begin.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::support::repository;
@@ -195,7 +194,7 @@ fn is_within(path: &str, module: &str) -> bool {
 }
 
 /// The text without its unit tests, which may look anywhere.
-fn without_tests(text: &str) -> &str {
+pub fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap()
 }
 
@@ -310,51 +309,6 @@ fn the_pure_modules_are_pure() {
             let is_excused = MAY_BE_IMPURE.iter().any(|it| (it.0, it.1) == (&*path, impure));
             assert!(is_excused || !text.contains(impure), "{path}: `{impure}` in a pure module");
         }
-    }
-}
-
-/// Types that are public under the same name in several modules. It only gets shorter.
-const SAME_NAMES: &[&str] = &[
-    "Answer",
-    "Call",
-    "Ended",
-    "Event",
-    "FaultKind",
-    "Name",
-    "Parsed",
-    "Part",
-    "Place",
-    "Provider",
-    "Refused",
-    "Role",
-    "Settings",
-    "Standing",
-    "Status",
-    "StopReason",
-    "Usage",
-];
-
-#[test]
-fn a_public_types_name_is_its_own() {
-    let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (path, text) in rust_files(&["src"]) {
-        for line in without_tests(&text).lines().map(str::trim_start) {
-            let Some(rest) = line.strip_prefix("pub") else { continue };
-            let rest =
-                rest.strip_prefix("(crate)").or(rest.strip_prefix("(super)")).unwrap_or(rest);
-            let kinds = [" struct ", " enum ", " trait ", " type "];
-            let Some(rest) = kinds.iter().find_map(|it| rest.strip_prefix(it)) else { continue };
-            let name = rest.split(|it: char| !it.is_alphanumeric() && it != '_').next().unwrap();
-            homes.entry(name.to_owned()).or_default().insert(path.clone());
-        }
-    }
-    for (name, files) in &homes {
-        let is_excused = SAME_NAMES.contains(&name.as_str());
-        assert!(files.len() == 1 || is_excused, "`{name}` is a type in {files:?}");
-    }
-    for name in SAME_NAMES {
-        let n_files = homes.get(*name).map_or(0, BTreeSet::len);
-        assert!(n_files > 1, "`{name}` is the name of one type; take it off the list");
     }
 }
 

@@ -94,7 +94,7 @@ impl<R: BufRead> Iterator for Lines<R> {
 
 /// A text with its name, whatever JSON that is; `null` where it has none.
 #[derive(Debug, Deserialize)]
-pub struct Item {
+pub struct TextItem {
     #[serde(default = "null")]
     pub id: Box<RawValue>,
     text: String,
@@ -119,7 +119,7 @@ fn null() -> Box<RawValue> {
     RawValue::NULL.to_owned()
 }
 
-impl Item {
+impl TextItem {
     /// # Errors
     /// The line is too long, no JSON of the right shape, or its text is empty.
     pub fn of(line: &Line) -> Result<Self, ItemFault> {
