@@ -26,8 +26,10 @@ use crate::classify::ridge::LinearHead;
 pub const MAX_TEXT_CHARS: usize = 10_000;
 /// Of examples. Fitting takes seconds with as many.
 pub const MAX_EXAMPLES: usize = 20_000;
-/// A label that is no likelier than this is as good as a guess.
+/// A label that is less likely than this is as good as a guess, and so is one that is not so many
+/// times as likely as the next.
 const UNSURE_BELOW: f64 = 0.5;
+const UNSURE_BELOW_TIMES_THE_NEXT: f64 = 2.0;
 
 /// A text whose label is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,7 +57,8 @@ pub struct LabelProbabilities {
     pub best: usize,
     /// In the order of the labels; they add up to 1.
     pub probabilities: Vec<f64>,
-    /// The likeliest label is less likely than all others together.
+    /// The likeliest label is less likely than all others together, or less than twice as likely as
+    /// the next.
     pub is_unsure: bool,
     /// How many characters were too many, and were not looked at.
     pub n_cut_chars: usize,
@@ -102,7 +105,9 @@ impl TextClassifier {
                 best = index;
             }
         }
-        let is_unsure = probabilities[best] < UNSURE_BELOW;
+        let others = probabilities.iter().enumerate().filter(|(index, _)| *index != best);
+        let next = others.map(|it| *it.1).fold(0.0, f64::max);
+        let is_unsure = probabilities[best] < UNSURE_BELOW.max(UNSURE_BELOW_TIMES_THE_NEXT * next);
         LabelProbabilities { best, probabilities, is_unsure, n_cut_chars }
     }
 }

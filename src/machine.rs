@@ -13,8 +13,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// keyside itself.
 const MAX_LOAD: f64 = 1.5;
 
-/// Lets typing go before what the calling thread does. Linux alone has priorities of threads in this
-/// call; elsewhere the scheduler is trusted.
+/// Lets typing go before what the calling thread does. Linux alone has priorities of threads in
+/// this call; elsewhere the scheduler is trusted.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::classify::labels::LabelSet;
 use crate::classify::{LabelledText, TextClassifier};
 use crate::cli::classify::items::{DoneItems, Lines, TextItem};
-use crate::cli::classify::progress::Progress;
+use crate::cli::classify::progress::ItemProgress;
 use crate::cli::terminal;
 use crate::files;
 use crate::stdx::milliseconds;
@@ -69,7 +69,7 @@ pub fn run(arguments: &ClassifyArguments) -> Result<(), String> {
     if let Some(sentence) = by_name(classifier.n_labels_by_name()) {
         terminal::complain(&sentence);
     }
-    let mut progress = Progress::start();
+    let mut progress = ItemProgress::start();
     let (mut n_answered, mut n_skipped) = (0, 0);
     for line in Lines::new(std::io::stdin().lock()) {
         let line = line?;

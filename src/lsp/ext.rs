@@ -314,7 +314,8 @@ pub struct ClassifyAnswer {
     pub label: String,
     /// How likely each is, by its name; they add up to 1.
     pub scores: serde_json::Map<String, Value>,
-    /// The likeliest is less likely than all others together.
+    /// The likeliest is less likely than all others together, or less than twice as likely as the
+    /// next.
     pub unsure: bool,
     /// How many labels had no example, so that their names stood in for one.
     pub labels_by_name: usize,

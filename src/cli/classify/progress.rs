@@ -8,7 +8,7 @@ const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 /// Nothing where no person looks.
 #[derive(Debug)]
-pub struct Progress {
+pub struct ItemProgress {
     started: Instant,
     last_shown: Option<Instant>,
     is_shown: bool,
@@ -17,7 +17,7 @@ pub struct Progress {
     total_bytes: Option<u64>,
 }
 
-impl Progress {
+impl ItemProgress {
     pub fn start() -> Self {
         let is_shown = terminal::shows_progress();
         let total_bytes = if is_shown { input_bytes() } else { None };
