@@ -13,6 +13,7 @@ use crate::assistant::gather::{Gathered, gather};
 use crate::assistant::present::Asked;
 use crate::assistant::readiness::{may_be_sent, worst_case};
 use crate::assistant::settle::{Sending, reserve_and_send};
+use crate::assistant::shown_files::readable;
 use crate::assistant::stream::Ended;
 use crate::assistant::{kept_requests, present, stream};
 use crate::config::consent::{Entry, Standing};
@@ -162,7 +163,7 @@ async fn agree<F: EditorUi>(
     }
 }
 
-/// Opens the very bytes.
+/// Opens the very bytes; in a form to be read first, where the editor shows a file as it is.
 async fn show<F: EditorUi>(
     cloud: &Cloud,
     prepared: &Prepared,
@@ -173,7 +174,11 @@ async fn show<F: EditorUi>(
         Some(file) => file.clone(),
         None => {
             let name = format!("request-{}", &prepared.sha256()[..12]);
-            cloud.shown.write(&name, "json", prepared.body())?
+            if front.hides_what_it_shows() {
+                cloud.shown.write(&name, "txt", &readable(prepared.body()))?
+            } else {
+                cloud.shown.write(&name, "json", prepared.body())?
+            }
         }
     };
     if shown.0.is_empty() {

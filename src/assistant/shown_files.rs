@@ -7,7 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
 use crate::ledger::presence::{self, Found, Presence};
+use crate::stdx::clean;
 
 /// The files of one session.
 pub(crate) struct Shown {
@@ -182,6 +185,16 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_request_is_to_be_read_and_its_bytes_are_all_there() {
+        let body = r#"{"model":"m","messages":[{"content":"fn a() {\n    1\n}"}]}"#;
+        let expected = format!(
+            "── messages[0].content ──\n\nfn a() {{\n    1\n}}\n\n── the bytes, all of them ──\n\n{body}\n"
+        );
+        assert_eq!(super::readable(body), expected);
+        assert!(super::readable("no JSON").contains("no JSON"));
     }
 
     #[test]

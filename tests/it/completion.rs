@@ -115,6 +115,19 @@ async fn the_popup_is_for_clients_without_ghost_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_popup_does_not_repeat_a_name_that_other_servers_offer() {
+    let client = Client::with_fake(saying("len()"));
+    client.initialize_with(json!({"processId": null, "capabilities": {}})).await;
+    client.open(URI, "let n = items.");
+    let params = json!({"textDocument": {"uri": URI}, "position": {"line": 0, "character": 14}});
+    let answer = client.ask("textDocument/completion", params).await;
+    assert_eq!(answer["result"]["items"], json!([]));
+    assert_eq!(client.stats().await["completions"]["shown"], 0, "nor does it count as shown");
+    // As ghost text it is of use.
+    assert_eq!(client.ghost(URI, 0, 14).await.as_deref(), Some("len()"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_switch_it_off() {
     let client = Client::with_fake(saying("1;"));
     let options = json!({"completion": {"disabled_languages": ["rust"]}, "colour": "red"});

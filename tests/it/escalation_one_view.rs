@@ -72,6 +72,14 @@ async fn what_is_shown_is_not_hidden_by_the_next_question() {
     scene.told("this is what would be sent; to send it, choose the action again").await;
     assert_eq!(scene.said("window/showMessageRequest").len(), 1);
     assert!(provider.requests().is_empty());
+    // The code is in lines, and the bytes are below it.
+    let shown = scene.said("window/showDocument").pop().unwrap();
+    let file = shown["uri"].as_str().unwrap().strip_prefix("file://").unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
+    let bytes = text.split_once("── the bytes, all of them ──\n\n").unwrap().1;
+    let sent: Value = serde_json::from_str(bytes).unwrap();
+    assert_eq!(sent["model"], "test-model");
+    assert!(SOURCE.trim().lines().all(|line| text.contains(&format!("\n{line}\n"))), "{text}");
     scene.choose("keyside.refactor").await;
     until(async || scene.said("workspace/applyEdit").pop()).await;
 }
