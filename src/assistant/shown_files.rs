@@ -156,6 +156,36 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), String> {
     }
 }
 
+/// A request to be read: each text of more than one line below a heading that says where in the
+/// JSON it is, then all of the bytes, which are what is sent.
+pub(crate) fn readable(body: &str) -> String {
+    let mut text = String::new();
+    if let Ok(request) = serde_json::from_str::<Value>(body) {
+        add_texts(&request, "", &mut text);
+    }
+    format!("{text}── the bytes, all of them ──\n\n{body}\n")
+}
+
+fn add_texts(value: &Value, at: &str, text: &mut String) {
+    match value {
+        Value::String(it) if it.contains('\n') => {
+            text.push_str(&format!("── {at} ──\n\n{}\n\n", clean::lines(it)));
+        }
+        Value::Array(items) => {
+            for (i, it) in items.iter().enumerate() {
+                add_texts(it, &format!("{at}[{i}]"), text);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, it) in fields {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                add_texts(it, &at, text);
+            }
+        }
+        _ => {}
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
