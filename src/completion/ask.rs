@@ -25,6 +25,9 @@ pub struct CompletionAsk {
     /// Index of the character that the caret stands before.
     pub caret: usize,
     pub mode: CompletionMode,
+    /// It is shown among the entries of other servers, which know the names and their types: a name
+    /// alone, or the call of one, is left to them.
+    pub leaves_names: bool,
     /// Of two requests the one with the higher number is the newer and wins.
     pub arrival: u64,
     /// Other documents whose text may tell how this one goes on; the nearest first.
@@ -82,6 +85,7 @@ impl CompletionAsk {
             rope,
             caret,
             mode: CompletionMode::default(),
+            leaves_names: false,
             arrival: 0,
             others: Vec::new(),
             files: OtherFiles::None,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::completion::ask::CompletionAsk;
 use crate::completion::cache::Question;
 use crate::completion::completer::Completer;
-use crate::completion::offer::{Answer, add, asked_for, unasked};
+use crate::completion::offer::{Answer, add, asked_for, is_more_than_a_name, unasked};
 use crate::completion::prefetch::PrefetchPlace;
 use crate::completion::result::{Completion, CompletionSource};
 use crate::completion::secrets;
@@ -48,6 +48,13 @@ pub async fn complete(
         let first_line = answer(completer, &below, started).await?;
         if ask.mode.is_explicit() || first_line.confidence >= MIN_CONFIDENCE_OF_NEXT_LINE {
             completion.show_below(first_line, &line_break);
+        }
+    }
+    if ask.leaves_names && !completion.text.is_empty() {
+        let caret = ask.caret.min(ask.rope.len_chars());
+        let typed = ask.rope.slice(completion.word_start.min(caret)..caret);
+        if !is_more_than_a_name(&format!("{typed}{}", completion.text)) {
+            completion.hold_back(Dropped::NameAlone);
         }
     }
     Ok(recorded(completer, completion, started))

@@ -4,6 +4,7 @@ use crate::completion::when_to_speak::{ShowRule, ShownPart, n_keys};
 use crate::lm::{GeneratedText, Generation, TokenEnd};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Dropped, Suggestion, finish};
+use crate::text::words::is_word;
 
 /// An answer's texts, from the caret on.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,14 @@ pub fn unasked(
     } else {
         Err(Dropped::TooShort)
     }
+}
+
+/// Whether a text has something that the entries beside it, of a server that knows the types, have
+/// not: more than one name or the call of one.
+pub fn is_more_than_a_name(text: &str) -> bool {
+    let text = text.trim();
+    let name = text.strip_suffix("()").or_else(|| text.strip_suffix('(')).unwrap_or(text);
+    name.chars().any(|c| !is_word(c)) && text.chars().any(is_word)
 }
 
 /// What a person gets who asks: the whole text, or where that is not worth showing its sure
@@ -138,6 +147,16 @@ mod tests {
         assert_eq!(items(marked, "end(2)", None, &[]), Vec::<String>::new());
         // Counts are sure of something else than the model.
         assert_eq!(items("x = $0", "a + b", Some("cd"), &[]), ["cd", "a + b"]);
+    }
+
+    #[test]
+    fn a_name_is_the_other_servers() {
+        for text in ["len", "len()", "unwrap_or(", " größe", ");", "}", ""] {
+            assert!(!is_more_than_a_name(text), "{text:?}");
+        }
+        for text in ["len();", "unwrap_or(0)", "let x", "a.b", "return\n}"] {
+            assert!(is_more_than_a_name(text), "{text:?}");
+        }
     }
 
     #[test]

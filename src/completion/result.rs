@@ -138,6 +138,14 @@ impl Completion {
         self.times += times;
     }
 
+    /// Shows nothing after all.
+    pub(super) fn hold_back(&mut self, why: Dropped) {
+        self.text.clear();
+        self.alternatives.clear();
+        self.replaced_after = 0;
+        self.dropped = Some(why);
+    }
+
     /// The text with the document's own line breaks.
     pub fn text_as_in_document(&self) -> String {
         if self.crlf { self.text.replace('\n', "\r\n") } else { self.text.clone() }

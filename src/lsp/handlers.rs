@@ -47,12 +47,11 @@ fn ask_at(
     }
 }
 
-/// Completes in a document. `None`: nothing to show, or nothing of what may be shown.
+/// Completes in a document. `None`: nothing to show.
 async fn complete(
     server: &Server,
     document: &Document,
     ask: CompletionAsk,
-    may_be_shown: impl Fn(&Completion) -> bool,
 ) -> Result<Option<Completion>> {
     if document.lost {
         // Suggestions would be about a text that is not there; the client heard when it was lost.
@@ -60,7 +59,7 @@ async fn complete(
     }
     let caret = ask.caret;
     match answer(&server.session.completer, ask).await {
-        Ok(completion) if completion.text.is_empty() || !may_be_shown(&completion) => Ok(None),
+        Ok(completion) if completion.text.is_empty() => Ok(None),
         Ok(completion) => {
             let is_shown = !server.profile().editor.reports_suggestions;
             server.session.completer.note_answered(&document.key, caret, &completion, is_shown);

@@ -40,6 +40,8 @@ pub enum Dropped {
     Unsure,
     /// Looking at it takes longer than typing it.
     TooShort,
+    /// A name or the call of one, which the servers beside this one offer.
+    NameAlone,
     /// It holds a secret that is not in the document, or that no person asked for.
     HoldsSecret,
     /// The settings leave the language out.
@@ -57,6 +59,7 @@ impl Dropped {
             Self::UnbalancedCloser => "unbalanced closer",
             Self::Unsure => "unsure",
             Self::TooShort => "too short",
+            Self::NameAlone => "a name alone",
             Self::HoldsSecret => "holds a secret",
             Self::SwitchedOff => "switched off",
         }

@@ -2,6 +2,8 @@
 //! every key, and the end of a progress takes away what was said before it. All of it was seen in a real one; these tests hold what
 //! was done about it.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
 use crate::escalation::{ANSWER, SOURCE, Scene, says, words};
@@ -67,15 +69,28 @@ async fn an_answer_waits_until_nobody_types_and_its_place_is_said() {
 async fn what_is_shown_is_not_hidden_by_the_next_question() {
     let provider = Provider::start(says(ANSWER)).await;
     let scene = helix(&provider).await;
-    scene.answers(&["Show what will be sent", "Send once"]);
+    // The file is there until the editor has opened it.
+    let opened: Arc<Mutex<String>> = Arc::default();
+    let (text_opened, mut choices) =
+        (Arc::clone(&opened), vec!["Send once", "Show what will be sent"]);
+    *scene.client.person.lock().unwrap() =
+        Box::new(move |request| match request["method"].as_str().unwrap() {
+            "window/showMessageRequest" => json!({"title": choices.pop()}),
+            "window/showDocument" => {
+                let uri = request["params"]["uri"].as_str().unwrap();
+                let text = std::fs::read_to_string(uri.strip_prefix("file://").unwrap());
+                *text_opened.lock().unwrap() = text.unwrap();
+                json!({"success": true})
+            }
+            "workspace/applyEdit" => json!({"applied": true}),
+            _ => Value::Null,
+        });
     scene.choose("keyside.refactor").await;
     scene.told("this is what would be sent; to send it, choose the action again").await;
     assert_eq!(scene.said("window/showMessageRequest").len(), 1);
     assert!(provider.requests().is_empty());
     // The code is in lines, and the bytes are below it.
-    let shown = scene.said("window/showDocument").pop().unwrap();
-    let file = shown["uri"].as_str().unwrap().strip_prefix("file://").unwrap();
-    let text = std::fs::read_to_string(file).unwrap();
+    let text = opened.lock().unwrap().clone();
     let bytes = text.split_once("── the bytes, all of them ──\n\n").unwrap().1;
     let sent: Value = serde_json::from_str(bytes).unwrap();
     assert_eq!(sent["model"], "test-model");

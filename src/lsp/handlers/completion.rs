@@ -3,12 +3,11 @@
 use tower_lsp::gen_lsp_types as lsp;
 use tower_lsp::jsonrpc::Result;
 
-use crate::completion::Completion;
+use crate::completion::CompletionAsk;
 use crate::lsp::handlers::{ask_at, complete};
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{self, accepted_command, to_range};
 use crate::lsp::server::Server;
-use crate::text::words::is_word;
 
 /// At most one item, first in the list, to be asked for again at each key.
 pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<lsp::CompletionList> {
@@ -19,13 +18,13 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
     let caret = proto::caret(&document, at.position, world.encoding);
     let rope = document.rope.clone();
     // Clients say "invoked" here for any letter that is typed, so nothing is known to be explicit.
-    let ask = ask_at(server, &world, &document, rope, caret, false);
-    let typed_of =
-        |completion: &Completion| document.rope.slice(completion.word_start..caret).to_string();
-    let is_more = |it: &Completion| is_more_than_a_name(&(typed_of(it) + &it.text));
-    let completion = complete(server, &document, ask, is_more).await?;
+    let ask = CompletionAsk {
+        leaves_names: true,
+        ..ask_at(server, &world, &document, rope, caret, false)
+    };
+    let completion = complete(server, &document, ask).await?;
     let items = completion.map(|completion| {
-        let typed = typed_of(&completion);
+        let typed = document.rope.slice(completion.word_start..caret).to_string();
         let text = format!("{typed}{}", completion.text_as_in_document());
         // A suggestion can begin with a line break.
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -60,32 +59,9 @@ pub async fn answer(server: &Server, params: lsp::CompletionParams) -> Result<ls
     })
 }
 
-/// Whether a text has something that the entries beside it, of a server that knows the types, have
-/// not: more than one name or the call of one.
-fn is_more_than_a_name(text: &str) -> bool {
-    let text = text.trim();
-    let name = text.strip_suffix("()").or_else(|| text.strip_suffix('(')).unwrap_or(text);
-    name.chars().any(|c| !is_word(c)) && text.chars().any(is_word)
-}
-
 /// The text as a fenced block, with a fence longer than any in the text.
 fn fenced(language_id: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}{language_id}\n{text}\n{fence}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_more_than_a_name;
-
-    #[test]
-    fn a_name_is_the_other_servers() {
-        for text in ["len", "len()", "unwrap_or(", " größe", ");", "}", ""] {
-            assert!(!is_more_than_a_name(text), "{text:?}");
-        }
-        for text in ["len();", "unwrap_or(0)", "let x", "a.b", "return\n}"] {
-            assert!(is_more_than_a_name(text), "{text:?}");
-        }
-    }
 }

@@ -40,7 +40,7 @@ pub async fn answer(
     }
 
     let ask = ask_at(server, &world, &document, rope, virtual_caret, explicit);
-    let Some(completion) = complete(server, &document, ask, |_| true).await? else {
+    let Some(completion) = complete(server, &document, ask).await? else {
         return Ok(lsp::InlineCompletionList { items: Vec::new() });
     };
     // Lines end in `\n` whatever the document's do: clients put in their own, and Neovim shows a
