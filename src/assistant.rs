@@ -7,6 +7,7 @@
 //! gather           what goes into it
 //! dialogue         a person agrees, or has agreed
 //! settle           the ledger before and after; stream takes the answer in between
+//! settler          the ledger where the server is killed
 //! change           what an answer makes of the document: apply (pure), put_back (its secrets)
 //! present          the answer before the person
 //! editor_ui        what all of it needs of an editor
@@ -29,6 +30,7 @@ mod present;
 mod put_back;
 mod readiness;
 mod settle;
+pub mod settler;
 mod shown_files;
 mod stream;
 

@@ -10,12 +10,14 @@ pub mod config;
 pub mod consent;
 pub mod doctor;
 pub mod eval;
+pub mod helix;
 #[cfg(unix)]
 pub mod in_sandbox;
 pub mod keep_consent;
 pub mod redact;
 pub mod retry;
 pub mod serve;
+pub mod settle;
 pub mod setup;
 pub mod terminal;
 pub mod tokenize;
@@ -90,6 +92,9 @@ enum Command {
     /// The one process that writes consent, started by the server.
     #[command(hide = true)]
     KeepConsent,
+    /// The process that settles what was under way when the server was killed.
+    #[command(hide = true)]
+    Settle,
     /// Another program in the server's sandbox, for seeing what is refused there.
     #[cfg(unix)]
     #[command(hide = true)]
@@ -122,6 +127,8 @@ enum ConfigCommand {
     },
     /// The JSON Schema of the settings.
     Schema,
+    /// Put keyside into Helix's languages.toml, beside what is there.
+    Helix(helix::HelixArguments),
 }
 
 /// What `complete` takes.
@@ -158,10 +165,14 @@ fn enter_sandbox(command: Option<&Command>) {
     let nothing = Needs { network: false, writable: Some(&[]), protected: &[] };
     match command {
         // They do so themselves: the server after it has started its broker, and the broker and the
-        // keyring need a network.
+        // keyring need a network; and of Helix's file the place has to be found.
         None
         | Some(
-            Command::Serve { .. } | Command::Broker | Command::KeepConsent | Command::Cloud(_),
+            Command::Serve { .. }
+            | Command::Broker
+            | Command::KeepConsent
+            | Command::Cloud(_)
+            | Command::Config(ConfigCommand::Helix(_)),
         ) => {}
         // It writes where a person says.
         Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..nothing })),
@@ -219,11 +230,13 @@ pub fn run() -> ExitCode {
             in_sandbox::run(&program).map(|never| match never {})
         }
         Some(Command::KeepConsent) => keep_consent::run().map(done),
+        Some(Command::Settle) => settle::run().map(done),
         Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
         Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),
         Some(Command::Config(ConfigCommand::Show { json })) => config::show(json).map(done),
         Some(Command::Config(ConfigCommand::Schema)) => config::schema().map(done),
+        Some(Command::Config(ConfigCommand::Helix(it))) => helix::run(&it).map(done),
     };
     match result {
         Ok(code) => code,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::assistant::actions::Action;
+use crate::assistant::settler::Settler;
 use crate::assistant::shown_files::{self, Shown};
 use crate::config::cloud::{CloudConfig, Provider};
 use crate::config::consent::{Consents, Entry};
@@ -28,6 +29,7 @@ pub struct Cloud {
     tariff: Tariff,
     pub(crate) broker: Broker,
     consent_writer: Arc<ConsentWriter>,
+    pub(crate) settler: Settler,
     folders: Folders,
     /// Opened when it is first needed. Locked while SQLite works, by threads that answer no
     /// request.
@@ -44,12 +46,13 @@ pub struct Cloud {
     in_memory: Mutex<Vec<std::fs::File>>,
 }
 
-/// The commands that start what the server itself must not do: `keyside broker` and `keyside
-/// keep-consent`.
+/// The commands that start what the server itself must not do, `keyside broker` and `keyside
+/// keep-consent`, and what it can't once it is killed, `keyside settle`.
 #[derive(Debug)]
 pub struct Helpers {
     pub broker: Command,
     pub consent_writer: Command,
+    pub settler: Command,
 }
 
 /// Processes that were started before this one entered its sandbox.
@@ -61,6 +64,7 @@ pub struct StartedCloud {
     folders: Folders,
     broker: BrokerProcess,
     consent_writer: ConsentWriter,
+    settler: Command,
 }
 
 /// A call that is reserved; dropped when it is settled, or can't be.
@@ -91,10 +95,11 @@ impl Cloud {
             return Err(config.why_nobody());
         };
         let host = protocol::host(provider)?;
-        let Helpers { broker, mut consent_writer } = helpers;
+        let Helpers { broker, mut consent_writer, mut settler } = helpers;
         // Keys are the broker's alone.
         config.providers.iter().filter_map(|it| it.key_variable()).for_each(|it| {
             consent_writer.env_remove(it);
+            settler.env_remove(it);
         });
         Ok(Some(StartedCloud {
             config: config.clone(),
@@ -103,6 +108,7 @@ impl Cloud {
             folders: folders.clone(),
             broker: BrokerProcess::start(broker)?,
             consent_writer: ConsentWriter::start(consent_writer)?,
+            settler,
         }))
     }
 
@@ -111,7 +117,8 @@ impl Cloud {
     /// # Errors
     /// One sentence, where the system refuses a thread.
     pub fn connect(started: StartedCloud) -> Result<Self, String> {
-        let StartedCloud { config, provider, host, folders, broker, consent_writer } = started;
+        let StartedCloud { config, provider, host, folders, broker, consent_writer, settler } =
+            started;
         let shown = folders.cache.join("shown");
         let cloud = Self {
             config,
@@ -120,6 +127,7 @@ impl Cloud {
             provider,
             broker: broker.connect()?,
             consent_writer: Arc::new(consent_writer),
+            settler: Settler::new(settler),
             folders,
             ledger: Arc::default(),
             notes: Arc::default(),

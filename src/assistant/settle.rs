@@ -13,10 +13,9 @@ use crate::assistant::bill::bill;
 use crate::assistant::cloud::Cloud;
 use crate::assistant::editor_ui::{EditorUi, Progress, Tone};
 use crate::assistant::readiness::{cap_sentence, worst_case};
+use crate::assistant::settler::SoFar;
 use crate::assistant::stream::{self, Ended, Received};
-use crate::ledger::{
-    CallId, Consent, Granted, Refused, Reservation, Settlement, Status, Tokens, WorkspaceHash,
-};
+use crate::ledger::{CallId, Consent, Granted, Refused, Reservation, Status, WorkspaceHash};
 use crate::remote::outbound::{Agreed, Outbound};
 use crate::remote::pricing::tariff::{PriceSource, table_source};
 
@@ -44,9 +43,17 @@ pub(crate) async fn reserve_and_send<F: EditorUi>(
 ) -> Result<Received, String> {
     let open = sending.cloud.open_call();
     let granted = reserve(sending).await?;
+    sending.cloud.settler.start();
     let began = Instant::now();
-    let received = stream::receive(sending, front, cancelled).await;
+    let received = stream::receive(sending, front, cancelled, |received| {
+        let so_far = so_far(sending, received, began);
+        sending.cloud.settler.tell(granted.id, Some(so_far));
+    })
+    .await;
     let settled = settle(sending, granted.id, &received, began).await;
+    if settled.is_ok() {
+        sending.cloud.settler.tell(granted.id, None);
+    }
     drop(open);
     // Before anything is said: some editors take away what they show with the end of a progress.
     front.progress(Progress::End).await;
@@ -104,6 +111,15 @@ async fn reserve(sending: &Sending<'_>) -> Result<Granted, String> {
         .await
 }
 
+/// What a request has cost, as far as it is known.
+fn so_far(sending: &Sending<'_>, received: &Received, began: Instant) -> SoFar {
+    let request = sending.outbound.request();
+    let tariff = sending.cloud.tariff_of(request.provider());
+    let reserved_pico_usd = worst_case(sending.cloud, request);
+    let bill = bill(&tariff, received, request.n_input_tokens(), reserved_pico_usd);
+    SoFar::of(&bill, received, began.elapsed().as_millis() as u64)
+}
+
 /// Writes into the ledger what the request cost.
 ///
 /// # Errors
@@ -114,41 +130,15 @@ async fn settle(
     received: &Received,
     began: Instant,
 ) -> Result<(), String> {
-    let &Sending { cloud, outbound, .. } = sending;
-    let reserved_pico_usd = worst_case(cloud, outbound.request());
     let status = match &received.ended {
         Ended::Whole => Status::Ok,
         Ended::Short(_) => Status::Truncated,
         Ended::Failed(_) => Status::Failed,
         Ended::Cancelled => Status::Cancelled,
     };
-    let request = outbound.request();
-    let tariff = cloud.tariff_of(request.provider());
-    let bill = bill(&tariff, received, request.n_input_tokens(), reserved_pico_usd);
-    let tokens = Tokens {
-        input: bill.usage.input_tokens,
-        output: bill.usage.output_tokens,
-        cache_read: bill.usage.cache_read,
-        cache_write_5m: bill.usage.cache_write_5m,
-        cache_write_1h: bill.usage.cache_write_1h,
-        reasoning: bill.usage.reasoning_tokens,
-    };
-    let request_id = received.request_id.clone();
-    let duration_ms = began.elapsed().as_millis() as u64;
-    let first_text_ms = received.first_text.map(|it| it.as_millis() as u64);
-    cloud
-        .with_ledger(move |ledger, _| {
-            let what = Settlement {
-                status,
-                tokens,
-                usage_source: bill.usage_source,
-                cost_pico_usd: bill.cost_pico_usd,
-                cost_source: bill.cost_source,
-                request_id: (!request_id.is_empty()).then_some(request_id.as_str()),
-                duration_ms,
-                first_text_ms,
-            };
-            ledger.settle(id, &what).map_err(|error| error.to_string())
-        })
-        .await
+    let so_far = so_far(sending, received, began);
+    let work = sending.cloud.with_ledger(move |ledger, _| {
+        ledger.settle(id, &so_far.settlement(status)).map_err(|error| error.to_string())
+    });
+    work.await
 }

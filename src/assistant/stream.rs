@@ -46,12 +46,13 @@ pub(crate) enum Ended {
 }
 
 /// Sends the request and takes in its answer, which is shown under its title while it comes if it
-/// is text for a person. It returns when the answer is over, or when `cancelled` is true; then the
-/// broker closes the connection at once.
+/// is text for a person; `note` is told how far it is. It returns when the answer is over, or when
+/// `cancelled` is true; then the broker closes the connection at once.
 pub(crate) async fn receive<F: EditorUi>(
     sending: &Sending<'_>,
     front: &F,
     mut cancelled: watch::Receiver<bool>,
+    note: impl Fn(&Received),
 ) -> Received {
     let &Sending { cloud, title, shows_text, outbound, .. } = sending;
     let tariff = cloud.tariff_of(outbound.request().provider());
@@ -79,6 +80,10 @@ pub(crate) async fn receive<F: EditorUi>(
             _ = reports.tick() => {
                 let now = (received.text.len(), progress(&tariff, &received, &state));
                 if now != told {
+                    // Before the provider has told anything, all that was reserved may be due.
+                    if received.usage.is_some() || !received.text.is_empty() {
+                        note(&received);
+                    }
                     front.progress(Progress::Step(now.1.clone())).await;
                     if shows_text && now.0 != told.0 {
                         front.answer(title, &received.text, false).await;

@@ -100,5 +100,9 @@ pub(crate) fn helpers() -> Result<Helpers, String> {
         command.arg(name);
         command
     };
-    Ok(Helpers { broker: command("broker"), consent_writer: command("keep-consent") })
+    Ok(Helpers {
+        broker: command("broker"),
+        consent_writer: command("keep-consent"),
+        settler: command("settle"),
+    })
 }

@@ -50,3 +50,15 @@ impl Folders {
         self.config.join("config.toml")
     }
 }
+
+/// Where Helix keeps its configuration: by the same rules, which it has from the same library.
+///
+/// # Errors
+/// One sentence, where there is no home folder.
+pub fn of_helix() -> Result<PathBuf, String> {
+    let base = etcetera::choose_base_strategy().map_err(|_| {
+        "no home folder was found; name the file, as in `keyside config helix languages.toml`"
+            .to_owned()
+    })?;
+    Ok(base.config_dir().join("helix"))
+}

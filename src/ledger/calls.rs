@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ledger::PICO_USD_PER_USD;
@@ -86,7 +87,7 @@ pub enum Status {
 }
 
 /// Who counted the tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UsageSource {
     Provider,
     /// keyside, from the text.
@@ -94,7 +95,7 @@ pub enum UsageSource {
 }
 
 /// Where the cost is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CostSource {
     Provider,
     /// The tokens at the prices of a table.
@@ -104,7 +105,7 @@ pub enum CostSource {
 }
 
 /// Tokens of a call that was sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Read in full: neither out of the provider's cache nor into it. (OpenAI's protocols count
     /// both in their `prompt_tokens`, Anthropic's does not.)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ledger::calls::Status;
 use crate::ledger::fault::Fault;
 use crate::ledger::usd;
@@ -14,7 +16,7 @@ pub struct Caps {
 }
 
 /// A reservation that was made. It means something in the ledger that it was made in only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CallId {
     pub(super) call: i64,
     pub(super) ledger: i64,

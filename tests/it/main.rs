@@ -31,6 +31,9 @@ mod escalation_one_view;
 #[cfg(unix)]
 mod foreign_text;
 mod ghost_text;
+#[cfg(all(target_os = "linux", feature = "llama"))]
+mod helix;
+mod helix_config;
 mod keys;
 mod ledger;
 mod ledger_faults;
@@ -63,6 +66,7 @@ mod retrieval;
 mod sandbox;
 mod secrets_elsewhere;
 mod settings;
+mod settler;
 mod streams;
 mod streams_odd;
 mod support;

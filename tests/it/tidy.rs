@@ -114,6 +114,7 @@ const HOME_OF: &[(&str, &str)] = &[
     ("tower_lsp::", "src/lsp"),
     ("clientInfo", "src/lsp/editors.rs"),
     ("clap::", "src/cli"),
+    ("toml_edit", "src/cli/helix"),
     ("ignore::Walk", "src/workspace"),
     ("ignore::gitignore", "src/privacy/fence.rs"),
     ("reqwest", "src/remote/broker/http"),

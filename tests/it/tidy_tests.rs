@@ -57,6 +57,7 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/it/escalation_one_view.rs", "a person who types"),
     ("tests/it/cancel.rs", "a person who types"),
     ("tests/it/nvim.rs", "a person who types"),
+    ("tests/it/helix/driver.rs", "a person who types"),
     ("tests/it/ends.rs", "a client that sends after a while"),
 ];
 

@@ -65,7 +65,7 @@ const QUICK_BUILD: [&str; 2] = ["--config", "profile.release.package.keyside.opt
 
 fn test(arguments: &[String]) -> Result<(), String> {
     build_tools()?;
-    neovim()?;
+    editors()?;
     tracer()?;
     // Release, because the tests run a real model, and so that the library is compiled once for all.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
@@ -272,30 +272,37 @@ fn apt_install(packages: &str, why: &str) -> Result<(), String> {
     ])
 }
 
-/// Makes sure that the tests find a Neovim of at least 0.12.
-fn neovim() -> Result<(), String> {
-    if cfg!(windows)
-        || std::env::var_os("KEYSIDE_TEST_NVIM").is_some()
-        || neovim_is_new_enough("nvim")
-    {
-        return Ok(());
-    }
+/// Makes sure that the tests find a Neovim of at least 0.12 and a Helix of 2026.
+fn editors() -> Result<(), String> {
     let folder = root().join("target/editors");
-    if neovim_is_new_enough(&folder.join("nvim").to_string_lossy()) {
+    let is_named = |variable: &str| std::env::var_os(variable).is_some();
+    let has = |program: &str| folder.join(program).exists();
+    let mut missing = Vec::new();
+    let has_neovim = || {
+        is_named("KEYSIDE_TEST_NVIM")
+            || neovim_is_new_enough("nvim")
+            || neovim_is_new_enough(&folder.join("nvim").to_string_lossy())
+    };
+    if !cfg!(windows) && !has_neovim() {
+        missing.push("nvim");
+    }
+    // Releases up to 25.07 ask a person nothing, and a build's version does not tell when it was made.
+    if cfg!(target_os = "linux") && !is_named("KEYSIDE_TEST_HX") && !has("hx") {
+        missing.push("hx");
+    }
+    if missing.is_empty() {
         return Ok(());
     }
     if !works("apt-get", &["--version"]) {
         return Err(
-            "the tests drive a real Neovim, 0.12 or newer; install it (for example: brew install \
-                    neovim), then run this again"
+            "the tests drive a real Neovim, 0.12 or newer, and on Linux a Helix of 2026; install them \
+             and name them in KEYSIDE_TEST_NVIM and KEYSIDE_TEST_HX, then run this again"
                 .to_owned(),
         );
     }
-    say(
-        "fetching Neovim 0.12 for the tests into target/editors (nothing on the system is changed)",
-    );
+    say("fetching editors for the tests into target/editors (nothing on the system is changed)");
     let mut script = Command::new("bash");
-    script.arg(root().join("xtask/get-neovim.sh")).arg(&folder);
+    script.arg(root().join("xtask/get-editors.sh")).arg(&folder).args(missing);
     run(&mut script)
 }
 
