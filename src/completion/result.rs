@@ -141,6 +141,7 @@ impl Completion {
     /// Shows nothing after all.
     pub(super) fn hold_back(&mut self, why: Dropped) {
         self.text.clear();
+        self.token_ends.clear();
         self.alternatives.clear();
         self.replaced_after = 0;
         self.dropped = Some(why);

@@ -1,7 +1,7 @@
 //! The process that writes down what was under way when the server was killed. That a server starts
 //! it, and that it outlives one, `helix` tries.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use keyside::ledger::{CallId, Ledger};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn so_far(id: CallId, cost_pico_usd: i64) -> Value {
     json!({"id": id, "so_far": so_far})
 }
 
-fn rows(path: &PathBuf) -> Vec<(String, Option<i64>)> {
+fn rows(path: &Path) -> Vec<(String, Option<i64>)> {
     let connection = look(path);
     let sql = "SELECT status, cost_pico_usd FROM sent_calls ORDER BY call_id";
     let mut statement = connection.prepare(sql).unwrap();
