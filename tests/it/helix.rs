@@ -77,7 +77,8 @@ fn the_servers_that_helix_has_stay_and_keyside_is_one_more() {
 
 #[test]
 fn the_popup_has_what_is_more_than_a_name_and_enter_takes_it() {
-    let helix = Helix::open("totals.rs", TOTALS, "");
+    // However slow this machine is.
+    let helix = Helix::open("totals.rs", TOTALS, "[completion]\ngenerate_ms = 60000\n");
     helix.keys("6Go");
     let (typed, entry) = helix.type_until_entry("let delta = map.get(\"delta\").copied().un");
     // The first entry; Tab selects it, and shows it in the text.

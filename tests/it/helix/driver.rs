@@ -118,13 +118,15 @@ impl Helix {
         (typed, entry)
     }
 
-    /// The first entry of the popup: in the row below the caret, with its kind behind it.
+    /// The first entry of the popup: in the row below the caret, behind what else is left of that,
+    /// with its kind behind it.
     fn entry(&self) -> Option<String> {
         let screen = self.screen.lock().expect("no panic");
         let below = usize::from(screen.screen().cursor_position().0) + 1;
         let row = screen.screen().rows(0, COLUMNS).nth(below)?;
         let entry = row.trim_end().strip_suffix(" text")?.trim();
-        Some(entry.to_owned())
+        let (_, entry) = entry.rsplit_once("  ").unwrap_or(("", entry));
+        Some(entry.trim().to_owned())
     }
 
     /// What is on the disk; while it is written, nothing or a part may be.
