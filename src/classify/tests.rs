@@ -85,7 +85,7 @@ fn the_same_examples_give_the_same_head() {
 fn thousands_of_examples_are_taken_and_too_many_refused() {
     let labels = labels("even,odd");
     let example = |n: usize| LabelledText {
-        text: format!("number {n} {}", if n % 2 == 0 { "pair" } else { "single" }),
+        text: format!("number {n} {}", if n.is_multiple_of(2) { "pair" } else { "single" }),
         label: n % 2,
     };
     let some: Vec<LabelledText> = (0..1_500).map(example).collect();

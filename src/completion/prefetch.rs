@@ -148,7 +148,7 @@ impl IdleWork for Prefetcher {
         let mut state = self.state();
         let Some((steps, question)) = state.running.take() else { return };
         self.cache().keep(steps.place.epoch, question, &answer);
-        state.after = Some((steps, answer));
+        state.after = Some((steps, *answer));
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Task {
 /// What came of a [`Task`], of its kind.
 #[derive(Debug, Clone)]
 pub enum TaskOutput {
-    Generation(Generation),
+    Generation(Box<Generation>),
     /// One for each continuation, in their order.
     Scores(Vec<ContinuationScore>),
     /// One for each text, in their order; of length 1 each.
@@ -59,7 +59,7 @@ macro_rules! task_kind {
     };
 }
 
-task_kind!(GenerateTask, Generate, Generation, TaskOutput::Generation(it) => it);
+task_kind!(GenerateTask, Generate, Generation, TaskOutput::Generation(it) => *it);
 task_kind!(ScoreTask, Score, Vec<ContinuationScore>, TaskOutput::Scores(it) => it);
 task_kind!(EmbedTask, Embed, Vec<Vec<f32>>, TaskOutput::Embeddings(it) => it);
 task_kind!(PrefillTask, Prefill, (), TaskOutput::Prefilled => ());

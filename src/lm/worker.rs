@@ -136,7 +136,9 @@ fn run_task(
     flag: &CancelFlag,
 ) -> Result<TaskOutput, TaskError> {
     match task {
-        Task::Generate(task) => runtime.generate(task, flag).map(TaskOutput::Generation),
+        Task::Generate(task) => {
+            runtime.generate(task, flag).map(|it| TaskOutput::Generation(it.into()))
+        }
         Task::Score(task) => {
             runtime.score(task, &mut progress.scores, None, flag)?;
             Ok(TaskOutput::Scores(std::mem::take(&mut progress.scores)))

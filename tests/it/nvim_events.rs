@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::nvim::{Neovim, STATS, Screen, TOTALS};
+use crate::nvim::{LOUDER, Neovim, STATS, Screen, TOTALS};
 use crate::support::{keyside, run, until_blocking};
 
 /// The count of one thing that became of suggestions, once it is at least `least`.
@@ -19,7 +19,7 @@ fn count(nvim: &Neovim, name: &str, least: i64) -> i64 {
 #[test]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn a_word_all_of_it_and_nothing_are_told_apart() {
-    let mut nvim = Neovim::open_with("totals.rs", TOTALS, "");
+    let mut nvim = Neovim::open_with("totals.rs", TOTALS, LOUDER);
     nvim.lua("vim.keymap.set('i', '<F2>', '<Plug>(keyside-accept-word)')");
     nvim.keys(&["7G", "o"]);
     nvim.type_text("let epsilon = map.get(\"epsilon\").copied().un");

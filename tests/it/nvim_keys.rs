@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::nvim::{Neovim, Screen, TOTALS};
+use crate::nvim::{LOUDER, Neovim, Screen, TOTALS};
 use crate::support::until_blocking;
 
 /// Up to where the ghost has one answer: the rest of the line as the lines above have it.
@@ -26,7 +26,7 @@ fn with_ghost(nvim: &Neovim) -> String {
 }
 
 fn open() -> Neovim {
-    Neovim::open_with("totals.rs", TOTALS, "")
+    Neovim::open_with("totals.rs", TOTALS, LOUDER)
 }
 
 fn tab_is_a_tab(nvim: &Neovim, why: &str) {

@@ -211,8 +211,8 @@ async fn with_the_cloud_on_only_the_broker_connects_and_only_to_its_host() {
         n_refused += usize::from(is_refused);
     }
     assert_eq!(
-        n_refused, 6,
-        "what the server and the process that writes consent try at their start"
+        n_refused, 9,
+        "what the server and the processes that write consent and settle try at their start"
     );
     assert!(brokers.contains(connects[0].split_once(' ').unwrap().0));
 }
