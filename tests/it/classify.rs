@@ -302,8 +302,8 @@ async fn the_server_refuses_with_what_to_do() {
     let answer = client.ask("workspace/executeCommand", command).await;
     assert_eq!(answer["result"], Value::Null);
     let said = client.unasked.lock().unwrap().clone();
-    let said = said.iter().filter(|it| it["method"] == "window/showMessage");
-    assert!(said.last().unwrap().to_string().contains("needs a text and labels"));
+    let mut said = said.iter().filter(|it| it["method"] == "window/showMessage");
+    assert!(said.next_back().unwrap().to_string().contains("needs a text and labels"));
     client.assert_no_faults();
 }
 
@@ -315,7 +315,7 @@ async fn a_keystroke_does_not_wait_for_a_head() {
     client.model_ready().await;
     let example = |n: usize| {
         let words: Vec<String> = (0..60).map(|it| format!("w{}", (n * it) % 1_009)).collect();
-        json!({"text": words.join(" "), "label": if n % 2 == 0 { "bug" } else { "feature" }})
+        json!({"text": words.join(" "), "label": if n.is_multiple_of(2) { "bug" } else { "feature" }})
     };
     let examples: Vec<Value> = (0..2_000).map(example).collect();
     let params = request(&json!({"text": "it panics", "examples": examples}));

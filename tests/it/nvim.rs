@@ -16,8 +16,9 @@ use crate::support::{PATIENCE, PROGRAM, until_blocking};
 /// Between two keys of a person who types fast.
 const GAP: Duration = Duration::from_millis(60);
 
-/// Settings with which the rest of such a line is shown, which is not quite sure.
-pub const LOUDER: &str = "[completion]\nmin_confidence = 0.45\n";
+/// Settings with which the rest of such a line is shown, which is not quite sure, and not its first
+/// word alone.
+pub const LOUDER: &str = "[completion]\nmin_confidence = 0.45\nmin_characters = 8\n";
 
 pub const TOTALS: &str = r#"use std::collections::HashMap;
 
