@@ -1,7 +1,7 @@
 //! When to speak: how much of a generated text is shown while somebody types, or nothing.
 //!
 //! Of the beginnings of a text that end with a whole word and are likely enough to be right, the
-//! one is shown that is expected to gain a person the most time. Who types along it makes what is
+//! longest is shown. Who types along it makes what is
 //! left more likely: the probability of the rest, given what was typed, is that of the whole
 //! divided by that of the beginning.
 
@@ -9,12 +9,6 @@ use crate::config::CompletionConfig;
 use crate::lm::{Finish, GeneratedText, TokenEnd};
 use crate::prompt::excerpt::Excerpt;
 use crate::text::words::is_word;
-
-/// What a person's time is counted at: a character typed, a suggestion accepted, and a wrong one
-/// looked at (`model/FIGURES.md`).
-pub const SECONDS_A_KEY: f32 = 0.18;
-pub const SECONDS_AN_ACCEPTANCE: f32 = 0.5;
-pub const SECONDS_A_WRONG_TEXT: f32 = 0.3;
 
 /// From here on a character takes several keys of an input method.
 const FIRST_IDEOGRAPH: char = '\u{2e80}';
@@ -73,7 +67,7 @@ impl ShowRule {
         let starts = typed.char_indices().map(|(at, _)| at).chain([n_typed]);
         for start in starts {
             if on_screen.is_none_or(|(_, shown)| shown.end <= start) {
-                on_screen = self.best_end(text, start).map(|it| (start, it));
+                on_screen = self.last_end(text, start).map(|it| (start, it));
             }
         }
         let (start, shown) = on_screen?;
@@ -89,14 +83,14 @@ impl ShowRule {
         })
     }
 
-    /// Where the text that begins at `start` is best ended, with its probability.
-    fn best_end(&self, text: &GeneratedText, start: usize) -> Option<TokenEnd> {
+    /// The last end of the text that begins at `start` where it may end, with its probability.
+    fn last_end(&self, text: &GeneratedText, start: usize) -> Option<TokenEnd> {
         let whole = [TokenEnd { end: text.text.len(), confidence: text.confidence }];
         let ends = if text.token_ends.is_empty() { &whole } else { text.token_ends.as_slice() };
         // Nothing typed, nothing known: of the tokens before the caret some are chosen by it.
         let typed = ends.iter().rfind(|it| start > 0 && it.end <= start);
         let of_typed = typed.map_or(1.0, |it| it.confidence).max(f32::MIN_POSITIVE);
-        let (mut best, mut most_gained) = (None, f32::MIN);
+        let mut best = None;
         for (index, it) in ends.iter().enumerate() {
             let is_last_there = ends.get(index + 1).is_none_or(|next| next.end > it.end);
             let confidence = (it.confidence / of_typed).min(1.0);
@@ -106,20 +100,12 @@ impl ShowRule {
             if is_within_word(text, it.end) || leaves_open(text, start, it.end) {
                 continue;
             }
-            let n_keys = n_keys(&text.text[start..it.end]);
-            let gained = seconds_gained(n_keys, confidence);
-            if n_keys >= self.min_characters && gained > most_gained {
-                (best, most_gained) = (Some(TokenEnd { end: it.end, confidence }), gained);
+            if n_keys(&text.text[start..it.end]) >= self.min_characters {
+                best = Some(TokenEnd { end: it.end, confidence });
             }
         }
         best
     }
-}
-
-/// What a text gains a person, as expected.
-fn seconds_gained(n_keys: usize, confidence: f32) -> f32 {
-    confidence * (SECONDS_A_KEY * n_keys as f32 - SECONDS_AN_ACCEPTANCE)
-        - (1.0 - confidence) * SECONDS_A_WRONG_TEXT
 }
 
 /// How many keys it takes to type a text.
@@ -231,9 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn a_little_more_is_not_worth_a_great_risk() {
-        let text = text(&[("self.items", 0.95), (".", 0.65)]);
-        assert_eq!(shown(&text, "").as_deref(), Some("self.items"));
+    fn what_was_asked_for_stays_whole() {
+        let text = text(&[("self.items", 0.95), (".", 0.3)]);
         let all = ShownPart::all_of(&text, 5).map(|it| (it.text, it.n_typed));
         assert_eq!(all, Some(("items.".to_owned(), 5)));
     }
