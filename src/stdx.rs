@@ -18,3 +18,16 @@ pub fn milliseconds(time: Duration) -> f64 {
 pub fn hex_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// FNV-1a of 64 bits (Fowler, Noll and Vo).
+pub fn fnv1a_64<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
+    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+    })
+}
+
+/// The value of which a share `q`, 0 to 1, of the values is no greater; 0 of none. `sorted` rises.
+pub fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * q).round() as usize).copied().unwrap_or_default()
+}

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::stdx::fnv1a_64;
+
 /// A sparse row: columns in rising order, each with its weight.
 pub type SparseRow = Vec<(u32, f32)>;
 
@@ -142,12 +144,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// FNV-1a of 64 bits, of a kind and a text (Fowler, Noll and Vo).
 fn hash(kind: &[u8], text: &str) -> u64 {
-    let bytes = kind.iter().chain(text.as_bytes());
-    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
-    })
+    fnv1a_64(kind.iter().chain(text.as_bytes()))
 }
 
 fn pair(first: u64, second: u64) -> u64 {

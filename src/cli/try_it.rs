@@ -18,7 +18,7 @@ use crate::cli::{setup, whole_number};
 use crate::completion::{Completion, CompletionMode, OtherFiles};
 use crate::evaluate::keyboard::{Key, SimulatedTypist, n_spared};
 use crate::lm::TaskError;
-use crate::stdx::milliseconds;
+use crate::stdx::{milliseconds, quantile};
 use crate::text::position::line_end_char;
 
 /// What is typed where no file is given, with its name.
@@ -265,9 +265,4 @@ impl Summary {
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
-}
-
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((last as f64 * q).round() as usize).copied().unwrap_or_default()
 }

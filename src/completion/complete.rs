@@ -117,11 +117,11 @@ async fn answer(
     let mut completion = Completion::nothing(ask.caret, None);
     let best = &generation.best;
     let rule = ShowRule::at(&excerpt, settings);
-    let part = rule.part_of(best, 0);
     completion.confidence = best.confidence;
     let items = match ask.mode.is_explicit() {
         true => asked_for(&excerpt, rule, &Answer::from(&generation), on_screen),
         false => {
+            let part = rule.part_of(best, 0);
             completion.confidence = part.as_ref().map_or(best.confidence, |it| it.confidence);
             unasked(&excerpt, rule, part).map(|it| vec![it])
         }

@@ -131,6 +131,8 @@ impl Completion {
         self.dropped = None;
         self.crlf = first_line.crlf;
         self.raw = format!("{line_break}{}", first_line.raw);
+        let below = |it: TokenEnd| TokenEnd { end: line_break.len() + it.end, ..it };
+        self.token_ends = first_line.token_ends.into_iter().map(below).collect();
         self.confidence = first_line.confidence;
         self.source = first_line.source;
         self.assemble += first_line.assemble;

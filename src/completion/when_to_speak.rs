@@ -1,9 +1,8 @@
 //! When to speak: how much of a generated text is shown while somebody types, or nothing.
 //!
 //! Of the beginnings of a text that end with a whole word and are likely enough to be right, the
-//! longest is shown. Who types along it makes what is
-//! left more likely: the probability of the rest, given what was typed, is that of the whole
-//! divided by that of the beginning.
+//! longest is shown. Who types along it makes what is left more likely: the probability of the
+//! rest, given what was typed, is that of the whole divided by that of the beginning.
 
 use crate::config::CompletionConfig;
 use crate::lm::{Finish, GeneratedText, TokenEnd};
@@ -58,12 +57,11 @@ impl ShowRule {
     /// What is shown of `text` when `n_typed` bytes of it have been typed. What is shown stays as
     /// it is while it is typed along, and comes back where all of it is typed.
     pub fn part_of(&self, text: &GeneratedText, n_typed: usize) -> Option<ShownPart> {
-        text.text.get(n_typed..)?;
-        if text.text[n_typed..].trim().is_empty() {
+        let (typed, left) = text.text.split_at_checked(n_typed)?;
+        if left.trim().is_empty() {
             return ShownPart::all_of(text, n_typed);
         }
         let mut on_screen: Option<(usize, TokenEnd)> = None;
-        let typed = text.text.get(..n_typed)?;
         let starts = typed.char_indices().map(|(at, _)| at).chain([n_typed]);
         for start in starts {
             if on_screen.is_none_or(|(_, shown)| shown.end <= start) {
@@ -71,15 +69,14 @@ impl ShowRule {
             }
         }
         let (start, shown) = on_screen?;
-        let rest = &text.text[shown.end..];
         Some(ShownPart {
             text: text.text[n_typed..shown.end].to_owned(),
-            finish: match rest.chars().next() {
+            finish: match text.text[shown.end..].chars().next() {
                 None => text.finish,
                 next => Finish::Unsure { next },
             },
             confidence: shown.confidence,
-            n_typed: text.text[start..n_typed].chars().count(),
+            n_typed: typed[start..].chars().count(),
         })
     }
 
@@ -90,7 +87,7 @@ impl ShowRule {
         // Nothing typed, nothing known: of the tokens before the caret some are chosen by it.
         let typed = ends.iter().rfind(|it| start > 0 && it.end <= start);
         let of_typed = typed.map_or(1.0, |it| it.confidence).max(f32::MIN_POSITIVE);
-        let mut best = None;
+        let mut last = None;
         for (index, it) in ends.iter().enumerate() {
             let is_last_there = ends.get(index + 1).is_none_or(|next| next.end > it.end);
             let confidence = (it.confidence / of_typed).min(1.0);
@@ -101,10 +98,10 @@ impl ShowRule {
                 continue;
             }
             if n_keys(&text.text[start..it.end]) >= self.min_characters {
-                best = Some(TokenEnd { end: it.end, confidence });
+                last = Some(TokenEnd { end: it.end, confidence });
             }
         }
-        best
+        last
     }
 }
 
@@ -124,8 +121,9 @@ fn is_within_word(text: &GeneratedText, end: usize) -> bool {
     before.ends_with(is_word) && next.is_some_and(is_word)
 }
 
-/// Whether the part of `text` from `start` to `end` opens a bracket that more of it closes in the
-/// same line: it would not be shown.
+/// Whether the part of `text` from `start` to `end` opens a bracket that it does not close, in the
+/// middle of a line. `prompt::ends` would cut it there, and what is on the screen has to be known
+/// without the document.
 fn leaves_open(text: &GeneratedText, start: usize, end: usize) -> bool {
     if text.text[end..].is_empty() || text.text[end..].starts_with('\n') {
         return false;

@@ -11,8 +11,8 @@ use crate::evaluate::keyboard::{Key, SimulatedTypist, n_spared};
 use crate::evaluate::keys::KeyRecord;
 use crate::evaluate::report::{Workspaces, share};
 use crate::lm::Source;
-use crate::stdx::milliseconds;
 use crate::stdx::random::Random;
+use crate::stdx::{milliseconds, quantile};
 
 /// Lines that are typed at a stretch.
 const TYPED_LINES: usize = 12;
@@ -120,10 +120,6 @@ pub fn typing_figures(
         all.extend(keys);
     }
     latencies.sort_by(f64::total_cmp);
-    let quantile = |q: f64| {
-        let at = (latencies.len().saturating_sub(1) as f64 * q).round() as usize;
-        latencies.get(at).copied().unwrap_or_default()
-    };
     let count = |is: &dyn Fn(&Key) -> bool| all.iter().filter(|it| is(it)).count();
     let by_model = CompletionSource::Generated(Source::WholePrompt);
     let n_right = count(&|it| it.was_right);
@@ -139,8 +135,8 @@ pub fn typing_figures(
         + SECONDS_AN_ACCEPTANCE * n_right as f64
         + SECONDS_A_WRONG_TEXT * typing.n_showings.saturating_sub(n_right) as f64;
     typing.time_gained = 1.0 - seconds / (SECONDS_A_KEY * n_by_hand.max(1) as f64);
-    typing.median_ms = quantile(0.5);
-    typing.p95_ms = quantile(0.95);
+    typing.median_ms = quantile(&latencies, 0.5);
+    typing.p95_ms = quantile(&latencies, 0.95);
     Ok(typing)
 }
 

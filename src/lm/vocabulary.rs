@@ -1,5 +1,7 @@
 //! The tokens of a model: their bytes, and which mean something else than text.
 
+use crate::stdx::fnv1a_64;
+
 /// A token id of a model's vocabulary.
 pub type Token = i32;
 
@@ -70,9 +72,7 @@ impl Vocabulary {
         let all = 0..self.kinds.len() as Token;
         let texts = all.filter(|it| self.kind(*it) == TokenKind::Text);
         let bytes = texts.flat_map(|it| self.bytes_of(it).iter().chain(&[255]));
-        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
-        })
+        fnv1a_64(bytes)
     }
 
     pub fn kind(&self, token: Token) -> TokenKind {

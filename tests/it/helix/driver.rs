@@ -198,7 +198,7 @@ fn isolated(program: &Path, home: &Path) -> Command {
 }
 
 /// The one that `cargo xtask test` has fetched, or that is named. Which is on the PATH is no matter:
-/// releases up to 25.07 ask nobody.
+/// releases up to 25.07 show no question.
 pub fn find_helix() -> PathBuf {
     if let Some(named) = std::env::var_os("KEYSIDE_TEST_HX") {
         return named.into();

@@ -231,7 +231,7 @@ fn what_can_not_be_changed_is_said_and_left() {
         assert!(error.contains(expected), "{text:?}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
-    // What has no name, or something else for one, is nobody's.
+    // A table without a name, or with something else for one, is no language of ours.
     let odd = "[[language]]\nname = 1\n\n[[language]]\n";
     assert!(put_in(odd).starts_with(odd));
 }
