@@ -307,7 +307,7 @@ async fn other_settings_are_another_question() {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_caret_inside_an_identifier_completes_it() {
-    let client = Client::with_embedded_model();
+    let client = Client::with_embedded_model_and(json!({"min_characters": 2}));
     client.initialize(&["utf-8"]).await;
     let text = "fn total(quantities: &[u32]) -> u32 {\n    let mut result = 0;\n    for quantity in \
                 quantities {\n        result += quantity;\n    }\n    resu\n}\n";

@@ -19,7 +19,16 @@ struct Editor {
 
 impl Editor {
     async fn start() -> Self {
-        let client = Client::with_embedded_model();
+        Self::with(Client::with_embedded_model()).await
+    }
+
+    /// With settings by which short and less sure texts are shown.
+    async fn start_louder() -> Self {
+        let values = json!({"min_characters": 2, "min_confidence": 0.45});
+        Self::with(Client::with_embedded_model_and(values)).await
+    }
+
+    async fn with(client: Client) -> Self {
         client.initialize(&["utf-32"]).await;
         client.model_ready().await;
         Self { client, n_opened: std::cell::Cell::new(0) }
@@ -152,7 +161,7 @@ async fn words_of_all_scripts_are_whole_and_half_of_one_is_completed() {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn asking_shows_what_not_asking_does_and_more() {
-    let editor = Editor::start().await;
+    let editor = Editor::start_louder().await;
     let python = "items = []\nitems.append(1)\nitems.append(2)\nitems.app$0";
     let rust = "    assert_eq!(f(1), 2);\n    assert_eq!(f(2), 3);\n    asse$0";
     // The whole line is the one above, so its sure beginning is offered.
@@ -167,7 +176,7 @@ async fn asking_shows_what_not_asking_does_and_more() {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn asking_never_shows_less() {
-    let editor = Editor::start().await;
+    let editor = Editor::start_louder().await;
     let text = "def total(items, tax):\n    result = 0\n    for item in items:\n        result += item.price * \
                 item.amount\n    for item in items:\n        print(item.name, item.price, 'each')\n    if \
                 tax > 0:\n        result += result * tax\n    names = [item.name for item in items]\n    \

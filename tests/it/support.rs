@@ -99,11 +99,14 @@ pub fn saying(answer: &str) -> Script {
 impl Client {
     /// A server in this process with the embedded model.
     pub fn with_embedded_model() -> Self {
+        Self::with_embedded_model_and(json!({}))
+    }
+
+    /// The same, with settings of `completion`.
+    pub fn with_embedded_model_and(completion: Value) -> Self {
         let home = TempFolder::new();
         let session = Session::start(Config::default(), home.folders()).expect("a thread");
-        // The scenes are short, and so is what is right in them.
-        let values = json!({"min_characters": 2, "min_confidence": 0.45});
-        Self::in_process(session, home, json!({"completion": values}))
+        Self::in_process(session, home, json!({"completion": completion}))
     }
 
     /// A server in this process with a fake model.
