@@ -108,7 +108,12 @@ class Pipeline:
             started = time.monotonic()
             venv.create(folder, with_pip=True)
             pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            run([*pip, "-r", requirements])
+            # One at a time and without a cache, so that the disk holds no wheel beside its content
+            # but that of the package at hand: half of the space is enough.
+            for requirement in open(requirements, encoding="utf-8"):
+                requirement = requirement.split("#")[0].strip()
+                if requirement:
+                    run([*pip, "--no-cache-dir", "--no-deps", requirement])
             open(done, "w").close()
             print(f"environment: {time.monotonic() - started:.0f} s", flush=True)
         return python
