@@ -243,7 +243,7 @@ def keyside_settings(options: argparse.Namespace, path: str) -> dict:
     if options.threads:
         settings["model"]["threads"] = options.threads
     if options.equal_tokens:
-        settings["completion"] = {"max_tokens": options.equal_tokens, "min_confidence": 0, "generate_ms": 60_000, "retrieval": False}
+        settings["completion"] = {"max_tokens": options.equal_tokens, "min_confidence": 1e-9, "generate_ms": 60_000, "retrieval": False}
     return settings
 
 
@@ -311,7 +311,7 @@ def start(options: argparse.Namespace, home: str, at_the_end: contextlib.ExitSta
     at_the_end.callback(llama_vim.end)
     source = None
     if options.texts == "keyside":
-        of_keyside["completion"]["min_confidence"] = 0
+        of_keyside["completion"]["min_confidence"] = 1e-9
         source = Keyside(program, of_keyside, home, os.path.join(WORK, "source.log"))
         at_the_end.callback(source.end)
     return keyside, llama_vim, source

@@ -77,12 +77,20 @@ pub struct CompletionConfig {
     /// How long to generate at most, in milliseconds (10 to 60,000); what is there by then is
     /// shown.
     pub generate_ms: u64,
+    /// How much is suggested unasked: `quiet`, only what is very likely right; `balanced`; `eager`,
+    /// more, and more often wrong. The two settings below that are not 0 count instead.
+    pub level: SuggestionLevel,
     /// Suggest only as much text as has at least this probability of being right in all its parts,
-    /// as the model sees it, 0 to 1. An explicit request shows everything.
+    /// as the model sees it, 0 to 1; 0: as `level` has it (0.75, 0.6, 0.45). An explicit request
+    /// shows everything.
     pub min_confidence: f64,
     /// Suggest nothing unasked that is shorter than this, in characters (1 to 64), where it first
-    /// shows.
+    /// shows; 0: as `level` has it (5, 4, 2).
     pub min_characters: usize,
+    /// Suggest in comments, too, unasked.
+    pub in_comments: bool,
+    /// Suggest in strings, too, unasked.
+    pub in_strings: bool,
     /// Skip the model where retrieval alone predicts the rest of the line with at least this
     /// probability, 0.5 to 1; 1 always asks the model. Only with `retrieval`.
     pub min_lookup_confidence: f64,
@@ -105,8 +113,11 @@ impl Default for CompletionConfig {
             prefetch_on_battery: false,
             speculative_tokens: 3,
             generate_ms: 500,
-            min_confidence: 0.6,
-            min_characters: 4,
+            level: SuggestionLevel::Balanced,
+            min_confidence: 0.0,
+            min_characters: 0,
+            in_comments: true,
+            in_strings: true,
             min_lookup_confidence: 0.6,
             retrieval: true,
             workspace_tokens: 2_000_000,
@@ -114,10 +125,41 @@ impl Default for CompletionConfig {
     }
 }
 
+/// How much is suggested unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum SuggestionLevel {
+    Quiet,
+    #[default]
+    Balanced,
+    Eager,
+}
+
 /// Why nothing is suggested anywhere, where that is so.
 pub const OFF: &str = "nothing is suggested, because `completion.enabled` is false in the settings";
 
 impl CompletionConfig {
+    /// From which probability on a text is shown unasked.
+    pub fn shown_confidence(&self) -> f64 {
+        match self.level {
+            _ if self.min_confidence > 0.0 => self.min_confidence,
+            SuggestionLevel::Quiet => 0.75,
+            SuggestionLevel::Balanced => 0.6,
+            SuggestionLevel::Eager => 0.45,
+        }
+    }
+
+    /// From which length on, in characters.
+    pub fn shown_characters(&self) -> usize {
+        match self.level {
+            _ if self.min_characters > 0 => self.min_characters,
+            SuggestionLevel::Quiet => 5,
+            SuggestionLevel::Balanced => 4,
+            SuggestionLevel::Eager => 2,
+        }
+    }
+
     /// Whether anything is suggested in a language.
     pub fn suggests_in(&self, language_id: &str) -> bool {
         self.enabled && self.disabling(language_id).is_none()
@@ -149,7 +191,7 @@ impl Config {
         let is_fine = [
             ("completion.max_tokens", (1..=512).contains(&completion.max_tokens)),
             ("completion.max_lines", (1..=64).contains(&completion.max_lines)),
-            ("completion.min_characters", (1..=64).contains(&completion.min_characters)),
+            ("completion.min_characters", completion.min_characters <= 64),
             ("completion.speculative_tokens", completion.speculative_tokens <= 16),
             ("completion.generate_ms", (10..=60_000).contains(&completion.generate_ms)),
             ("completion.min_confidence", (0.0..=1.0).contains(&completion.min_confidence)),

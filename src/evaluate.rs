@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod keyboard;
 pub mod keys;
+pub mod names;
 pub mod positions;
 pub mod report;
 pub mod score;

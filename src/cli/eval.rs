@@ -36,6 +36,9 @@ pub struct EvalArguments {
     /// Blocks a language.
     #[arg(long, default_value_t = 200)]
     pub blocks: usize,
+    /// Names after a receiver or a path, a language.
+    #[arg(long, default_value_t = 100)]
+    pub names: usize,
     /// Characters a language that are typed key by key.
     #[arg(long, default_value_t = 10_000)]
     pub typed: usize,
@@ -119,6 +122,7 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     let plan = Plan {
         n_lines: arguments.cases.div_ceil(2),
         n_blocks: arguments.blocks,
+        n_names: arguments.names,
         n_typed: arguments.typed,
         part: match arguments.part {
             PartName::Fit => Some(Part::Fit),

@@ -28,6 +28,8 @@ pub struct CompletionAsk {
     /// It is shown among the entries of other servers, which know the names and their types: a name
     /// alone, or the call of one, is left to them.
     pub leaves_names: bool,
+    /// The latest change took characters away at the caret.
+    pub is_deleting: bool,
     /// Of two requests the one with the higher number is the newer and wins.
     pub arrival: u64,
     /// Other documents whose text may tell how this one goes on; the nearest first.
@@ -86,6 +88,7 @@ impl CompletionAsk {
             caret,
             mode: CompletionMode::default(),
             leaves_names: false,
+            is_deleting: false,
             arrival: 0,
             others: Vec::new(),
             files: OtherFiles::None,

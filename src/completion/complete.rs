@@ -12,11 +12,14 @@ use crate::completion::result::{Completion, CompletionSource};
 use crate::completion::secrets;
 use crate::completion::stats::{LastCompletion, Stats};
 use crate::completion::when_to_speak::ShowRule;
+use crate::config::CompletionConfig;
 use crate::lm::{Engine, Finish, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::finish::{Dropped, Suggestion, finish};
+use crate::prompt::follows::mode_at_caret;
+use crate::prompt::lexis::Mode;
 use crate::prompt::names::only_name;
 
 /// At the end of a line that opens a block, the block's first line is shown unasked only with this
@@ -35,9 +38,8 @@ pub async fn complete(
 ) -> Result<Completion, TaskError> {
     let started = Instant::now();
     Stats::count(&completer.stats.requested);
-    if !completer.config().completion.suggests_in(&ask.language_id) {
-        let completion = Completion::nothing(ask.caret, Some(Dropped::SwitchedOff));
-        return Ok(recorded(completer, completion, started));
+    if let Some(why) = why_quiet(&completer.config().completion, &ask) {
+        return Ok(recorded(completer, Completion::nothing(ask.caret, Some(why)), started));
     }
     secrets::leave_out(&completer.workspace, &mut ask).await;
     let mut completion = answer(completer, &ask, started).await?;
@@ -58,6 +60,26 @@ pub async fn complete(
         }
     }
     Ok(recorded(completer, completion, started))
+}
+
+/// Why nothing is to be suggested, whatever the model would say.
+fn why_quiet(settings: &CompletionConfig, ask: &CompletionAsk) -> Option<Dropped> {
+    if !settings.suggests_in(&ask.language_id) {
+        return Some(Dropped::SwitchedOff);
+    }
+    if ask.mode.is_explicit() {
+        return None;
+    }
+    if ask.is_deleting {
+        return Some(Dropped::Deleting);
+    }
+    let is_off = |mode: Mode| match mode {
+        Mode::Code => false,
+        mode if mode.is_string() => !settings.in_strings,
+        _ => !settings.in_comments,
+    };
+    let is_anything_off = !(settings.in_strings && settings.in_comments);
+    (is_anything_off && is_off(mode_at_caret(&ask.excerpt()))).then_some(Dropped::SwitchedOff)
 }
 
 /// The first line of a block that the caret's line opens, where it has none: the place behind the
@@ -126,7 +148,7 @@ async fn answer(
             unasked(&excerpt, rule, part).map(|it| vec![it])
         }
     };
-    let items = with_name(items, ask, &excerpt, settings.min_confidence);
+    let items = with_name(items, ask, &excerpt, settings.shown_confidence());
     completion.show(ask, &excerpt, items);
     completion.ends_line = ends_line(best);
     completion.raw.clone_from(&best.text);
@@ -203,7 +225,7 @@ fn known(completer: &Completer, ask: &CompletionAsk, question: &Question) -> Opt
     if !is_same && items.is_err() {
         return None;
     }
-    let items = with_name(items, ask, &excerpt, completer.config().completion.min_confidence);
+    let items = with_name(items, ask, &excerpt, completer.config().completion.shown_confidence());
     let mut completion = Completion::nothing(ask.caret, None);
     completion.show(ask, &excerpt, items);
     completion.ends_line = ends_line(&answer.best);

@@ -73,10 +73,10 @@ impl RequestMaker {
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
             n_alternatives: if ask.mode.is_explicit() { MAX_ALTERNATIVES } else { 0 },
             max_speculative_tokens: settings.speculative_tokens,
-            min_confidence: settings.min_confidence as f32,
+            min_confidence: settings.shown_confidence() as f32,
             to_the_end: ask.mode.is_explicit(),
             min_lookup_confidence: (settings.min_lookup_confidence < 1.0)
-                .then(|| settings.min_lookup_confidence.max(settings.min_confidence) as f32),
+                .then(|| settings.min_lookup_confidence.max(settings.shown_confidence()) as f32),
             max_generate: Duration::from_millis(settings.generate_ms),
             cold: ask.mode == CompletionMode::Cold,
             mixer,

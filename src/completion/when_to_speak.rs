@@ -48,10 +48,10 @@ impl ShowRule {
     /// That of the settings, at a caret.
     pub fn at(excerpt: &Excerpt, settings: &CompletionConfig) -> Self {
         let min_characters = match excerpt.line_after.trim().is_empty() {
-            true => settings.min_characters,
-            false => settings.min_characters.min(MIN_CHARACTERS_WITHIN_LINE),
+            true => settings.shown_characters(),
+            false => settings.shown_characters().min(MIN_CHARACTERS_WITHIN_LINE),
         };
-        Self { min_confidence: settings.min_confidence as f32, min_characters }
+        Self { min_confidence: settings.shown_confidence() as f32, min_characters }
     }
 
     /// What is shown of `text` when `n_typed` bytes of it have been typed. What is shown stays as

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::completion::{Completer, CompletionAsk, CompletionMode, complete};
 use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
+use crate::evaluate::names::{Names, name_figures, name_sites};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Position, Scorer};
 use crate::evaluate::typing::{Typing, stretches, typing_figures, write_keys};
@@ -24,6 +25,7 @@ pub struct Plan {
     /// Lines, each at four carets, two of them where words begin.
     pub n_lines: usize,
     pub n_blocks: usize,
+    pub n_names: usize,
     /// Characters typed key by key.
     pub n_typed: usize,
     pub part: Option<Part>,
@@ -53,6 +55,7 @@ pub struct LanguageFigures {
     pub inside_name: Carets,
     pub whole_line: Carets,
     pub block: Carets,
+    pub names: Names,
     /// Of the rest of a line and its end.
     pub bits_per_byte: f64,
     /// How often the end is the likeliest where it should come.
@@ -151,6 +154,7 @@ pub fn language_figures(
             Typing::default()
         }
     };
+    let names = name_sites(&packages, plan.n_names, &mut Random::new(SEED + 3));
     let blocks = block_sites(&packages, plan.n_blocks, &mut Random::new(SEED + 1));
     Ok(LanguageFigures {
         language: held_out.language.clone(),
@@ -161,6 +165,7 @@ pub fn language_figures(
         inside_name: carets(&kinds[1]),
         whole_line: carets(&kinds[2]),
         block: block_figures(&blocks, completer, runtime)?,
+        names: name_figures(&names, &mut workspaces, completer, runtime)?,
         typing,
     })
 }
@@ -242,8 +247,8 @@ impl Workspaces {
 impl Figures {
     /// The table's head.
     pub const HEAD: &'static str = "\
-| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | ends | spared | time gained | shown | texts a 100 keys | right | no model | median ms | 95% ms |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | names after 0, 1, 2, 3 letters | ends | spared | time gained | shown | texts a 100 keys | right | no model | median ms | 95% ms |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
     fn with(&self) -> &'static str {
@@ -272,6 +277,7 @@ impl Figures {
                 percent(it.inside_name.exact),
                 percent(it.whole_line.exact),
                 format!("{} of {}", percent(it.block.exact), it.block.n),
+                format!("{} of {}", it.names.shown_after.map(percent).join(", "), it.names.n),
                 percent(it.ends_when_it_should),
                 format!("{} of {}", percent(it.typing.spared), it.typing.n_characters),
                 percent(it.typing.time_gained),

@@ -38,6 +38,7 @@ fn ask_at(
         .arriving(world.arrival);
     CompletionAsk {
         language_id: Arc::clone(&document.language_id),
+        is_deleting: document.deleted_at == Some(caret),
         others: world.others(document, MAX_OPEN_DOCUMENTS),
         files: match document.file.clone() {
             Some(file) => OtherFiles::Workspace { file, open: world.open_files().collect() },

@@ -44,8 +44,10 @@ pub enum Dropped {
     NameAlone,
     /// It holds a secret that is not in the document, or that no person asked for.
     HoldsSecret,
-    /// The settings leave the language out.
+    /// The settings leave the language out, or comments or strings.
     SwitchedOff,
+    /// A person deletes.
+    Deleting,
 }
 
 impl Dropped {
@@ -62,6 +64,7 @@ impl Dropped {
             Self::NameAlone => "a name alone",
             Self::HoldsSecret => "holds a secret",
             Self::SwitchedOff => "switched off",
+            Self::Deleting => "deleting",
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ropey::Rope;
 
 use crate::text::edit::{Change, apply};
-use crate::text::position::PositionEncoding;
+use crate::text::position::{PositionEncoding, place};
 use crate::text::uri::{canonical, file_path};
 
 /// One open document as it was at one version.
@@ -34,6 +34,8 @@ pub struct Document {
     /// Different after each change, of whatever document.
     pub revision: u64,
     pub rope: Rope,
+    /// Where the latest change took characters away and put none there, as an index of a character.
+    pub deleted_at: Option<usize>,
     /// An edit could not be followed, so the text is no longer the editor's. It is known again when
     /// the editor sends the whole text.
     pub lost: bool,
@@ -51,6 +53,7 @@ impl Document {
             above: version,
             revision: 0,
             rope: Rope::from_str(text),
+            deleted_at: None,
             lost: false,
         }
     }
@@ -272,6 +275,11 @@ impl Documents {
             for change in changes.iter().flatten() {
                 apply(&mut document.rope, change, encoding);
             }
+            let last = changes.last().and_then(Option::as_ref);
+            let range = last.filter(|it| it.text.is_empty()).and_then(|it| it.range);
+            document.deleted_at = range
+                .filter(|it| it.start != it.end)
+                .map(|it| place(&document.rope, it.start.min(it.end), encoding).char_index);
         }
         if last_whole.is_some() || rises {
             document.version = version.unwrap_or(document.version);

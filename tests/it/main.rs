@@ -61,6 +61,7 @@ mod peers;
 mod property;
 mod protocols;
 mod provider;
+mod quiet;
 mod redact;
 mod retrieval;
 mod sandbox;

@@ -198,8 +198,12 @@ impl Screen {
         self.ghost.as_ref().filter(|_| !self.pending).map_or("", |it| &it.text)
     }
 
+    pub fn is_settled(&self) -> bool {
+        !self.pending
+    }
+
     pub fn is_settled_with_ghost(&self) -> bool {
-        self.ghost.is_some() && !self.pending
+        self.ghost.is_some() && self.is_settled()
     }
 }
 

@@ -219,6 +219,24 @@ fn a_buffer_a_language_and_a_while_without_ghost_text() {
 
 #[test]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
+fn a_level_says_how_much_is_suggested() {
+    let nvim = Neovim::open_with("totals.rs", TOTALS, "");
+    let ghost = |level: &str| {
+        nvim.keys(&["<Esc>", &format!(":Keyside level {level}<CR>"), "7Go"]);
+        nvim.type_text("if al");
+        nvim.assert_server_agrees();
+        nvim.wait("an answer", Screen::is_settled).settled_ghost().to_owned()
+    };
+    assert_eq!(ghost("quiet"), "");
+    assert!(ghost("eager").starts_with("pha"));
+    assert_eq!(ghost("quiet"), "");
+    nvim.keys(&["<Esc>", ":Keyside level loud<CR>"]);
+    let said = nvim.lua("return vim.fn.execute('messages')");
+    assert!(said.as_str().unwrap().contains("quiet, balanced or eager"), "{said}");
+}
+
+#[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 fn without_true_colour_the_ghost_is_no_code() {
     let nvim = open();
     let group = "return vim.api.nvim_get_hl(0, { name = 'KeysideGhost', link = false })";

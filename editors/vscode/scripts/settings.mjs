@@ -40,9 +40,9 @@ for (const [table, { $ref }] of Object.entries(schema.properties)) {
 }
 
 /** One setting, from its field in the schema. */
-function setting({ type, default: value, items, minimum, maximum, description }) {
+function setting({ type, enum: values, default: value, items, minimum, maximum, description }) {
     const text = description.replace(/\s+/g, ' ');
-    const all = { type, default: value, items, minimum, maximum, scope: 'resource', markdownDescription: text };
+    const all = { type, enum: values, default: value, items, minimum, maximum, scope: 'resource', markdownDescription: text };
     return Object.fromEntries(Object.entries(all).filter(([, it]) => it !== undefined));
 }
 

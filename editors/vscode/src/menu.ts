@@ -27,10 +27,10 @@ const SNOOZES: [label: string, duration_ms: number][] = [
     ['8 hours', 480 * MINUTE_MS],
 ];
 
-const AMOUNTS: [label: string, description: string, min_confidence: number | undefined][] = [
-    ['Less', 'only what is very likely right', 0.8],
-    ['As usual', 'the default', undefined],
-    ['More', 'longer, and more often wrong', 0.4],
+const LEVELS: [label: string, description: string, level: string | undefined][] = [
+    ['Quiet', 'only what is very likely right', 'quiet'],
+    ['Balanced', 'the default', undefined],
+    ['Eager', 'more, and more often wrong', 'eager'],
 ];
 
 export function register(around: Around): vscode.Disposable {
@@ -40,7 +40,7 @@ export function register(around: Around): vscode.Disposable {
         'keyside.toggleEverywhere': () => settings.write('completion.enabled', !isOnEverywhere()),
         'keyside.snooze': () => snooze(around),
         'keyside.endSnooze': () => around.suggestions.snooze(0),
-        'keyside.chooseAmount': chooseAmount,
+        'keyside.chooseLevel': chooseLevel,
         'keyside.showModel': () => showModel(around),
         'keyside.showNetwork': () => showNetwork(around),
         'keyside.showUsage': () => showUsage(around),
@@ -80,7 +80,7 @@ async function menu(around: Around): Promise<void> {
         shown === 'snoozed'
             ? line('$(bell) End snoozing', 'keyside.endSnooze')
             : line('$(bell-slash) Snooze…', 'keyside.snooze', 'suggest nothing for a while'),
-        line('$(settings) More or fewer suggestions…', 'keyside.chooseAmount'),
+        line('$(settings) More or fewer suggestions…', 'keyside.chooseLevel'),
         { label: 'about', kind: vscode.QuickPickItemKind.Separator },
         line('$(chip) Model', 'keyside.showModel'),
         line(isCloudOn ? '$(cloud) Cloud' : '$(lock) Offline', 'keyside.showNetwork', forLabel(around.status.network())),
@@ -137,16 +137,16 @@ async function snooze(around: Around): Promise<void> {
     }
 }
 
-async function chooseAmount(): Promise<void> {
-    const now = settings.writtenFor('completion.min_confidence');
-    const items = AMOUNTS.map(([label, description, value]) => ({
+async function chooseLevel(): Promise<void> {
+    const now = settings.writtenFor('completion.level');
+    const items = LEVELS.map(([label, description, value]) => ({
         label: value === now ? `$(check) ${label}` : label,
         description,
         value,
     }));
     const picked = await vscode.window.showQuickPick(items, { title: 'keyside: how much is suggested' });
     if (picked) {
-        await settings.write('completion.min_confidence', picked.value);
+        await settings.write('completion.level', picked.value);
     }
 }
 

@@ -6,6 +6,8 @@ local function clients(bufnr)
   return vim.lsp.get_clients({ name = 'keyside', bufnr = bufnr })
 end
 
+local levels = { 'quiet', 'balanced', 'eager' }
+
 local function fail(text)
   vim.notify('keyside: ' .. text, vim.log.levels.ERROR)
 end
@@ -70,6 +72,18 @@ local subcommands = {
     end
     switch.snooze(n)
   end,
+  level = function(level)
+    if not vim.tbl_contains(levels, level) then
+      return fail(('%q is no level; quiet, balanced or eager'):format(level))
+    end
+    local settings = { keyside = { completion = { level = level } } }
+    -- For servers that start later in this session, too.
+    vim.lsp.config('keyside', { settings = settings })
+    for _, client in ipairs(clients()) do
+      client.settings = vim.tbl_deep_extend('force', client.settings, settings)
+      client:notify('workspace/didChangeConfiguration', { settings = client.settings })
+    end
+  end,
   restart = function()
     if #clients() > 0 then
       vim.cmd('lsp restart keyside')
@@ -97,6 +111,7 @@ local arguments = {
   disable = { 'buffer', 'language' },
   toggle = { 'buffer', 'language' },
   snooze = { '5', '10', '30', '60', 'off' },
+  level = levels,
 }
 
 ---@param lead string what is typed of the word
