@@ -78,7 +78,8 @@ pub struct CompletionConfig {
     /// shown.
     pub generate_ms: u64,
     /// How much is suggested unasked: `quiet`, only what is very likely right; `balanced`; `eager`,
-    /// more, and more often wrong. The two settings below that are not 0 count instead.
+    /// more, and more often wrong. A block's first line is shown whole from a probability of 0.6,
+    /// 0.3 and 0.12 on. The two settings below that are not 0 count instead.
     pub level: SuggestionLevel,
     /// Suggest only as much text as has at least this probability of being right in all its parts,
     /// as the model sees it, 0 to 1; 0: as `level` has it (0.75, 0.6, 0.45). An explicit request
@@ -147,6 +148,17 @@ impl CompletionConfig {
             SuggestionLevel::Quiet => 0.75,
             SuggestionLevel::Balanced => 0.6,
             SuggestionLevel::Eager => 0.45,
+        }
+    }
+
+    /// From which probability on a block's first line is shown unasked. It is long, and its end is
+    /// where a person waits for what comes, so that it may be wrong more often.
+    pub fn shown_first_line_confidence(&self) -> f64 {
+        match self.level {
+            _ if self.min_confidence > 0.0 => self.min_confidence,
+            SuggestionLevel::Quiet => 0.6,
+            SuggestionLevel::Balanced => 0.3,
+            SuggestionLevel::Eager => 0.12,
         }
     }
 

@@ -10,9 +10,11 @@ use clap::{Args, ValueEnum};
 use crate::app::Session;
 use crate::app::model::model_spec;
 use crate::cli::setup;
-use crate::config::CompletionConfig;
+use crate::config::folders::Folders;
+use crate::config::{CompletionConfig, Config};
 use crate::evaluate::cases::{HeldOut, Part};
 use crate::evaluate::report::{Figures, Plan, Records, language_figures};
+use crate::evaluate::scenarios;
 use crate::evaluate::score::Scorer;
 use crate::lm::registry::Registry;
 use crate::retrieval::mixture::MixtureNetworks;
@@ -21,8 +23,11 @@ use crate::retrieval::mixture::MixtureNetworks;
 #[derive(Debug, Args)]
 pub struct EvalArguments {
     /// The folder with LANGUAGE.heldout.jsonl, as the pipeline in model/ makes it.
-    #[arg(long)]
-    pub text: PathBuf,
+    #[arg(long, required_unless_present = "scenarios")]
+    pub text: Option<PathBuf>,
+    /// Ask at the carets of these scenarios instead (tests/scenarios), as while a person types.
+    #[arg(long, conflicts_with = "text")]
+    pub scenarios: Option<PathBuf>,
     /// Use this GGUF file instead of the model in the settings.
     #[arg(long)]
     pub model: Option<String>,
@@ -36,6 +41,9 @@ pub struct EvalArguments {
     /// Blocks a language.
     #[arg(long, default_value_t = 200)]
     pub blocks: usize,
+    /// Lines that open a block, a language.
+    #[arg(long, default_value_t = 100)]
+    pub openers: usize,
     /// Names after a receiver or a path, a language.
     #[arg(long, default_value_t = 100)]
     pub names: usize,
@@ -113,15 +121,20 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     if let Some(most) = arguments.max_lines {
         config.completion.max_lines = most;
     }
+    if let Some(folder) = &arguments.scenarios {
+        return run_scenarios(folder, config, folders);
+    }
+    let Some(text) = &arguments.text else { return Err("--text is missing".to_owned()) };
     let networks = MixtureNetworks::embedded()
         .map(Arc::new)
         .ok_or("the mixture's networks in this program don't fit it; build it again")?;
-    let mut held_out = HeldOut::read_folder(&arguments.text)?;
+    let mut held_out = HeldOut::read_folder(text)?;
     held_out
         .retain(|it| arguments.language.is_empty() || arguments.language.contains(&it.language));
     let plan = Plan {
         n_lines: arguments.cases.div_ceil(2),
         n_blocks: arguments.blocks,
+        n_openers: arguments.openers,
         n_names: arguments.names,
         n_typed: arguments.typed,
         part: match arguments.part {
@@ -173,6 +186,17 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
             .map_err(|error| format!("{} can't be written ({error})", path.display()))?;
     }
     Ok(())
+}
+
+/// Asks at the carets of scenarios, and prints the table and what was wrong.
+fn run_scenarios(folder: &Path, config: Config, folders: Folders) -> Result<(), String> {
+    let all = scenarios::read_folder(folder)?;
+    let session = Session::start(config, folders)
+        .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
+    let runtime = setup::runtime()?;
+    runtime.block_on(session.engine().ready())?;
+    let shown = runtime.block_on(scenarios::shown(&session.completer, &all))?;
+    setup::print(&scenarios::report(&all, &shown))
 }
 
 /// A file of records that were asked for.

@@ -13,7 +13,7 @@ use crate::completion::secrets;
 use crate::completion::stats::{LastCompletion, Stats};
 use crate::completion::when_to_speak::ShowRule;
 use crate::config::CompletionConfig;
-use crate::lm::{Engine, Finish, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
+use crate::lm::{Engine, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
@@ -21,12 +21,6 @@ use crate::prompt::finish::{Dropped, Suggestion, finish};
 use crate::prompt::follows::mode_at_caret;
 use crate::prompt::lexis::Mode;
 use crate::prompt::names::only_name;
-
-/// At the end of a line that opens a block, the block's first line is shown unasked only with this
-/// confidence. A line of which nothing is typed is told worse than the rest of one: of what is
-/// shown at 0.45, the default elsewhere, 55% were right in 600 blocks of 15 languages, and 71% at
-/// 0.6 (`benches/NOTES.md`).
-const MIN_CONFIDENCE_OF_NEXT_LINE: f32 = 0.6;
 
 /// Completes at a caret. Dropping the returned future stops the work within a token.
 ///
@@ -48,9 +42,7 @@ pub async fn complete(
         && let Some((below, line_break)) = in_block(&ask)
     {
         let first_line = answer(completer, &below, started).await?;
-        if ask.mode.is_explicit() || first_line.confidence >= MIN_CONFIDENCE_OF_NEXT_LINE {
-            completion.show_below(first_line, &line_break);
-        }
+        completion.show_below(first_line, &line_break);
     }
     if ask.leaves_names && !completion.text.is_empty() {
         let caret = ask.caret.min(ask.rope.len_chars());
@@ -195,7 +187,7 @@ pub async fn prefill(completer: &Completer, ask: CompletionAsk) {
 
 /// Whether nothing comes any more in the caret's line, and not for want of confidence.
 fn ends_line(best: &GeneratedText) -> bool {
-    best.text.trim().is_empty() && matches!(best.finish, Finish::EndToken | Finish::StopRule)
+    best.text.trim().is_empty() && best.finish.is_end()
 }
 
 /// What is known without the model: the answer to the same question, or the rest of one that was

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::completion::ask::{CompletionAsk, CompletionMode};
 use crate::completion::model_context::{ModelContext, SharedModelContext};
+use crate::completion::when_to_speak::ShowRule;
 use crate::config::Config;
 use crate::lm::{GenerateTask, ModelInfo, NextTokenMixer, ShortPrompt, Token};
 use crate::privacy::elsewhere::without_secret_lines;
@@ -73,7 +74,7 @@ impl RequestMaker {
             max_tokens: settings.max_tokens.min(max_generated_tokens(model.n_context_tokens)),
             n_alternatives: if ask.mode.is_explicit() { MAX_ALTERNATIVES } else { 0 },
             max_speculative_tokens: settings.speculative_tokens,
-            min_confidence: settings.shown_confidence() as f32,
+            min_confidence: ShowRule::at(excerpt, settings).min_line_confidence,
             to_the_end: ask.mode.is_explicit(),
             min_lookup_confidence: (settings.min_lookup_confidence < 1.0)
                 .then(|| settings.min_lookup_confidence.max(settings.shown_confidence()) as f32),

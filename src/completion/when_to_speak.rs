@@ -6,6 +6,7 @@
 
 use crate::config::CompletionConfig;
 use crate::lm::{Finish, GeneratedText, TokenEnd};
+use crate::prompt::block::begins_block;
 use crate::prompt::excerpt::Excerpt;
 use crate::text::words::is_word;
 
@@ -18,6 +19,8 @@ const KEYS_AN_IDEOGRAPH: usize = 3;
 pub struct ShowRule {
     /// The probability that it is right, 0 to 1.
     pub min_confidence: f32,
+    /// The same of a text that ends with its first line.
+    pub min_line_confidence: f32,
     /// Its length where it first shows.
     pub min_characters: usize,
 }
@@ -51,7 +54,16 @@ impl ShowRule {
             true => settings.shown_characters(),
             false => settings.shown_characters().min(MIN_CHARACTERS_WITHIN_LINE),
         };
-        Self { min_confidence: settings.shown_confidence() as f32, min_characters }
+        let min_confidence = settings.shown_confidence();
+        let min_line_confidence = match begins_block(excerpt) {
+            true => settings.shown_first_line_confidence().min(min_confidence),
+            false => min_confidence,
+        };
+        Self {
+            min_confidence: min_confidence as f32,
+            min_line_confidence: min_line_confidence as f32,
+            min_characters,
+        }
     }
 
     /// What is shown of `text` when `n_typed` bytes of it have been typed. What is shown stays as
@@ -91,7 +103,11 @@ impl ShowRule {
         for (index, it) in ends.iter().enumerate() {
             let is_last_there = ends.get(index + 1).is_none_or(|next| next.end > it.end);
             let confidence = (it.confidence / of_typed).min(1.0);
-            if it.end <= start || !is_last_there || confidence < self.min_confidence {
+            let min_confidence = match is_first_line(text, it.end) {
+                true => self.min_line_confidence,
+                false => self.min_confidence,
+            };
+            if it.end <= start || !is_last_there || confidence < min_confidence {
                 continue;
             }
             if is_within_word(text, it.end) || leaves_open(text, start, it.end) {
@@ -119,6 +135,13 @@ fn is_within_word(text: &GeneratedText, end: usize) -> bool {
         (next, _) => next,
     };
     before.ends_with(is_word) && next.is_some_and(is_word)
+}
+
+/// Whether the first line of a text ends at `end`, as the model says.
+fn is_first_line(text: &GeneratedText, end: usize) -> bool {
+    let (line, after) = text.text.split_at(end);
+    let is_end = after.starts_with('\n') || (after.is_empty() && text.finish.is_end());
+    is_end && !line.contains('\n')
 }
 
 /// Whether the part of `text` from `start` to `end` opens a bracket that it does not close, in the
@@ -160,7 +183,8 @@ mod tests {
         text
     }
 
-    const RULE: ShowRule = ShowRule { min_confidence: 0.6, min_characters: 4 };
+    const RULE: ShowRule =
+        ShowRule { min_confidence: 0.6, min_line_confidence: 0.6, min_characters: 4 };
 
     fn shown(text: &GeneratedText, typed: &str) -> Option<String> {
         RULE.part_of(text, typed.len()).map(|it| it.text)
@@ -212,6 +236,19 @@ mod tests {
     fn a_bracket_is_not_left_open_for_the_sake_of_a_little_certainty() {
         let call = text(&[("foo", 0.95), ("(pool, near", 0.8), (")", 0.96), (";", 0.99)]);
         assert_eq!(shown(&call, "").as_deref(), Some("foo(pool, near);"));
+    }
+
+    #[test]
+    fn a_blocks_first_line_is_shown_whole_where_it_is_less_sure() {
+        let rule = ShowRule { min_line_confidence: 0.2, ..RULE };
+        let text = text(&[("return ", 0.9), ("self", 0.5), (".items", 0.6), ("\n}", 0.9)]);
+        let shown = |rule: ShowRule| rule.part_of(&text, 0).map(|it| it.text);
+        assert_eq!(shown(rule).as_deref(), Some("return self.items"));
+        assert_eq!(shown(RULE).as_deref(), Some("return "));
+        assert_eq!(
+            shown(ShowRule { min_line_confidence: 0.3, ..RULE }).as_deref(),
+            Some("return ")
+        );
     }
 
     #[test]

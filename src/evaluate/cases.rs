@@ -170,6 +170,9 @@ fn line_site<'a>(
 /// A line that opens a block, and the block behind it.
 #[derive(Debug, Clone)]
 pub struct BlockSite<'a> {
+    pub package: &'a [SourceFile],
+    /// Which of the package's files.
+    pub file: usize,
     pub path: &'a str,
     /// Up to the end of the opening line.
     pub before: &'a str,
@@ -189,9 +192,13 @@ pub fn block_sites<'a>(
         if sites.len() == n {
             break;
         }
-        let Some(file) = random.pick(packages).and_then(|it| random.pick(it)) else { break };
+        let Some(package) = random.pick(packages).copied() else { break };
+        let index = random.below(package.len());
+        let Some(file) = package.get(index) else { break };
         let blocks = blocks(&file.text);
         sites.extend(random.pick(&blocks).map(|(from, to)| BlockSite {
+            package,
+            file: index,
             path: &file.path,
             before: &file.text[..*from],
             block: &file.text[*from..*to],

@@ -11,7 +11,6 @@ use crate::evaluate::cases::SourceFile;
 use crate::evaluate::keyboard::SimulatedTypist;
 use crate::evaluate::report::{Workspaces, share};
 use crate::stdx::random::Random;
-use crate::text::words::is_word;
 
 /// After so many letters of a name the last question is asked.
 const MAX_LETTERS: usize = 3;
@@ -95,6 +94,10 @@ fn names_after_separators(text: &str) -> Vec<(usize, &str)> {
     let mut seen = HashSet::new();
     found.retain(|it| seen.insert(it.0));
     found
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 fn has_word(text: &str, word: &str) -> bool {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::completion::{Completer, CompletionAsk, CompletionMode, complete};
 use crate::evaluate::cases::{BlockSite, HeldOut, Part, SourceFile, block_sites, line_sites};
 use crate::evaluate::names::{Names, name_figures, name_sites};
+use crate::evaluate::openers::{Openers, opener_figures};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Position, Scorer};
 use crate::evaluate::typing::{Typing, stretches, typing_figures, write_keys};
@@ -25,6 +26,7 @@ pub struct Plan {
     /// Lines, each at four carets, two of them where words begin.
     pub n_lines: usize,
     pub n_blocks: usize,
+    pub n_openers: usize,
     pub n_names: usize,
     /// Characters typed key by key.
     pub n_typed: usize,
@@ -55,6 +57,7 @@ pub struct LanguageFigures {
     pub inside_name: Carets,
     pub whole_line: Carets,
     pub block: Carets,
+    pub openers: Openers,
     pub names: Names,
     /// Of the rest of a line and its end.
     pub bits_per_byte: f64,
@@ -155,6 +158,7 @@ pub fn language_figures(
         }
     };
     let names = name_sites(&packages, plan.n_names, &mut Random::new(SEED + 3));
+    let openers = block_sites(&packages, plan.n_openers, &mut Random::new(SEED + 4));
     let blocks = block_sites(&packages, plan.n_blocks, &mut Random::new(SEED + 1));
     Ok(LanguageFigures {
         language: held_out.language.clone(),
@@ -165,6 +169,7 @@ pub fn language_figures(
         inside_name: carets(&kinds[1]),
         whole_line: carets(&kinds[2]),
         block: block_figures(&blocks, completer, runtime)?,
+        openers: opener_figures(&openers, &mut workspaces, completer, runtime)?,
         names: name_figures(&names, &mut workspaces, completer, runtime)?,
         typing,
     })
@@ -247,8 +252,8 @@ impl Workspaces {
 impl Figures {
     /// The table's head.
     pub const HEAD: &'static str = "\
-| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | names after 0, 1, 2, 3 letters | ends | spared | time gained | shown | texts a 100 keys | right | no model | median ms | 95% ms |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| model | language | cases | bits a byte | rest of line | similarity | in the surest third | inside a name | whole line | block | shown behind a block's opening line, first line right | names after 0, 1, 2, 3 letters | ends | spared | time gained | shown | texts a 100 keys | right | no model | median ms | 95% ms |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
     fn with(&self) -> &'static str {
@@ -277,6 +282,12 @@ impl Figures {
                 percent(it.inside_name.exact),
                 percent(it.whole_line.exact),
                 format!("{} of {}", percent(it.block.exact), it.block.n),
+                format!(
+                    "{} of {}, {}",
+                    percent(it.openers.shown),
+                    it.openers.n,
+                    percent(it.openers.first_line_right)
+                ),
                 format!("{} of {}", it.names.shown_after.map(percent).join(", "), it.names.n),
                 percent(it.ends_when_it_should),
                 format!("{} of {}", percent(it.typing.spared), it.typing.n_characters),

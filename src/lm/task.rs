@@ -254,6 +254,13 @@ pub enum Finish {
     Unsure { next: Option<char> },
 }
 
+impl Finish {
+    /// Whether the text is all that was to come, as far as the model can tell.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::EndToken | Self::StopRule)
+    }
+}
+
 /// Where a token of a generated text ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenEnd {

@@ -41,6 +41,17 @@ pub fn line_break_into_block(excerpt: &Excerpt) -> Option<String> {
     Some(format!("\n{}{}", indentation(line), indent_unit(excerpt)))
 }
 
+/// Whether the caret stands where a block's first line is to be written, behind the break that
+/// [`line_break_into_block`] inserts.
+pub fn begins_block(excerpt: &Excerpt) -> bool {
+    let is_blank = |it: &str| it.trim().is_empty();
+    let Some(opener) = excerpt.lines_before.last() else { return false };
+    is_blank(&excerpt.line_before)
+        && is_blank(&excerpt.line_after)
+        && opens_block(opener)
+        && indent_columns(&excerpt.line_before) > indent_columns(opener)
+}
+
 /// The blanks that a line begins with.
 pub fn indentation(line: &str) -> &str {
     &line[..line.len() - line.trim_start().len()]
@@ -81,6 +92,16 @@ mod tests {
             ("fn f() {$0\n\n  }\n", "\n  "),
         ] {
             assert_eq!(line_break(marked).as_deref(), Some(expected), "{marked}");
+        }
+    }
+
+    #[test]
+    fn a_block_begins_below_its_opening_line() {
+        for marked in ["fn f() {\n    $0\n}\n", "def f():\n\t$0", "x = [\n    $0"] {
+            assert!(begins_block(&excerpt::at(marked)), "{marked}");
+        }
+        for marked in ["fn f() {\n$0\n}\n", "fn f() {\n    a$0\n}\n", "a = 1\n    $0", "$0"] {
+            assert!(!begins_block(&excerpt::at(marked)), "{marked}");
         }
     }
 

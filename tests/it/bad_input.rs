@@ -150,6 +150,8 @@ async fn lone_surrogates() {
     let half = |start: u32, end: u32| json!([{"range": {"start": {"line": 0, "character": start}, "end": {"line": 0, "character": end}}, "text": ""}]);
     client.change(URI, 5, half(2, 3));
     assert_text(&client, "x\u{fffd}y").await;
+    // An edit that changes nothing, which ends the deletion.
+    client.type_at(URI, 6, 0, 0, "");
     // It is suggested in as in a text that has been so from the beginning.
     let fresh = server().await;
     fresh.open(URI, "x\u{fffd}y");
