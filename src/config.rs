@@ -33,12 +33,36 @@ pub struct ModelConfig {
     /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty:
     /// the built-in model. Followed in the user's settings file alone.
     pub path: String,
+    /// Which of the built-in models completes where `path` is empty: `keyside-nano-v1`, or
+    /// `keyside-nano-v2`, whose suggestions are better and take twice as long; it is for machines
+    /// with faster cores.
+    pub built_in: BuiltInModel,
     /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
     /// physical cores less one.
     pub threads: usize,
     /// Tokens of context, prompt and generation together, never more than the model was trained on.
     /// 0: 1,024 for a model under 100 million parameters, otherwise 2,048.
     pub context_tokens: usize,
+}
+
+/// A model in this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum BuiltInModel {
+    #[default]
+    #[serde(rename = "keyside-nano-v1")]
+    NanoV1,
+    #[serde(rename = "keyside-nano-v2")]
+    NanoV2,
+}
+
+impl BuiltInModel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NanoV1 => "keyside-nano-v1",
+            Self::NanoV2 => "keyside-nano-v2",
+        }
+    }
 }
 
 /// What the system keeps keyside from.

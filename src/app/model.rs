@@ -8,7 +8,7 @@ use crate::lm::registry::ModelSpec;
 /// The model that the settings name.
 pub fn model_spec(model: &ModelConfig) -> ModelSpec {
     let name = match model.path.as_str() {
-        "" => "embedded:".to_owned(),
+        "" => format!("embedded:{}", model.built_in.name()),
         path => format!("file:{path}"),
     };
     ModelSpec { name, n_threads: model.threads, n_context_tokens: model.context_tokens }

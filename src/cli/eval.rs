@@ -125,9 +125,6 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
         return run_scenarios(folder, config, folders);
     }
     let Some(text) = &arguments.text else { return Err("--text is missing".to_owned()) };
-    let networks = MixtureNetworks::embedded()
-        .map(Arc::new)
-        .ok_or("the mixture's networks in this program don't fit it; build it again")?;
     let mut held_out = HeldOut::read_folder(text)?;
     held_out
         .retain(|it| arguments.language.is_empty() || arguments.language.contains(&it.language));
@@ -149,6 +146,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
 
     let model = Registry::new(folders.cache.clone()).load(&model_spec(&config.model))?;
     let info = Arc::clone(model.info());
+    let networks = MixtureNetworks::embedded_for(&info.name)
+        .map(Arc::new)
+        .ok_or("the mixture's networks in this program don't fit it; build it again")?;
     let mut scorer = Scorer::new(model, networks, !arguments.alone)?;
     if arguments.no_ngrams {
         scorer.drop_ngrams();

@@ -19,7 +19,6 @@ use crate::ledger::{
 };
 use crate::lm::{Engine, EngineState, IdleWork, ModelInfo, TaskError, Usage};
 use crate::machine::Spare;
-use crate::retrieval::mixture::MixtureNetworks;
 use crate::retrieval::suffix_array::IndexView;
 use crate::workspace::Workspace;
 
@@ -29,7 +28,6 @@ pub struct Completer {
     /// Replaced when the settings name another model.
     engine: RwLock<Arc<Engine>>,
     contexts: ModelContexts,
-    networks: Option<Arc<MixtureNetworks>>,
     /// Locked for the microseconds of a look.
     cache: Arc<Mutex<CompletionCache>>,
     pub(super) prefetcher: Arc<Prefetcher>,
@@ -56,7 +54,6 @@ impl Completer {
             config: RwLock::new(Arc::new(config)),
             engine: RwLock::new(engine),
             contexts: ModelContexts::default(),
-            networks: MixtureNetworks::embedded().map(Arc::new),
             cache,
             prefetcher,
             stats: Stats::default(),
@@ -195,7 +192,10 @@ impl Completer {
     ) -> Result<RequestMaker, TaskError> {
         let context = self.contexts.of(model).map_err(TaskError::Failed)?;
         let tokens_per_second = &engine.counts().prompt_tokens_per_second;
-        let networks = config.completion.retrieval.then(|| self.networks.clone()).flatten();
+        let networks = match config.completion.retrieval {
+            true => context.lock().unwrap_or_else(PoisonError::into_inner).networks.clone(),
+            false => None,
+        };
         let files = match files {
             OtherFiles::Given(files) => files.clone(),
             OtherFiles::Workspace { file, open } if networks.is_some() => {

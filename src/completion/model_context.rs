@@ -8,7 +8,7 @@ use crate::lm::ModelInfo;
 use crate::lm::fim::FimTemplate;
 use crate::prompt::assemble::{Assembler, PromptBudget};
 use crate::retrieval::datastore::{OpenDocuments, RecentDocuments, RelatedTexts};
-use crate::retrieval::mixture::Retriever;
+use crate::retrieval::mixture::{MixtureNetworks, Retriever};
 use crate::retrieval::ngram_table::NgramTable;
 use crate::text::Language;
 
@@ -66,6 +66,8 @@ pub struct ModelContext {
     pub open_documents: OpenDocuments,
     /// `None` where the model has other tokens than the table.
     pub ngrams: Option<NgramTable>,
+    /// What mixes its predictions with what is retrieved.
+    pub networks: Option<Arc<MixtureNetworks>>,
 }
 
 impl ModelContext {
@@ -83,6 +85,7 @@ impl ModelContext {
             documents: RecentDocuments::default(),
             open_documents: OpenDocuments::default(),
             ngrams: NgramTable::embedded_for(model),
+            networks: MixtureNetworks::embedded_for(&model.name).map(Arc::new),
         })
     }
 

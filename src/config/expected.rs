@@ -29,6 +29,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("completion.retrieval", "true or false"),
     ("completion.speculative_tokens", "a whole number from 0 to 16"),
     ("completion.workspace_tokens", "a whole number from 0 to 16000000"),
+    ("model.built_in", "\"keyside-nano-v1\" or \"keyside-nano-v2\""),
     ("model.context_tokens", "a whole number from 0 to 1048576"),
     ("model.path", "the path of a GGUF file, in quotes"),
     ("model.threads", "a whole number from 0 to 1024"),

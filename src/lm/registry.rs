@@ -33,7 +33,7 @@ pub struct ModelSource {
 /// A model, and how it is to run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModelSpec {
-    /// `SCHEME:PLACE`: `embedded:`, `file:/models/coder.gguf`.
+    /// `SCHEME:PLACE`: `embedded:`, `embedded:keyside-nano-v2`, `file:/models/coder.gguf`.
     pub name: String,
     /// 0: by the model's size and the machine's cores.
     pub n_threads: usize,

@@ -22,8 +22,11 @@ use crate::retrieval::features::{
 use crate::retrieval::ngram_table::NgramTable;
 use crate::text::language::NgramGroup;
 
-/// The fitted weights that ship with the model.
+/// The fitted weights for the default model, and for whatever others there are.
 static EMBEDDED: &str = include_str!("../../model/keyside-mixture.json");
+/// Those that were fitted to another model, by its name.
+static EMBEDDED_OF: [(&str, &str); 1] =
+    [("keyside-nano-v2", include_str!("../../model/keyside-mixture-v2.json"))];
 
 // Every component has as many features, whatever its kind.
 const _: () = assert!(AttentionFeatures::N == NgramFeatures::N);
@@ -45,9 +48,11 @@ pub struct MixtureNetworks {
 }
 
 impl MixtureNetworks {
-    /// Those in this program, or `None` where they don't fit the features, which a test rules out.
-    pub fn embedded() -> Option<Self> {
-        Self::parse(EMBEDDED)
+    /// Those in this program for the model of this name, or `None` where they don't fit the
+    /// features, which a test rules out.
+    pub fn embedded_for(model: &str) -> Option<Self> {
+        let of_model = EMBEDDED_OF.iter().find(|(name, _)| *name == model);
+        Self::parse(of_model.map_or(EMBEDDED, |(_, json)| json))
     }
 
     fn parse(json: &str) -> Option<Self> {
@@ -296,7 +301,10 @@ mod tests {
 
     #[test]
     fn the_embedded_gate_has_the_right_size_and_weights_sum_to_one() {
-        let gate = MixtureNetworks::embedded().expect("they parse").with_model;
+        for (model, _) in EMBEDDED_OF {
+            assert!(MixtureNetworks::embedded_for(model).is_some(), "{model}");
+        }
+        let gate = MixtureNetworks::embedded_for("").expect("they parse").with_model;
         let next = vec![(1, 0.75), (2, 0.25)];
         let component = Component { next, features: [1.0, 0.75, 0.2, 0.5, 0.4] };
         let none: Components = std::array::from_fn(|_| None);

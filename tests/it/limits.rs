@@ -46,7 +46,7 @@ const SHOWN_IS_NO_FOLDER: &str = "HOME/cache/shown can't be written (File exists
 async fn pipes_in_the_place_of_files_are_not_waited_for() {
     let model = format!(
         "cache/models/keyside-nano-v1-{}.gguf",
-        &keyside::lm::backend::embedded::SHA256[..12]
+        &keyside::lm::backend::embedded::MODELS[0].sha256[..12]
     );
     for name in ["config.toml", &model, "cache/models/checked.txt", "data/ledger.db"] {
         let home = TempFolder::new();

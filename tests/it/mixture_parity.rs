@@ -90,7 +90,7 @@ fn contexts(hexadecimal: &str) -> Vec<RetrievedContext> {
 
 #[test]
 fn recorded_positions_have_the_same_features_weights_and_probabilities() {
-    let networks = MixtureNetworks::embedded().expect("networks");
+    let networks = MixtureNetworks::embedded_for("keyside-nano-v1").expect("networks");
     let positions = read("tests/fixtures/mixture/positions.jsonl");
     let mut n_positions = 0;
     for line in positions.lines() {

@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use keyside::lm::backend::embedded::{BYTES, NAME};
+use keyside::lm::backend::embedded::{EmbeddedModel, MODELS, unpack};
 use serde_json::{Value, json};
 
 use crate::support::{Client, TempFolder, until};
 
 const URI: &str = "file:///a.rs";
+
+/// The built-in model that is the default.
+fn built_in() -> &'static EmbeddedModel {
+    &MODELS[0]
+}
 
 /// Starts the real program with a model that is of no use, and returns the sentence that says why. The built-in one suggests.
 async fn sentence_for(home: TempFolder, model: &Path) -> String {
@@ -20,7 +25,7 @@ async fn sentence_for(home: TempFolder, model: &Path) -> String {
     let stats = client.stats().await;
     assert_eq!(
         (&stats["model"]["state"], &stats["model"]["name"]),
-        (&json!("ready"), &json!(NAME))
+        (&json!("ready"), &json!(built_in().name))
     );
     let sentence = stats["model"]["instead_of"].as_str().unwrap().to_owned();
     // It is told once, by `keyside/status` and in a message that a person sees.
@@ -34,7 +39,7 @@ async fn sentence_for(home: TempFolder, model: &Path) -> String {
         .await;
     let status = client.ask("keyside/status", json!({})).await;
     let message = status["result"]["message"].as_str().unwrap();
-    assert!(message.starts_with(NAME) && message.contains(&sentence), "{message}");
+    assert!(message.starts_with(built_in().name) && message.contains(&sentence), "{message}");
     assert_eq!(client.ask("shutdown", Value::Null).await["result"], Value::Null);
     assert_eq!((told("window/showMessage"), told("keyside/status")), (1, 1));
     client.notify("exit", Value::Null);
@@ -59,7 +64,7 @@ const WITHOUT_METADATA: &[(&str, &str)] = &[
 
 /// The embedded model with every `from` made `to`, which has to be as long.
 fn changed(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut bytes = BYTES.to_vec();
+    let mut bytes = built_in().bytes.to_vec();
     for (from, to) in pairs {
         assert_eq!(from.len(), to.len());
         let at: Vec<usize> = (0..bytes.len() - from.len())
@@ -102,9 +107,9 @@ async fn a_folder_and_a_text_file() {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn a_truncated_file() {
-    for length in [4, 100, 100_000, 1_000_000, BYTES.len() - 1] {
+    for length in [4, 100, 100_000, 1_000_000, built_in().bytes.len() - 1] {
         let home = TempFolder::new();
-        let path = written(&home, &BYTES[..length]);
+        let path = written(&home, &built_in().bytes[..length]);
         let sentence = sentence_for(home, &path).await;
         assert!(
             sentence.contains("can't be loaded (") && sentence.contains("get the file again"),
@@ -172,21 +177,37 @@ async fn markers_without_metadata_are_found_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
+async fn the_other_built_in_model_is_used_where_the_settings_say_so() {
+    let client = Client::with_embedded_model();
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
+    for name in ["keyside-nano-v2", "keyside-nano-v1"] {
+        let settings = json!({"settings": {"keyside": {"model": {"built_in": name}}}});
+        client.notify("workspace/didChangeConfiguration", settings);
+        let model = || async { client.stats().await["model"]["name"].clone() };
+        until(|| async { (model().await == name).then_some(()) }).await;
+        assert!(client.ghost(URI, 1, 17).await.is_some(), "{name}");
+    }
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cached_copy_that_was_changed_is_written_anew() {
     let home = TempFolder::new();
     let folder = home.0.join("cache/models");
     let cache = home.0.join("cache");
-    let path = keyside::lm::backend::embedded::unpack(&cache).unwrap().path;
+    let path = unpack(built_in(), &cache).unwrap().path;
     assert!(path.starts_with(&folder));
-    std::fs::write(&path, &BYTES[..1_000]).unwrap();
-    assert_eq!(keyside::lm::backend::embedded::unpack(&cache).unwrap().path, path);
-    assert!(std::fs::read(&path).unwrap() == BYTES);
+    std::fs::write(&path, &built_in().bytes[..1_000]).unwrap();
+    assert_eq!(unpack(built_in(), &cache).unwrap().path, path);
+    assert!(std::fs::read(&path).unwrap() == built_in().bytes);
     // A cache that can't be written: a file stands where the folder should be.
     let blocked = home.0.join("blocked");
     std::fs::write(&blocked, "").unwrap();
-    let elsewhere = keyside::lm::backend::embedded::unpack(&blocked).unwrap();
+    let elsewhere = unpack(built_in(), &blocked).unwrap();
     let temporary = elsewhere.path.clone();
-    assert!(std::fs::read(&temporary).unwrap() == BYTES);
+    assert!(std::fs::read(&temporary).unwrap() == built_in().bytes);
     drop(elsewhere);
     assert!(!temporary.exists());
 }

@@ -1,6 +1,6 @@
-//! The model that ships inside the program, so that one file is a whole installation.
+//! The models that ship inside the program, so that one file is a whole installation.
 //!
-//! llama.cpp loads from a file, so the model is unpacked once into the cache folder, under a name
+//! llama.cpp loads from a file, so a model is unpacked once into the cache folder, under a name
 //! that carries its hash, and compared with what is in the program at every start: a file that
 //! somebody has changed is written anew. Where the cache folder can't be written, a file in memory
 //! serves until the model has been read; on systems without those, a folder of its own below the
@@ -10,12 +10,34 @@ use std::path::{Path, PathBuf};
 
 use crate::files;
 
-/// The model's name.
-pub const NAME: &str = "keyside-nano-v1";
-/// SHA-256 of [`BYTES`]; model/CARD.md says where it comes from.
-pub const SHA256: &str = "abc006cc20ea554cc017f9d9fc1fab82292e63da34f7a6afa842bbe710090b8e";
-/// The GGUF file.
-pub static BYTES: &[u8] = include_bytes!("../../../model/keyside-nano-v1.gguf");
+/// A model in this program.
+#[derive(Debug)]
+pub struct EmbeddedModel {
+    pub name: &'static str,
+    /// SHA-256 of `bytes`; model/CARD.md says where it comes from.
+    pub sha256: &'static str,
+    /// The GGUF file.
+    pub bytes: &'static [u8],
+}
+
+/// The models in this program; the first is the default.
+pub static MODELS: [EmbeddedModel; 2] = [
+    EmbeddedModel {
+        name: "keyside-nano-v1",
+        sha256: "abc006cc20ea554cc017f9d9fc1fab82292e63da34f7a6afa842bbe710090b8e",
+        bytes: include_bytes!("../../../model/keyside-nano-v1.gguf"),
+    },
+    EmbeddedModel {
+        name: "keyside-nano-v2",
+        sha256: "d72658dac3ffd3eacc43967f2ced4115d409e559ee7364e6ffecb3ca53de762e",
+        bytes: include_bytes!("../../../model/keyside-nano-v2.gguf"),
+    },
+];
+
+/// The model of this name; the default where there is none, as for an empty name.
+pub fn model(name: &str) -> &'static EmbeddedModel {
+    MODELS.iter().find(|it| it.name == name).unwrap_or(&MODELS[0])
+}
 
 /// A file that holds the embedded model.
 #[derive(Debug)]
@@ -25,18 +47,18 @@ pub struct Unpacked {
     _temporary: Option<Temporary>,
 }
 
-/// Unpacks the embedded model into `cache_folder`, if it is not there yet.
+/// Unpacks a model into `cache_folder`, if it is not there yet.
 ///
 /// # Errors
 /// One sentence, where neither it nor a temporary folder can be written.
-pub fn unpack(cache_folder: &Path) -> Result<Unpacked, String> {
+pub fn unpack(model: &EmbeddedModel, cache_folder: &Path) -> Result<Unpacked, String> {
     let wanted = cache_folder.join("models");
-    let error = match unpack_into(&wanted) {
+    let error = match unpack_into(model, &wanted) {
         Ok(path) => return Ok(Unpacked { path, _temporary: None }),
         Err(error) => error,
     };
     tracing::warn!("{} can't be written ({error}), unpacking elsewhere for now", wanted.display());
-    match temporary() {
+    match temporary(model) {
         Ok((path, temporary)) => Ok(Unpacked { path, _temporary: Some(temporary) }),
         Err(error) => Err(format!(
             "the built-in model can't be unpacked ({error}); free some disk space or make {} writable",
@@ -51,12 +73,12 @@ pub fn unpack(cache_folder: &Path) -> Result<Unpacked, String> {
 type Temporary = std::fs::File;
 
 #[cfg(target_os = "linux")]
-fn temporary() -> std::io::Result<(PathBuf, Temporary)> {
+fn temporary(model: &EmbeddedModel) -> std::io::Result<(PathBuf, Temporary)> {
     use std::io::Write;
     use std::os::fd::AsRawFd;
     let mut file: std::fs::File =
-        rustix::fs::memfd_create(NAME, rustix::fs::MemfdFlags::CLOEXEC)?.into();
-    file.write_all(BYTES)?;
+        rustix::fs::memfd_create(model.name, rustix::fs::MemfdFlags::CLOEXEC)?.into();
+    file.write_all(model.bytes)?;
     Ok((format!("/proc/self/fd/{}", file.as_raw_fd()).into(), file))
 }
 
@@ -73,23 +95,24 @@ impl Drop for Temporary {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn temporary() -> std::io::Result<(PathBuf, Temporary)> {
+fn temporary(model: &EmbeddedModel) -> std::io::Result<(PathBuf, Temporary)> {
     // The name can be guessed, so a folder that is there already is somebody else's: `create_dir`
     // fails.
     let folder = std::env::temp_dir().join(format!("keyside-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
     let temporary = Temporary(folder);
-    Ok((unpack_into(&temporary.0)?, temporary))
+    Ok((unpack_into(model, &temporary.0)?, temporary))
 }
 
-fn unpack_into(folder: &Path) -> std::io::Result<PathBuf> {
-    let path = folder.join(format!("{NAME}-{}.gguf", &SHA256[..12]));
+fn unpack_into(model: &EmbeddedModel, folder: &Path) -> std::io::Result<PathBuf> {
+    let path = folder.join(format!("{}-{}.gguf", model.name, &model.sha256[..12]));
     // Comparing takes a millisecond where hashing takes sixteen, and says more.
-    if files::read(&path, BYTES.len() as u64).is_ok_and(|bytes| bytes == BYTES) {
+    let n_bytes = model.bytes.len() as u64;
+    if files::read(&path, n_bytes).is_ok_and(|bytes| bytes == model.bytes) {
         return Ok(path);
     }
     std::fs::create_dir_all(folder)?;
-    files::replace(&path, BYTES).map(|()| path)
+    files::replace(&path, model.bytes).map(|()| path)
 }
 
 #[cfg(test)]
@@ -98,7 +121,9 @@ mod tests {
     use crate::stdx::hex_sha256;
 
     #[test]
-    fn the_embedded_model_is_the_one_that_was_measured() {
-        assert_eq!(hex_sha256(BYTES), SHA256);
+    fn the_embedded_models_are_those_that_were_measured() {
+        for it in &MODELS {
+            assert_eq!(hex_sha256(it.bytes), it.sha256, "{}", it.name);
+        }
     }
 }

@@ -7,15 +7,16 @@ use crate::lm::backend::{Backend, embedded, probe};
 use crate::lm::registry::LoadRequest;
 use crate::stdx::cancel::CancelFlag;
 
-/// Loads the model that is in this program.
+/// Loads a model that is in this program.
 ///
 /// # Errors
 /// One sentence.
 pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     // Keeps a temporary file until the model has been read.
-    let unpacked = embedded::unpack(request.cache_folder)?;
+    let model = embedded::model(request.place);
+    let unpacked = embedded::unpack(model, request.cache_folder)?;
     let options = LoadOptions { use_mmap: false, ..options(request, &unpacked.path) };
-    llama::load(&LoadOptions { name: embedded::NAME.to_owned(), ..options })
+    llama::load(&LoadOptions { name: model.name.to_owned(), ..options })
 }
 
 /// Loads a file, after a process of its own has tried it.
