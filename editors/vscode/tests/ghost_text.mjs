@@ -94,7 +94,10 @@ export const steps = {
     },
 
     'asking for it by key shows it, with alternatives': async (editor) => {
-        await typed(editor, '    let epsilon = ');
+        const text = '    let epsilon = ';
+        await fresh(editor);
+        await editor.type(text);
+        await until('what was typed', async () => (await editor.screen()).lines[LINE - 1].trimEnd() === text.trimEnd());
         await editor.press('Escape');
         await editor.untilNoGhost();
         await editor.press('Alt+Backslash');
@@ -192,7 +195,7 @@ export const steps = {
         await editor.type('New Untitled Text File', 5);
         await editor.pick('File: New Untitled Text File');
         await until('an untitled file', async () => (await editor.tabs()).some((it) => it.startsWith('Untitled')));
-        await editor.type('for i in range(10):\n    print(i)\nfor j in range(10):\n    pri', 40);
+        await editor.type('delivered_items = load()\nsort(delivered_items)\nprint(deliv', 40);
         await editor.untilGhost();
         await editor.press('Escape', 'Control+KeyA', 'Delete');
         await until('nothing in it', async () => (await editor.screen()).lines.join('') === '');
