@@ -83,7 +83,9 @@ fn parse(language: &str, text: &str) -> Result<Vec<Scenario>, String> {
             return Err(format!("{title:?} has no {CARET} for the caret"));
         };
         if title.starts_with("speak: ") == right.is_empty() {
-            return Err(format!("{title:?} wants lines with `>>> ` where it is `speak:` alone"));
+            return Err(format!(
+                "{title:?} needs lines that begin with `>>> ` if it begins with `speak: `, and else none"
+            ));
         }
         all.push(Scenario {
             language: language.to_owned(),
