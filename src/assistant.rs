@@ -5,7 +5,7 @@
 //! actions          what may be asked, and in which words
 //! cloud_request    one question, about one place of one document
 //! gather           what goes into it
-//! dialogue         a person agrees, or has agreed
+//! dialogue         a person agrees, or has agreed; route_note says what needs no cloud model
 //! settle           the ledger before and after; stream takes the answer in between
 //! settler          the ledger where the server is killed
 //! change           what an answer makes of the document: apply (pure), put_back (its secrets)
@@ -29,6 +29,7 @@ pub mod kept_requests;
 mod present;
 mod put_back;
 mod readiness;
+mod route_note;
 mod settle;
 pub mod settler;
 mod shown_files;

@@ -5,7 +5,8 @@
 //! ([`ridge`]), a linear classifier that leave-one-out cross-validation costs nothing extra; that
 //! chooses how much each block counts, how strong the penalty is, and the temperature that turns
 //! scores into probabilities ([`fit`], [`calibration`]). Where a label has no example, its name and
-//! description stand in for one.
+//! description stand in for one. For a task with thousands of examples of our own, as routing has
+//! it, the head is logistic regression ([`logistic`]).
 //!
 //! Rifkin, Yeo and Poggio 2003, "Regularized least-squares classification"; Guo et al. 2017,
 //! arXiv:1706.04599, for the temperature.
@@ -14,11 +15,13 @@ pub mod blocks;
 pub mod calibration;
 pub mod fit;
 pub mod labels;
+pub mod logistic;
 pub mod ridge;
 pub mod static_table;
 pub mod terms;
 
 use crate::classify::blocks::FeatureBlocks;
+use crate::classify::fit::KnownTask;
 use crate::classify::labels::LabelSet;
 use crate::classify::ridge::LinearHead;
 
@@ -62,6 +65,8 @@ pub struct LabelProbabilities {
     pub is_unsure: bool,
     /// How many characters were too many, and were not looked at.
     pub n_cut_chars: usize,
+    /// No word and no piece of a word is known: the probabilities say nothing of the text.
+    pub is_unknown: bool,
 }
 
 impl TextClassifier {
@@ -70,16 +75,24 @@ impl TextClassifier {
     /// # Errors
     /// There are more than [`MAX_EXAMPLES`] examples, or one names no label.
     pub fn fit(labels: LabelSet, examples: &[LabelledText]) -> Result<Self, String> {
-        if examples.len() > MAX_EXAMPLES {
-            return Err(format!(
-                "there are {} examples; give at most {MAX_EXAMPLES}",
-                examples.len()
-            ));
-        }
-        if let Some(example) = examples.iter().find(|it| it.label >= labels.len()) {
-            return Err(format!("an example has the label number {}", example.label));
-        }
+        check(&labels, examples)?;
         let (blocks, fitted) = fit::fit(&labels, examples);
+        let n_labels_by_name = fit::labels_without_examples(&labels, examples).count();
+        let fit::FittedHead { head, temperature, weights: _ } = fitted;
+        Ok(Self { labels, blocks, head, temperature, n_labels_by_name })
+    }
+
+    /// Fits a head to thousands of examples of a task that is known beforehand.
+    ///
+    /// # Errors
+    /// As [`TextClassifier::fit`].
+    pub fn fit_known_task(
+        labels: LabelSet,
+        examples: &[LabelledText],
+        settings: KnownTask,
+    ) -> Result<Self, String> {
+        check(&labels, examples)?;
+        let (blocks, fitted) = fit::fit_known_task(&labels, examples, settings);
         let n_labels_by_name = fit::labels_without_examples(&labels, examples).count();
         let fit::FittedHead { head, temperature, weights: _ } = fitted;
         Ok(Self { labels, blocks, head, temperature, n_labels_by_name })
@@ -97,7 +110,9 @@ impl TextClassifier {
     /// How likely each label is. A text in which nothing is known has the labels' own frequencies.
     pub fn classify(&self, text: &str) -> LabelProbabilities {
         let (text, n_cut_chars) = cut(text);
-        let scores = self.head.scores(&self.blocks.row(text));
+        let row = self.blocks.row(text);
+        let is_unknown = row.terms.is_empty() && row.dense.iter().all(|it| *it == 0.0);
+        let scores = self.head.scores(&row);
         let probabilities = calibration::softmax(&scores, self.temperature);
         let mut best = 0;
         for (index, probability) in probabilities.iter().enumerate() {
@@ -108,7 +123,17 @@ impl TextClassifier {
         let others = probabilities.iter().enumerate().filter(|(index, _)| *index != best);
         let next = others.map(|it| *it.1).fold(0.0, f64::max);
         let is_unsure = probabilities[best] < UNSURE_BELOW.max(UNSURE_BELOW_TIMES_THE_NEXT * next);
-        LabelProbabilities { best, probabilities, is_unsure, n_cut_chars }
+        LabelProbabilities { best, probabilities, is_unsure, n_cut_chars, is_unknown }
+    }
+}
+
+fn check(labels: &LabelSet, examples: &[LabelledText]) -> Result<(), String> {
+    if examples.len() > MAX_EXAMPLES {
+        return Err(format!("there are {} examples; give at most {MAX_EXAMPLES}", examples.len()));
+    }
+    match examples.iter().find(|it| it.label >= labels.len()) {
+        Some(example) => Err(format!("an example has the label number {}", example.label)),
+        None => Ok(()),
     }
 }
 

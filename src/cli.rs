@@ -16,6 +16,7 @@ pub mod in_sandbox;
 pub mod keep_consent;
 pub mod redact;
 pub mod retry;
+pub mod route;
 pub mod serve;
 pub mod settle;
 pub mod setup;
@@ -58,6 +59,8 @@ enum Command {
     Complete(CompleteArguments),
     /// Which of some labels each text has: lines of JSON in, lines of JSON out.
     Classify(classify::ClassifyArguments),
+    /// What a request asks for, and whether it stays on this machine; sends nothing.
+    Route(route::RouteArguments),
     /// Type a file as a person would; show the ghost text and its latency.
     Try(try_it::TryArguments),
     /// What works here and what does not, each with the fix.
@@ -218,6 +221,7 @@ pub fn run() -> ExitCode {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Classify(arguments)) => classify::run(&arguments).map(done),
+        Some(Command::Route(arguments)) => route::run(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
         Some(Command::Redact { each: true, .. }) => redact::run_each().map(done),

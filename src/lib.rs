@@ -14,6 +14,7 @@ pub mod privacy;
 pub mod prompt;
 pub mod remote;
 pub mod retrieval;
+pub mod route;
 pub mod syntax;
 
 pub mod machine;

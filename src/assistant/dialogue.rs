@@ -15,7 +15,7 @@ use crate::assistant::readiness::{may_be_sent, worst_case};
 use crate::assistant::settle::{Sending, reserve_and_send};
 use crate::assistant::shown_files::readable;
 use crate::assistant::stream::Ended;
-use crate::assistant::{kept_requests, present, stream};
+use crate::assistant::{kept_requests, present, route_note, stream};
 use crate::config::consent::{Entry, Standing};
 use crate::ledger::usd;
 use crate::remote::outbound::{Outbound, Prepared, prepare};
@@ -71,6 +71,7 @@ async fn agree<F: EditorUi>(
     front: &F,
     shown: &mut ShownFiles,
 ) -> Result<Option<(Gathered, Outbound)>, String> {
+    route_note::may_leave(asked)?;
     let (for_gathering, what) = (Arc::clone(cloud), Arc::clone(asked));
     // It parses and reads files: not for a thread that answers keys.
     let work = tokio::task::spawn_blocking(move || {
@@ -105,8 +106,9 @@ async fn agree<F: EditorUi>(
     };
     // What would stop it anyway is said before a person reads a question.
     may_be_sent(cloud, &prepared).await?;
+    let note = route_note::note(asked).await;
     loop {
-        let question = question(cloud, &prepared, &workspaces).await?;
+        let question = question(cloud, &prepared, &workspaces).await? + &note;
         for note in cloud.take_notes() {
             front.tell(Tone::Warning, format!("keyside: {note}")).await;
         }

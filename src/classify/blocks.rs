@@ -1,7 +1,7 @@
 //! The blocks of features, side by side, each with how much it counts.
 
 use crate::classify::static_table::StaticTable;
-use crate::classify::terms::{SparseRow, TermIndex};
+use crate::classify::terms::{SparseRow, TermIndex, WordSpans};
 
 /// How much each block counts: factors of rows that have length 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,8 +35,11 @@ impl FeatureRow {
 
 impl FeatureBlocks {
     /// The blocks of these examples; each counts 1.
-    pub fn of(texts: &[&str]) -> Self {
-        Self { terms: TermIndex::of(texts), weights: BlockWeights { terms: 1.0, dense: 1.0 } }
+    pub fn of(texts: &[&str], spans: WordSpans) -> Self {
+        Self {
+            terms: TermIndex::of(texts, spans),
+            weights: BlockWeights { terms: 1.0, dense: 1.0 },
+        }
     }
 
     pub fn n_term_columns(&self) -> usize {

@@ -4,7 +4,9 @@
 use crate::classify::blocks::{BlockWeights, FeatureBlocks, FeatureRow};
 use crate::classify::calibration::best_temperature;
 use crate::classify::labels::LabelSet;
+use crate::classify::logistic;
 use crate::classify::ridge::{GramMatrix, LinearHead};
+use crate::classify::terms::WordSpans;
 use crate::classify::{LabelledText, cut};
 use crate::stdx::random::Random;
 
@@ -29,6 +31,15 @@ pub struct FittedHead {
     pub head: LinearHead,
     pub temperature: f32,
     pub weights: BlockWeights,
+}
+
+/// What cross-validation on a task's own examples has chosen once and for all.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KnownTask {
+    pub spans: WordSpans,
+    /// What share of the features' length the dense block has, squared.
+    pub dense_share: f32,
+    pub penalty: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +69,7 @@ pub fn fit(labels: &LabelSet, examples: &[LabelledText]) -> (FeatureBlocks, Fitt
         texts.push(names[label].trim());
         places.push(label);
     }
-    let mut blocks = FeatureBlocks::of(&texts);
+    let mut blocks = FeatureBlocks::of(&texts, WordSpans::Pairs);
     let rows: Vec<FeatureRow> = texts.iter().map(|it| blocks.row(it)).collect();
     let fitted = fit_rows(rows, &places, examples.len(), labels.len(), blocks.n_term_columns());
     blocks.weights = fitted.weights;
@@ -86,6 +97,28 @@ pub fn fit_rows(
         true => temperature_by_part(&rows, places, n_labels, fit),
     };
     FittedHead { head: fit(&rows, places), temperature, weights }
+}
+
+/// Fits a head to thousands of examples of a task that is known beforehand, by logistic regression:
+/// nothing is left to choose but the temperature. Each label should have examples.
+pub fn fit_known_task(
+    labels: &LabelSet,
+    examples: &[LabelledText],
+    settings: KnownTask,
+) -> (FeatureBlocks, FittedHead) {
+    let texts: Vec<&str> = examples.iter().map(|it| cut(&it.text).0).collect();
+    let places: Vec<usize> = examples.iter().map(|it| it.label).collect();
+    let mut blocks = FeatureBlocks::of(&texts, settings.spans);
+    blocks.weights = weights(settings.dense_share);
+    let rows: Vec<FeatureRow> = texts.iter().map(|it| blocks.row(it)).collect();
+    let (n_labels, n_columns) = (labels.len(), blocks.n_term_columns());
+    let fit = |rows: &[FeatureRow], places: &[usize]| {
+        logistic::fit(rows, places, n_labels, n_columns, settings.penalty)
+    };
+    let temperature = temperature_by_part(&rows, &places, n_labels, fit);
+    let head = fit(&rows, &places);
+    let weights = blocks.weights;
+    (blocks, FittedHead { head, temperature, weights })
 }
 
 fn weights(dense_share: f32) -> BlockWeights {

@@ -31,12 +31,7 @@ impl LinearHead {
         penalty: f32,
     ) -> Self {
         let n_dense = rows.first().map_or(0, |it| it.dense.len());
-        let mut head = Self {
-            n_labels,
-            terms: vec![0.0; n_term_columns * n_labels],
-            dense: vec![0.0; n_dense * n_labels],
-            constant: vec![0.0; n_labels],
-        };
+        let mut head = Self::zero(n_labels, n_term_columns, n_dense);
         let mut target = vec![0.0; rows.len() * n_labels];
         for (row, label) in labels.iter().enumerate() {
             target[row * n_labels + label] = 1.0;
@@ -46,16 +41,52 @@ impl LinearHead {
         head
     }
 
+    /// A head that gives nothing to anything.
+    pub fn zero(n_labels: usize, n_term_columns: usize, n_dense: usize) -> Self {
+        Self {
+            n_labels,
+            terms: vec![0.0; n_term_columns * n_labels],
+            dense: vec![0.0; n_dense * n_labels],
+            constant: vec![0.0; n_labels],
+        }
+    }
+
     /// A score for each label.
     pub fn scores(&self, row: &FeatureRow) -> Vec<f32> {
-        let mut scores = self.constant.clone();
+        let mut scores = vec![0.0; self.n_labels];
+        self.add_scores(row, &mut scores);
+        scores
+    }
+
+    /// Adds a score for each label.
+    pub fn add_scores(&self, row: &FeatureRow, scores: &mut [f32]) {
+        add_scaled(scores, &self.constant, 1.0);
         for (column, weight) in &row.terms {
-            add_scaled(&mut scores, self.term_weights(*column), *weight);
+            add_scaled(scores, self.term_weights(*column), *weight);
         }
         for (weight, weights) in row.dense.iter().zip(self.dense.chunks_exact(self.n_labels)) {
-            add_scaled(&mut scores, weights, *weight);
+            add_scaled(scores, weights, *weight);
         }
-        scores
+    }
+
+    /// Adds to each label's weights the row's features, times what the label is given.
+    pub fn add_outer(&mut self, row: &FeatureRow, of_labels: &[f32]) {
+        let n_labels = self.n_labels;
+        for (column, weight) in &row.terms {
+            let start = *column as usize * n_labels;
+            add_scaled(&mut self.terms[start..start + n_labels], of_labels, *weight);
+        }
+        for (weight, weights) in row.dense.iter().zip(self.dense.chunks_exact_mut(n_labels)) {
+            add_scaled(weights, of_labels, *weight);
+        }
+        add_scaled(&mut self.constant, of_labels, 1.0);
+    }
+
+    /// Multiplies all weights.
+    pub fn scale(&mut self, factor: f32) {
+        for weights in [&mut self.terms, &mut self.dense, &mut self.constant] {
+            weights.iter_mut().for_each(|it| *it *= factor);
+        }
     }
 
     fn term_weights(&self, column: u32) -> &[f32] {
@@ -70,14 +101,7 @@ impl LinearHead {
             weights.fill(0.0);
         }
         for (row, coefficients) in rows.iter().zip(coefficients.chunks_exact(n_labels)) {
-            for (column, weight) in &row.terms {
-                let start = *column as usize * n_labels;
-                add_scaled(&mut self.terms[start..start + n_labels], coefficients, *weight);
-            }
-            for (weight, weights) in row.dense.iter().zip(self.dense.chunks_exact_mut(n_labels)) {
-                add_scaled(weights, coefficients, *weight);
-            }
-            add_scaled(&mut self.constant, coefficients, 1.0);
+            self.add_outer(row, coefficients);
         }
     }
 

@@ -13,12 +13,26 @@ const PIECE_CHARS: std::ops::RangeInclusive<usize> = 3..=5;
 /// From so many examples on, what only one of them has is left out.
 const PRUNED_FROM: usize = 1_000;
 
+/// Stands for any word between two.
+const GAP: u64 = 77;
+
 /// The terms that the examples have, with how telling each is.
 #[derive(Debug, Default)]
 pub struct TermIndex {
     columns: HashMap<u64, u32>,
     /// Inverse document frequency, a column each.
     idf: Vec<f32>,
+    spans: WordSpans,
+}
+
+/// Which words of a text make a term together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WordSpans {
+    #[default]
+    Pairs,
+    /// Pairs, triples, and pairs with a word between them: for texts of a few words, in which order
+    /// says much (`why does this … fail`).
+    Triples,
 }
 
 /// What a term is: words and pieces are weighed apart, because there are many more pieces.
@@ -30,12 +44,12 @@ enum TermKind {
 
 impl TermIndex {
     /// Counts in how many of these texts each term is.
-    pub fn of(texts: &[&str]) -> Self {
+    pub fn of(texts: &[&str], spans: WordSpans) -> Self {
         let mut n_texts_with: HashMap<u64, u32> = HashMap::new();
         let mut order = Vec::new();
         for text in texts {
             let mut hashes: Vec<u64> = Vec::new();
-            each_term(text, |_, hash| hashes.push(hash));
+            each_term(text, spans, |_, hash| hashes.push(hash));
             hashes.sort_unstable();
             hashes.dedup();
             for hash in hashes {
@@ -47,7 +61,7 @@ impl TermIndex {
             }
         }
         let least = if texts.len() >= PRUNED_FROM { 2 } else { 1 };
-        let mut index = Self::default();
+        let mut index = Self { spans, ..Self::default() };
         for hash in order {
             let n_with = n_texts_with[&hash];
             if n_with >= least {
@@ -66,7 +80,7 @@ impl TermIndex {
     /// The terms of a text that are known, weighed; the row has length 1, or is empty.
     pub fn row(&self, text: &str) -> SparseRow {
         let (mut words, mut pieces) = (Vec::new(), Vec::new());
-        each_term(text, |kind, hash| {
+        each_term(text, self.spans, |kind, hash| {
             if let Some(column) = self.columns.get(&hash) {
                 if kind == TermKind::Word { &mut words } else { &mut pieces }.push(*column);
             }
@@ -101,14 +115,19 @@ fn normalize(row: &mut SparseRow) {
 
 /// Gives each term of a text. Case does not count. The first and the last word are terms of their
 /// own too: in what programmers write the first is often the verb.
-fn each_term(text: &str, mut found: impl FnMut(TermKind, u64)) {
+fn each_term(text: &str, spans: WordSpans, mut found: impl FnMut(TermKind, u64)) {
     let lower = text.to_lowercase();
     let mut before = hash(b"\x02", "");
+    let mut second_before = before;
     for word in words(&lower) {
         let alone = hash(b"w", word);
         found(TermKind::Word, alone);
         found(TermKind::Word, pair(before, alone));
-        before = alone;
+        if spans == WordSpans::Triples {
+            found(TermKind::Word, pair(pair(second_before, GAP), alone));
+            found(TermKind::Word, pair(pair(second_before, before), alone));
+        }
+        (second_before, before) = (before, alone);
     }
     found(TermKind::Word, pair(before, hash(b"\x03", "")));
     let mut padded = String::new();
@@ -165,12 +184,20 @@ mod tests {
 
     #[test]
     fn a_row_has_length_one_and_only_what_is_known() {
-        let index = TermIndex::of(&["fix a crash", "add a flag"]);
+        let index = TermIndex::of(&["fix a crash", "add a flag"], WordSpans::Pairs);
         let row = index.row("Fix the crash, FIX it");
         let length: f32 = row.iter().map(|it| it.1 * it.1).sum();
         assert!((length - 1.0).abs() < 1e-5, "{length}");
         assert!(row.is_sorted_by(|a, b| a.0 < b.0), "each column once, in order");
         assert!(index.row("日本").is_empty());
         assert!(row.len() < index.n_columns());
+    }
+
+    #[test]
+    fn triples_are_terms_beside_pairs() {
+        let texts = ["why does it fail"];
+        let columns = |spans| TermIndex::of(&texts, spans).n_columns();
+        // Of each word one with a gap before it, and one with both words before it.
+        assert_eq!(columns(WordSpans::Triples), columns(WordSpans::Pairs) + 8);
     }
 }

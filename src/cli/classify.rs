@@ -55,7 +55,7 @@ impl ClassifyArguments {
 /// One sentence: the examples can't be read, the answers can't be written, or a line is not usable
 /// and `--strict` was given.
 pub fn run(arguments: &ClassifyArguments) -> Result<(), String> {
-    let mut faults = Faults { is_strict: arguments.strict, n: 0 };
+    let mut faults = Faults::new(arguments.strict);
     let examples = match &arguments.examples {
         Some(path) => read_examples(path, &arguments.labels, &mut faults)?,
         None => Vec::new(),
@@ -111,7 +111,7 @@ fn by_name(n_labels: usize) -> Option<String> {
 
 /// Lines that were not usable.
 #[derive(Debug)]
-struct Faults {
+pub(crate) struct Faults {
     is_strict: bool,
     n: usize,
 }
@@ -120,8 +120,12 @@ struct Faults {
 const MAX_FAULTS_SAID: usize = 5;
 
 impl Faults {
+    pub(crate) fn new(is_strict: bool) -> Self {
+        Self { is_strict, n: 0 }
+    }
+
     /// Says what is wrong, and that it was passed over.
-    fn meet(&mut self, sentence: &str) -> Result<(), String> {
+    pub(crate) fn meet(&mut self, sentence: &str) -> Result<(), String> {
         if self.is_strict {
             return Err(format!("{sentence}; correct it, or leave out --strict to pass over it"));
         }
@@ -132,7 +136,7 @@ impl Faults {
         Ok(())
     }
 
-    fn say_how_many(&self) {
+    pub(crate) fn say_how_many(&self) {
         if self.n > 0 {
             let lines = if self.n == 1 { "line was" } else { "lines were" };
             terminal::complain(&format!("{} {lines} passed over", self.n));

@@ -100,6 +100,22 @@ impl Consents {
         })
     }
 
+    /// Whether a person said of a place, or of a folder that it is in, that nothing of it is sent, to whatever provider, and did not
+    /// take that back.
+    pub fn is_private(&self, place: &Path) -> bool {
+        self.consent.iter().enumerate().any(|(at, no)| {
+            let takes_back = |yes: &Entry| {
+                yes.answer == Standing::Always
+                    && yes.provider == no.provider
+                    && place.starts_with(&yes.workspace)
+            };
+            no.answer == Standing::Never
+                && (place.starts_with(&no.workspace)
+                    || place.starts_with(files::real_path(&no.workspace)))
+                && !self.consent[at + 1..].iter().any(takes_back)
+        })
+    }
+
     /// All lines, in the order in which they were said.
     pub fn entries(&self) -> &[Entry] {
         &self.consent
@@ -209,6 +225,9 @@ mod tests {
         assert!(!denies("/w/sub/x", &later) && denies("/w/x", &later));
         Consents::remember(&path, of(&w, Standing::Never)).unwrap();
         assert!(denies("/w/sub/x", &Consents::read(&path).unwrap()));
+        // Of a workspace the latest line holds for each provider: `a` may be asked, `b` may not.
+        assert!(later.is_private(&w.join("x")) && !later.is_private(&sub.join("x")));
+        assert!(!later.is_private(Path::new("/wide")));
         std::fs::write(&path, "consent = 3").unwrap();
         assert!(Consents::read(&path).is_err());
         assert!(Consents::remember(&path, entry("a", "a.com", Standing::Always)).is_err());

@@ -28,6 +28,7 @@ mod escalation_fence;
 mod escalation_kills;
 mod escalation_later;
 mod escalation_one_view;
+mod escalation_route;
 #[cfg(unix)]
 mod foreign_text;
 mod ghost_text;
@@ -64,6 +65,7 @@ mod provider;
 mod quiet;
 mod redact;
 mod retrieval;
+mod route;
 mod sandbox;
 mod secrets_elsewhere;
 mod settings;

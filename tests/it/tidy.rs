@@ -14,6 +14,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lm", &["stdx", "files"]),
     // Pure logic.
     ("classify", &["stdx"]),
+    ("route", &["text", "classify"]),
     ("prompt", &["text", "lm", "stdx"]),
     ("retrieval", &["text", "lm"]),
     ("syntax", &["text"]),
@@ -50,7 +51,18 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "assistant",
-        &["stdx", "text", "files", "config", "syntax", "privacy", "workspace", "remote", "ledger"],
+        &[
+            "stdx",
+            "text",
+            "files",
+            "config",
+            "route",
+            "syntax",
+            "privacy",
+            "workspace",
+            "remote",
+            "ledger",
+        ],
     ),
     (
         "app",
@@ -91,6 +103,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "files",
             "config",
             "classify",
+            "route",
             "retrieval",
             "privacy",
             "sandbox",
@@ -281,6 +294,7 @@ const PURE: &[&str] = &[
     "lm/fim",
     "lm/task",
     "classify",
+    "route",
     "prompt",
     "retrieval",
     "syntax",

@@ -110,9 +110,16 @@ pub struct ItemFault {
 
 /// The name alone, of a line that lacks other things.
 #[derive(Debug, Deserialize)]
-struct Named {
+pub(crate) struct Named {
     #[serde(default = "null")]
     id: Box<RawValue>,
+}
+
+impl Named {
+    /// The name that a line has, or `null`.
+    pub(crate) fn in_line(bytes: &[u8]) -> Box<RawValue> {
+        serde_json::from_slice::<Self>(bytes).map_or_else(|_| null(), |it| it.id)
+    }
 }
 
 fn null() -> Box<RawValue> {
@@ -123,16 +130,13 @@ impl TextItem {
     /// # Errors
     /// The line is too long, no JSON of the right shape, or its text is empty.
     pub fn of(line: &Line) -> Result<Self, ItemFault> {
-        let fault = |id: Box<RawValue>, what: &str| ItemFault {
-            id,
-            sentence: format!("line {} {what}", line.number),
-        };
+        let fault = |id: Box<RawValue>, what: &str| ItemFault::new(id, line.number, what);
         let bytes = line.bytes.as_ref().map_err(|what| fault(null(), what))?;
         match serde_json::from_slice::<Self>(bytes) {
             Ok(item) if item.text.trim().is_empty() => Err(fault(item.id, "has an empty text")),
             Ok(item) => Ok(item),
             Err(error) => {
-                let id = serde_json::from_slice::<Named>(bytes).map_or_else(|_| null(), |it| it.id);
+                let id = Named::in_line(bytes);
                 // The error's own words may quote the line.
                 let column = error.column();
                 let what = format!("is not {{\"id\": …, \"text\": …}} as JSON (column {column})");
@@ -163,6 +167,11 @@ impl TextItem {
 }
 
 impl ItemFault {
+    /// `what` goes on behind the line's number.
+    pub(crate) fn new(id: Box<RawValue>, line: usize, what: &str) -> Self {
+        Self { id, sentence: format!("line {line} {what}") }
+    }
+
     /// What stands in the place of an answer.
     pub fn answer(&self) -> String {
         format!("{{\"id\":{},\"error\":{}}}\n", self.id, serde_json::Value::from(&*self.sentence))
