@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod complete;
 pub mod config;
 pub mod consent;
+pub mod correct;
 pub mod doctor;
 pub mod eval;
 pub mod helix;
@@ -61,6 +62,10 @@ enum Command {
     Classify(classify::ClassifyArguments),
     /// What a request asks for, and whether it stays on this machine; sends nothing.
     Route(route::RouteArguments),
+    /// Say what a request or a text should have been; used from then on.
+    Correct(correct::CorrectArguments),
+    /// Take corrections out again.
+    Forget(correct::ForgetArguments),
     /// Type a file as a person would; show the ghost text and its latency.
     Try(try_it::TryArguments),
     /// What works here and what does not, each with the fix.
@@ -222,6 +227,8 @@ pub fn run() -> ExitCode {
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Classify(arguments)) => classify::run(&arguments).map(done),
         Some(Command::Route(arguments)) => route::run(&arguments).map(done),
+        Some(Command::Correct(arguments)) => correct::correct(&arguments).map(done),
+        Some(Command::Forget(arguments)) => correct::forget(&arguments).map(done),
         Some(Command::Try(arguments)) => try_it::run(&arguments).map(done),
         Some(Command::Eval(arguments)) => eval::run(&arguments).map(done),
         Some(Command::Redact { each: true, .. }) => redact::run_each().map(done),

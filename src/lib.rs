@@ -17,6 +17,7 @@ pub mod retrieval;
 pub mod route;
 pub mod syntax;
 
+pub mod corrections;
 pub mod machine;
 pub mod sandbox;
 pub mod workspace;

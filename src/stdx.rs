@@ -26,8 +26,36 @@ pub fn fnv1a_64<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
     })
 }
 
+/// Between which shares the true one is, with a probability of 95%, where `n_right` of `n` were right
+/// (Wilson 1927); 0 and 1 of none.
+pub fn wilson_interval(n_right: usize, n: usize) -> (f64, f64) {
+    const Z: f64 = 1.959_964;
+    if n == 0 {
+        return (0.0, 1.0);
+    }
+    let (share, n) = (n_right as f64 / n as f64, n as f64);
+    let middle = share + Z * Z / (2.0 * n);
+    let reach = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    (((middle - reach) / scale).max(0.0), ((middle + reach) / scale).min(1.0))
+}
+
 /// The value of which a share `q`, 0 to 1, of the values is no greater; 0 of none. `sorted` rises.
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get((last as f64 * q).round() as usize).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_right_answers_say_little() {
+        let percent = |(low, high): (f64, f64)| ((low * 100.0).round(), (high * 100.0).round());
+        assert_eq!(percent(wilson_interval(0, 0)), (0.0, 100.0));
+        assert_eq!(percent(wilson_interval(0, 20)), (0.0, 16.0));
+        assert_eq!(percent(wilson_interval(20, 20)), (84.0, 100.0));
+        assert_eq!(percent(wilson_interval(50, 100)), (40.0, 60.0));
+    }
 }

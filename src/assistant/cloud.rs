@@ -231,6 +231,11 @@ impl Cloud {
         }
     }
 
+    /// What a person has corrected.
+    pub(crate) fn corrections_file(&self) -> PathBuf {
+        self.folders.corrections_file()
+    }
+
     /// Where requests that could not be sent are kept.
     pub fn unsent_folder(&self) -> PathBuf {
         self.folders.data.join("unsent")

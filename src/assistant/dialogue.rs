@@ -106,7 +106,7 @@ async fn agree<F: EditorUi>(
     };
     // What would stop it anyway is said before a person reads a question.
     may_be_sent(cloud, &prepared).await?;
-    let note = route_note::note(asked).await;
+    let note = route_note::note(cloud, asked).await;
     loop {
         let question = question(cloud, &prepared, &workspaces).await? + &note;
         for note in cloud.take_notes() {

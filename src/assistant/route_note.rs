@@ -1,12 +1,15 @@
 //! What routing says of a question in a person's own words, before it is asked of a cloud model. That
 //! they run the command is their choice, which routing does not undo; it says what it thinks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::assistant::CloudRequest;
 use crate::assistant::actions::Action;
+use crate::assistant::cloud::Cloud;
+use crate::corrections;
 use crate::route::words::chosen_target;
-use crate::route::{RequestRouter, RouteRequest, RouteTarget, policy};
+use crate::route::{RouteRequest, RouteTarget, policy};
 
 /// # Errors
 /// The question itself says that nothing shall be sent: whatever was agreed to before, then nothing
@@ -22,18 +25,19 @@ pub(crate) fn may_leave(asked: &CloudRequest) -> Result<(), String> {
 }
 
 /// A sentence for the question that a person is asked, where this needs no cloud model; else empty.
-pub(crate) async fn note(asked: &Arc<CloudRequest>) -> String {
+pub(crate) async fn note(cloud: &Cloud, asked: &Arc<CloudRequest>) -> String {
     if asked.action != Action::Ask {
         return String::new();
     }
-    let asked = Arc::clone(asked);
+    let (asked, file) = (Arc::clone(asked), cloud.corrections_file());
     // The first one fits the head, which takes a second.
-    let work = tokio::task::spawn_blocking(move || note_of(&asked));
+    let work = tokio::task::spawn_blocking(move || note_of(&asked, &file));
     work.await.unwrap_or_default()
 }
 
-fn note_of(asked: &CloudRequest) -> String {
-    let Ok(router) = RequestRouter::shared() else { return String::new() };
+fn note_of(asked: &CloudRequest, corrections_file: &Path) -> String {
+    // A file that can't be read is said by the commands that write it.
+    let Ok((router, _)) = corrections::router(corrections_file) else { return String::new() };
     let diagnostics: Vec<String> = asked.diagnostics.iter().map(|it| it.1.clone()).collect();
     let chars = asked.selection.clone();
     let line_of = |at: usize| asked.rope.char_to_line(at.min(asked.rope.len_chars()));

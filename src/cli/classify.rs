@@ -15,7 +15,8 @@ use crate::classify::labels::LabelSet;
 use crate::classify::{LabelledText, TextClassifier};
 use crate::cli::classify::items::{DoneItems, Lines, TextItem};
 use crate::cli::classify::progress::ItemProgress;
-use crate::cli::terminal;
+use crate::cli::{correct, terminal};
+use crate::corrections::Corrections;
 use crate::files;
 use crate::stdx::milliseconds;
 
@@ -56,10 +57,11 @@ impl ClassifyArguments {
 /// and `--strict` was given.
 pub fn run(arguments: &ClassifyArguments) -> Result<(), String> {
     let mut faults = Faults::new(arguments.strict);
-    let examples = match &arguments.examples {
+    let mut examples = match &arguments.examples {
         Some(path) => read_examples(path, &arguments.labels, &mut faults)?,
         None => Vec::new(),
     };
+    add_corrections(&mut examples, &arguments.labels)?;
     let mut done = DoneItems::default();
     let mut output = match &arguments.output {
         Some(path) => Output::File(open_output(path, arguments.resume, &mut done)?),
@@ -94,6 +96,18 @@ pub fn run(arguments: &ClassifyArguments) -> Result<(), String> {
         terminal::complain(&format!("{n_skipped} items were done already, {n_answered} are new"));
     }
     faults.say_how_many();
+    Ok(())
+}
+
+/// What a person has corrected for these labels; of a text that is among the examples it holds.
+fn add_corrections(examples: &mut Vec<LabelledText>, labels: &LabelSet) -> Result<(), String> {
+    // Who has no home folder has corrected nothing.
+    let Ok(path) = correct::file() else { return Ok(()) };
+    let read = Corrections::read(&path)?;
+    terminal::notes(&read.notes);
+    let corrected = read.examples(labels);
+    examples.retain(|it| !corrected.iter().any(|other| other.text == it.text.trim()));
+    examples.extend(corrected);
     Ok(())
 }
 

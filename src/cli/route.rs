@@ -13,8 +13,9 @@ use crate::cli::classify::Faults;
 use crate::cli::classify::items::Lines;
 use crate::cli::classify::progress::ItemProgress;
 use crate::cli::route::items::RouteItem;
-use crate::cli::{setup, terminal};
+use crate::cli::{correct, setup, terminal};
 use crate::config::consent::Consents;
+use crate::corrections;
 use crate::files;
 use crate::route::{RequestRouter, RequestTask, RouteRequest, RouteTarget, policy};
 use crate::stdx::milliseconds;
@@ -39,7 +40,7 @@ pub struct RouteArguments {
     pub strict: bool,
 }
 
-fn target(text: &str) -> Result<RouteTarget, String> {
+pub(crate) fn target(text: &str) -> Result<RouteTarget, String> {
     RouteTarget::of_name(text).ok_or_else(|| "write `local` or `cloud`".to_owned())
 }
 
@@ -114,8 +115,11 @@ fn route_one(
     ))
 }
 
+/// With what was corrected.
 fn router() -> Result<Arc<RequestRouter>, String> {
-    RequestRouter::shared()
+    let (router, notes) = corrections::router(&correct::file()?)?;
+    terminal::notes(&notes);
+    Ok(router)
 }
 
 /// Of which places a person said that nothing is sent: `keyside cloud deny`, and *Never for this

@@ -1,6 +1,7 @@
 //! `keyside usage`: suggestions that were shown and accepted, what calls to models have cost, by
 //! day, by model and by action; what is left of the caps; what stayed local.
 
+mod quality;
 mod text;
 
 use clap::Args;
@@ -23,6 +24,9 @@ pub struct UsageArguments {
     /// The days of this month.
     #[arg(long)]
     pub month: bool,
+    /// What was learned from corrections, and how well.
+    #[arg(long, conflicts_with_all = ["days", "month"])]
+    pub quality: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -47,6 +51,9 @@ pub struct Comparison {
 /// # Errors
 /// One sentence.
 pub fn run(arguments: &UsageArguments) -> Result<(), String> {
+    if arguments.quality {
+        return quality::run(arguments.json);
+    }
     let folders = setup::folders()?;
     let resolved = setup::settings(&folders);
     terminal::notes(&resolved.notes);

@@ -45,6 +45,11 @@ impl Folders {
         self.config.join("consent.toml")
     }
 
+    /// What a person has corrected.
+    pub fn corrections_file(&self) -> PathBuf {
+        self.data.join("corrections.jsonl")
+    }
+
     /// The settings file.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")

@@ -16,6 +16,7 @@ mod classify;
 mod cli;
 mod cli_place;
 mod completion;
+mod corrections;
 mod edits;
 #[cfg(unix)]
 mod ends;

@@ -29,6 +29,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     // Adapters.
     ("workspace", &["text", "files", "lm", "retrieval", "privacy", "machine"]),
+    ("corrections", &["files", "classify", "route"]),
     ("machine", &[]),
     ("sandbox", &[]),
     ("remote/broker", &["stdx", "files", "config", "sandbox", "remote"]),
@@ -57,6 +58,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "files",
             "config",
             "route",
+            "corrections",
             "syntax",
             "privacy",
             "workspace",
@@ -104,6 +106,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "classify",
             "route",
+            "corrections",
             "retrieval",
             "privacy",
             "sandbox",
