@@ -3,6 +3,9 @@
 //! Stretches of the frozen workspace's files (`tests/fixtures/project`) are typed again, a key at a time with a pause after each, into the real
 //! program over its stdio; nothing is ever accepted, so that the same keys are typed whatever is shown. The
 //! baseline is the first key of each file where all of its prompt has to be evaluated.
+//!
+//! With `-- --classify` the same keys are typed into programs that do nothing else and into programs that are
+//! asked for labels of texts all the time, by turns; the aim is at most 20% slower in the median.
 
 #[path = "shared/replay.rs"]
 #[expect(unreachable_pub, reason = "shared with another bench")]
@@ -11,6 +14,7 @@ mod replay;
 #[expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "shared with the tests")]
 mod support;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use replay::{AS_IT_IS, Key, WITHOUT_SHORTCUTS, files, typed};
@@ -24,11 +28,13 @@ const PAUSE: Duration = Duration::from_millis(60);
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let (mut models, mut pause) = (Vec::new(), PAUSE);
+    let (mut models, mut pause, mut classifies) = (Vec::new(), PAUSE, false);
     while let Some(argument) = arguments.next() {
         if argument == "--pause" {
             let ms = arguments.next().and_then(|it| it.parse().ok());
             pause = Duration::from_millis(ms.expect("--pause takes milliseconds"));
+        } else if argument == "--classify" {
+            classifies = true;
         } else if !argument.starts_with("--") {
             models.push(argument);
         }
@@ -40,7 +46,10 @@ fn main() {
         .build()
         .expect("threads");
     for model in models {
-        runtime.block_on(measure(&model, pause));
+        match classifies {
+            true => runtime.block_on(beside_classification(&model, pause)),
+            false => runtime.block_on(measure(&model, pause)),
+        }
     }
 }
 
@@ -98,6 +107,73 @@ async fn measure(model: &str, pause: Duration) {
         }
         None => println!("  this system does not tell its joules"),
     }
+}
+
+/// Pairs of runs, one without and one with texts that are classified meanwhile.
+const PAIRS: usize = 2;
+/// Texts that at least have to be classified for the figure to be one.
+const MIN_ITEMS: usize = 10_000;
+
+async fn beside_classification(model: &str, pause: Duration) {
+    let files = files(FILES);
+    let (mut alone, mut beside, mut n_items) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..PAIRS {
+        // A program of its own each: what was typed once is answered from what is kept.
+        for (keys, classifies) in [(&mut alone, false), (&mut beside, true)] {
+            let client = replay::program(model, AS_IT_IS).await;
+            let n_done = Cell::new(0);
+            let typing = async {
+                for file in &files {
+                    keys.extend(typed(&client, file, LINES, pause).await);
+                }
+            };
+            match classifies {
+                false => typing.await,
+                true => tokio::select! {
+                    () = typing => {}
+                    () = classify_without_end(&client, &n_done) => {}
+                },
+            }
+            n_items += n_done.get();
+        }
+    }
+    println!(
+        "{} keys alone, {} beside {n_items} texts that were classified",
+        alone.len(),
+        beside.len()
+    );
+    row("alone", &alone, |_| true);
+    row("beside", &beside, |_| true);
+    let slower = 100.0 * (median(&beside) / median(&alone) - 1.0);
+    println!("  in the median {slower:+.1}%");
+    if n_items < MIN_ITEMS {
+        println!("  fewer than {MIN_ITEMS} texts: type more files, or with a longer pause");
+    }
+}
+
+/// Asks for labels of one text after the other, with sixteen examples a label.
+async fn classify_without_end(client: &Client, n_done: &Cell<usize>) {
+    let labels = ["fix", "feature", "docs"];
+    let text = |label: &str, n: usize| format!("{label} number {n}: the {label} of part {}", n % 7);
+    let examples: Vec<serde_json::Value> = (0..48)
+        .map(|n| (labels[n % labels.len()], n))
+        .map(|(label, n)| serde_json::json!({"text": text(label, n), "label": label}))
+        .collect();
+    loop {
+        let n = n_done.get();
+        let params = serde_json::json!({
+            "text": text(labels[n % labels.len()], n), "labels": labels, "examples": examples,
+        });
+        let answer = client.ask("keyside/classify", params).await;
+        assert!(answer["result"]["label"].is_string(), "{answer}");
+        n_done.set(n + 1);
+    }
+}
+
+fn median(keys: &[Key]) -> f64 {
+    let mut times: Vec<f64> = keys.iter().map(|it| it.ms).collect();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// The first key of each file where nothing of it is resident and all of its prompt is evaluated.

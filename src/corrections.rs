@@ -1,5 +1,6 @@
-//! What a person has corrected: tasks and targets of requests, labels of texts. A file of JSON lines in
-//! the data folder that they can read and edit; keyside writes into it only what they gave it.
+//! What a person has corrected: tasks and targets of requests, labels of texts. A file of JSON
+//! lines in the data folder that they can read and edit; keyside writes into it only what they gave
+//! it.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! What routing says of a question in a person's own words, before it is asked of a cloud model. That
-//! they run the command is their choice, which routing does not undo; it says what it thinks.
+//! What routing says of a question in a person's own words, before it is asked of a cloud model.
+//! That they run the command is their choice, which routing does not undo; it says what it thinks.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Multinomial logistic regression with an L2 penalty, by stochastic gradient descent with steps that
-//! get shorter from pass to pass (Bottou 2012, "Stochastic Gradient Descent Tricks"). For examples by
-//! the thousand: a few passes over them are enough.
+//! Multinomial logistic regression with an L2 penalty, by stochastic gradient descent with steps
+//! that get shorter from pass to pass (Bottou 2012, "Stochastic Gradient Descent Tricks"). For
+//! examples by the thousand: a few passes over them are enough.
 
 use crate::classify::blocks::FeatureRow;
 use crate::classify::ridge::LinearHead;

@@ -1,5 +1,5 @@
-//! `keyside correct` and `keyside forget`: what routing and labels should have said, kept in a file of
-//! the data folder, and used from then on.
+//! `keyside correct` and `keyside forget`: what routing and labels should have said, kept in a file
+//! of the data folder, and used from then on.
 
 use std::path::PathBuf;
 
@@ -61,8 +61,8 @@ fn task(text: &str) -> Result<RequestTask, String> {
 /// Keeps a correction, or those of standard input.
 ///
 /// # Errors
-/// One sentence: something is missing or no correction, or the file can't be written. Then nothing is
-/// kept.
+/// One sentence: something is missing or no correction, or the file can't be written. Then nothing
+/// is kept.
 pub fn correct(arguments: &CorrectArguments) -> Result<(), String> {
     let path = file()?;
     let names = arguments.labels.as_ref().map(sorted_names);

@@ -1,5 +1,5 @@
-//! `keyside route`: what a request asks for, and whether it stays on this machine. Decides, and sends
-//! nothing.
+//! `keyside route`: what a request asks for, and whether it stays on this machine. Decides, and
+//! sends nothing.
 
 pub mod items;
 

@@ -1,5 +1,5 @@
-//! The table: from a request and what is around it to a decision. Rules are tried from the top; where
-//! none applies, the request's own words decide, as the head reads them (`requests`).
+//! The table: from a request and what is around it to a decision. Rules are tried from the top;
+//! where none applies, the request's own words decide, as the head reads them (`requests`).
 
 use crate::route::requests::{RequestRouter, TaskProbabilities};
 use crate::route::task::{RequestTask, RouteTarget};

@@ -119,7 +119,7 @@ impl RequestRouter {
     pub fn read(&self, instruction: &str) -> TaskProbabilities {
         let mut found = self.classifier.classify(instruction);
         if found.is_unknown {
-            // A language that the requests are not in: then all is as likely, and a person is asked.
+            // A language that the requests are not in: all is as likely, and a person is asked.
             let share = 1.0 / self.pairs.len() as f64;
             found.probabilities.fill(share);
         }

@@ -46,6 +46,7 @@ async fn a_question_that_says_no_is_not_sent_whatever_was_agreed_to_before() {
     scene.over().await;
     assert_eq!(provider.requests().len(), 1);
     ask(&scene, "explain this, but keep it local").await;
-    scene.told("nothing was sent, because your question says that it stays here").await;
+    let sentence = "nothing was sent, because your question says that it stays here; leave that out to ask test-model";
+    scene.told(sentence).await;
     assert_eq!(provider.requests().len(), 1);
 }
