@@ -75,7 +75,7 @@ enum Command {
         json: bool,
     },
     /// Measure a model on held-out source files (see model/README.md).
-    Eval(eval::EvalArguments),
+    Eval(Box<eval::EvalArguments>),
     /// Standard input without its secrets.
     Redact {
         /// The name of the file that it is from: some rules are for some files only.

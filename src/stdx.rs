@@ -26,8 +26,8 @@ pub fn fnv1a_64<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
     })
 }
 
-/// Between which shares the true one is, with a probability of 95%, where `n_right` of `n` were right
-/// (Wilson 1927); 0 and 1 of none.
+/// Between which shares the true one is, with a probability of 95%, where `n_right` of `n` were
+/// right (Wilson 1927); 0 and 1 of none.
 pub fn wilson_interval(n_right: usize, n: usize) -> (f64, f64) {
     const Z: f64 = 1.959_964;
     if n == 0 {
