@@ -98,8 +98,8 @@ fn what_is_around_a_request_counts() {
     let draft = decided(&RouteRequest { local_confidence: Some(0.2), ..rename });
     assert_eq!((draft.target, draft.rule), (Cloud, "local_confidence"));
     let document = RouteRequest { action: Some(RequestTask::Document), ..RouteRequest::default() };
-    let cobol = RouteRequest { language: "cobol", ..document.clone() };
-    assert_eq!((decided(&cobol).target, decided(&cobol).rule), (Cloud, "language"));
+    let befunge = RouteRequest { language: "befunge", ..document.clone() };
+    assert_eq!((decided(&befunge).target, decided(&befunge).rule), (Cloud, "language"));
     assert_eq!(decided(&RouteRequest { language: "rust", ..document }).rule, "request");
 }
 
