@@ -11,10 +11,12 @@ pub mod consent;
 pub mod correct;
 pub mod doctor;
 pub mod eval;
+pub mod fetch_model;
 pub mod helix;
 #[cfg(unix)]
 pub mod in_sandbox;
 pub mod keep_consent;
+pub mod model;
 pub mod redact;
 pub mod retry;
 pub mod route;
@@ -119,7 +121,18 @@ enum Command {
     },
     /// Load a model file in a process of its own.
     #[command(hide = true)]
-    CheckModel { path: std::path::PathBuf },
+    CheckModel {
+        /// Print what it is like, as JSON.
+        #[arg(long)]
+        measure: bool,
+        path: std::path::PathBuf,
+    },
+    /// The process with a network that `model pull` starts.
+    #[command(hide = true)]
+    FetchModel,
+    /// The models on this machine, and which of them suggests.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// The settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -178,10 +191,12 @@ fn enter_sandbox(command: Option<&Command>) {
         | Some(
             Command::Serve { .. }
             | Command::Broker
+            | Command::FetchModel
             | Command::KeepConsent
             | Command::Cloud(_)
             | Command::Config(ConfigCommand::Helix(_)),
         ) => {}
+        Some(Command::Model(command)) => command.enter_sandbox(),
         // It writes where a person says.
         Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..nothing })),
         Some(Command::CheckModel { .. } | Command::Redact { .. }) => drop(sandbox::enter(nothing)),
@@ -243,7 +258,9 @@ pub fn run() -> ExitCode {
         Some(Command::KeepConsent) => keep_consent::run().map(done),
         Some(Command::Settle) => settle::run().map(done),
         Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
-        Some(Command::CheckModel { path }) => check_model::run(&path).map(done),
+        Some(Command::CheckModel { measure, path }) => check_model::run(&path, measure).map(done),
+        Some(Command::FetchModel) => fetch_model::run().map(|never| match never {}),
+        Some(Command::Model(command)) => model::run(&command).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),
         Some(Command::Config(ConfigCommand::Show { json })) => config::show(json).map(done),
         Some(Command::Config(ConfigCommand::Schema)) => config::schema().map(done),

@@ -3,8 +3,9 @@
 //! The editor, `keyside complete` and `keyside try` all ask by [`complete()`]. The way of a
 //! request: `ask` says what is asked and on whose behalf; `cache` may know the answer; `request`
 //! makes the task for the model, with `model_context`; `offer` and `secrets` decide what is shown
-//! of its answer; `prefetch` goes on while the engine is idle. `completer` holds what lives longer
-//! than a request. No protocol type comes in here.
+//! of its answer; `prefetch` goes on while the engine is idle; `second_tier` asks a larger model
+//! behind a server, where the settings name one. `completer` holds what lives longer than a
+//! request. No protocol type comes in here.
 
 pub mod ask;
 pub mod cache;
@@ -15,6 +16,7 @@ pub mod offer;
 pub mod prefetch;
 pub mod request;
 pub mod result;
+pub mod second_tier;
 mod secrets;
 pub mod stats;
 pub mod suggestion_log;

@@ -2,6 +2,7 @@
 //! `keyside config schema`, `keyside config show` and docs/configuration.md are made of them.
 
 pub mod cloud;
+pub mod completion_server;
 pub mod consent;
 pub mod expected;
 pub mod folders;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::cloud::CloudConfig;
+use crate::config::completion_server::CompletionServer;
 use crate::config::expected::expected;
 
 /// All settings, every field final.
@@ -37,6 +39,10 @@ pub struct ModelConfig {
     /// `keyside-nano-v2`, whose suggestions are better and take twice as long; it is for machines
     /// with faster cores.
     pub built_in: BuiltInModel,
+    /// Folders of GGUF files that `keyside model` looks in, beside those of Ollama, LM Studio,
+    /// llama.cpp and Hugging Face; `~/` is the home folder. Followed in the user's settings file
+    /// alone.
+    pub folders: Vec<String>,
     /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
     /// physical cores less one.
     pub threads: usize,
@@ -125,6 +131,18 @@ pub struct CompletionConfig {
     /// The most tokens of the workspace's files that `retrieval` searches, recently changed files
     /// first (0 to 16,000,000); each takes 8 bytes of memory. Nothing of them is written to disk.
     pub workspace_tokens: usize,
+    /// A server on this machine with a larger model, `llama-server`, `ollama` or `openai`
+    /// (`/v1/completions`), whose text is shown where the built-in model has none, or goes on from
+    /// it. `none`: the model in this process alone. Followed in the user's settings file alone; a
+    /// change takes a restart of the server.
+    pub server: CompletionServer,
+    /// Where that server listens; empty: where it does by itself (llama-server
+    /// `http://127.0.0.1:8080`, Ollama `http://127.0.0.1:11434`). It has to be this machine.
+    /// Followed in the user's settings file alone.
+    pub server_url: String,
+    /// The model, as that server names it; llama-server has only one. Followed in the user's
+    /// settings file alone.
+    pub server_model: String,
 }
 
 impl Default for CompletionConfig {
@@ -146,6 +164,9 @@ impl Default for CompletionConfig {
             min_lookup_confidence: 0.6,
             retrieval: true,
             workspace_tokens: 2_000_000,
+            server: CompletionServer::None,
+            server_url: String::new(),
+            server_model: String::new(),
         }
     }
 }

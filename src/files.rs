@@ -81,6 +81,16 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// The same for a file that may be there already, which keeps its permissions.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let permissions = std::fs::metadata(path).map(|it| it.permissions());
+    replace(path, bytes)?;
+    permissions.map_or(Ok(()), |it| std::fs::set_permissions(path, it))
+}
+
 /// Where a path leads to, links and `..` resolved as the system would; what is not there yet is
 /// placed in the folder that is.
 pub fn real_path(path: &Path) -> PathBuf {

@@ -19,6 +19,7 @@ pub mod syntax;
 
 pub mod corrections;
 pub mod machine;
+pub mod models;
 pub mod sandbox;
 pub mod workspace;
 

@@ -1,5 +1,5 @@
-//! What the machine can spare at the moment: whether it runs on its battery, and whether more
-//! programs want to run than there are processors.
+//! What the machine can spare at the moment: whether it runs on its battery, whether more programs
+//! want to run than there are processors, and how much memory is free.
 //!
 //! Linux tells; elsewhere there is always enough.
 
@@ -22,6 +22,18 @@ pub fn lower_priority() {
         // Refused or not, the work is the same.
         let _ = rustix::process::setpriority_process(Some(thread), 10);
     }
+}
+
+/// Bytes of memory that programs can still have without the system moving others out; `None` where
+/// it does not tell.
+pub fn free_memory_bytes() -> Option<u64> {
+    free_memory_in(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn free_memory_in(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|it| it.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    kib.checked_mul(1_024)
 }
 
 /// See the module.
@@ -111,6 +123,13 @@ mod tests {
         spare.look();
         std::fs::remove_dir_all(&root).expect("it goes away");
         spare.is_scarce.into_inner()
+    }
+
+    #[test]
+    fn free_memory_is_what_programs_can_have() {
+        let meminfo = "MemTotal:  100 kB\nMemFree:  1 kB\nMemAvailable:     64 kB\n";
+        assert_eq!(free_memory_in(meminfo), Some(65_536));
+        assert_eq!(free_memory_in("MemAvailable: much"), None);
     }
 
     #[test]

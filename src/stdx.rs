@@ -16,7 +16,12 @@ pub fn milliseconds(time: Duration) -> f64 {
 
 /// SHA-256 in hexadecimal.
 pub fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// FNV-1a of 64 bits (Fowler, Noll and Vo).

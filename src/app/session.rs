@@ -8,6 +8,7 @@ use crate::app::classify_thread::ClassifyThread;
 use crate::app::model::{for_completion, model_spec};
 use crate::assistant::cloud::{Cloud, ledger_file};
 use crate::completion::Completer;
+use crate::completion::second_tier::SecondTier;
 use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::ledger::LedgerWriter;
@@ -28,6 +29,9 @@ pub struct Session {
     /// Where the user has switched it on.
     cloud: Option<Arc<Cloud>>,
     cloud_fault: Option<String>,
+    /// `host:port` of the completion server, where the settings name one.
+    completion_host: Option<String>,
+    completion_fault: Option<String>,
 }
 
 impl Session {
@@ -61,6 +65,8 @@ impl Session {
             classify_thread: ClassifyThread::default(),
             cloud: None,
             cloud_fault: None,
+            completion_host: None,
+            completion_fault: None,
         }
     }
 
@@ -72,6 +78,25 @@ impl Session {
             Ok(cloud) => Self { cloud: cloud.map(Arc::new), ..self },
             Err(sentence) => Self { cloud_fault: Some(sentence), ..self },
         }
+    }
+
+    /// The session with a completion server beside its model, at this host; or with why there is
+    /// none, though the settings say so.
+    #[must_use]
+    pub fn with_second_tier(self, tier: Result<Option<(SecondTier, String)>, String>) -> Self {
+        match tier {
+            Ok(None) => self,
+            Ok(Some((tier, host))) => {
+                let completer = self.completer.with_second_tier(tier);
+                Self { completer, completion_host: Some(host), ..self }
+            }
+            Err(sentence) => Self { completion_fault: Some(sentence), ..self },
+        }
+    }
+
+    /// Why no completion server can be asked, though the settings say so.
+    pub fn completion_fault(&self) -> Option<String> {
+        self.completion_fault.clone()
     }
 
     /// Why no provider can be asked, though the settings say so.
@@ -97,6 +122,12 @@ impl Session {
     /// What stands between keyside and a network, in words.
     pub fn network(&self) -> String {
         let own = sandbox::state().network_sentence();
+        let own = match &self.completion_host {
+            None => own,
+            Some(host) => {
+                format!("completions: {host} on this machine, too; the server itself: {own}")
+            }
+        };
         match &self.cloud {
             None => own,
             Some(cloud) => {

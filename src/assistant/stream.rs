@@ -168,6 +168,8 @@ impl Received {
                 self.text.push_str(&piece);
                 return Some("writing".to_owned());
             }
+            // Of another operation.
+            Some(Event::Generated { .. }) => {}
             Some(Event::Usage(usage)) => self.usage = Some(usage),
             Some(Event::Done { stop }) => {
                 self.ended = stop.shortfall().map_or(Ended::Whole, Ended::Short);

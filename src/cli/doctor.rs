@@ -7,11 +7,13 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::app::Session;
+use crate::cli::model::found;
 use crate::cli::{setup, terminal};
 use crate::completion::{CompletionAsk, CompletionMode, complete};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
 use crate::lm::backend::probe;
+use crate::models::FoundModel;
 use crate::remote::protocol;
 use crate::sandbox::{self, Hold};
 use crate::stdx::{clean, milliseconds as ms};
@@ -53,7 +55,9 @@ pub fn run(as_json: bool) -> Result<(), String> {
     if resolved.config.cloud.enabled {
         findings.extend(asking::findings(&resolved.config.cloud, &folders));
     }
+    let found = on_disk(&folders, &resolved);
     findings.push(model(&folders, resolved)?);
+    findings.push(found);
     findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
     let n_bad = findings.iter().filter(|it| it.state == State::Bad).count();
     if as_json {
@@ -270,6 +274,35 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
         ),
         Err(error) => Finding { name: "model", state: State::Bad, what: error.to_string(), fix },
     })
+}
+
+/// The models that other programs have fetched.
+fn on_disk(folders: &Folders, resolved: &Resolved) -> Finding {
+    let found = found(folders, &resolved.config.model.folders, &[]);
+    let completes = |it: &&FoundModel| it.header.as_ref().is_ok_and(|it| it.fim_family.is_some());
+    let usable: Vec<&str> =
+        found.models.iter().filter(completes).map(|it| it.name.as_str()).collect();
+    let first = usable.iter().take(3).map(|it| clean::name(it)).collect::<Vec<_>>().join(", ");
+    let what = match (found.models.len(), usable.len()) {
+        (0, _) => "none but the built-in one".to_owned(),
+        (n, 0) => format!("{n} beside the built-in one, none of which completes code"),
+        (n, 1..=3) => format!("{n} beside the built-in one; {first} can complete code"),
+        (n, n_usable) => format!(
+            "{n} beside the built-in one; {first} and {} more can complete code",
+            n_usable - 3
+        ),
+    };
+    let more = match usable.is_empty() {
+        true => String::new(),
+        false => {
+            "; `keyside model list` shows them, `keyside model use NAME` chooses one".to_owned()
+        }
+    };
+    let left_out = match found.notes.len() {
+        0 => String::new(),
+        n => format!("; {n} can't be used, see `keyside model list`"),
+    };
+    good("models on this disk", format!("{what}{more}{left_out}"))
 }
 
 fn editor(name: &'static str, command: &str, wanted: &str, fix: &str) -> Finding {

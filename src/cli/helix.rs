@@ -88,12 +88,7 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     sandbox::enter(Needs { network: false, writable: Some(&[folder]), protected: &[] });
-    let permissions = std::fs::metadata(file).map(|it| it.permissions());
-    files::replace(file, text.as_bytes())?;
-    if let Ok(permissions) = permissions {
-        std::fs::set_permissions(file, permissions)?;
-    }
-    Ok(())
+    files::replace_in_place(file, text.as_bytes())
 }
 
 /// What starts this program: its name, where the shell finds it by that, or else its path.

@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::app::Session;
 use crate::assistant::{Cloud, Helpers};
 use crate::cli::{setup, terminal};
+use crate::completion::second_tier::{self, SecondTier};
 use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};
+use crate::remote::broker::ipc::BrokerProcess;
 
 /// How long money may take to be written down before the process ends all the same.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -41,6 +43,7 @@ pub fn run() -> Result<Infallible, String> {
     // The broker keeps the network that this process gives up, so it comes first; its settings are
     // all that was read.
     let started = helpers().and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
+    let completion_broker = completion_broker(&config);
     let sandbox = setup::enter_sandbox(&folders);
     if let Some(shortfall) = sandbox.shortfall().filter(|_| config.sandbox.required) {
         return Err(format!(
@@ -51,10 +54,17 @@ pub fn run() -> Result<Infallible, String> {
     }
     setup::forget_keys(&config.cloud);
     let cloud = started.and_then(|it| it.map(Cloud::connect).transpose());
+    let second_tier = completion_broker.and_then(|started| {
+        let connect = |(process, host): (BrokerProcess, String)| {
+            let tier = SecondTier::new(process.connect()?, &config.completion);
+            Ok::<_, String>((tier, host))
+        };
+        started.map(connect).transpose()
+    });
     setup::check_threads(N_THREADS)?;
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
-    let session = Arc::new(session.with_cloud(cloud).with_ledger());
+    let session = Arc::new(session.with_cloud(cloud).with_second_tier(second_tier).with_ledger());
     let runtime = setup::runtime()?;
     let ended = runtime.block_on(lsp::serve(
         tokio::io::stdin(),
@@ -85,6 +95,16 @@ pub fn run() -> Result<Infallible, String> {
         Ended::Properly => 0,
         Ended::ClientGone => 1,
     })
+}
+
+/// A broker for the completion server that the settings name, with its host. It gets no key.
+fn completion_broker(config: &Config) -> Result<Option<(BrokerProcess, String)>, String> {
+    let Some(host) = second_tier::host_of(&config.completion)? else { return Ok(None) };
+    let mut command = helpers()?.broker;
+    config.cloud.providers.iter().filter_map(|it| it.key_variable()).for_each(|it| {
+        command.env_remove(it);
+    });
+    Ok(Some((BrokerProcess::start(command)?, host)))
 }
 
 /// The commands that start what the server itself must not do.

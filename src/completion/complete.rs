@@ -9,9 +9,10 @@ use crate::completion::completer::Completer;
 use crate::completion::offer::{Answer, add, asked_for, is_more_than_a_name, unasked};
 use crate::completion::prefetch::PrefetchPlace;
 use crate::completion::result::{Completion, CompletionSource};
-use crate::completion::secrets;
+use crate::completion::second_tier::KeptFor;
 use crate::completion::stats::{LastCompletion, Stats};
 use crate::completion::when_to_speak::ShowRule;
+use crate::completion::{second_tier, secrets};
 use crate::config::CompletionConfig;
 use crate::lm::{Engine, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
 use crate::prompt::assemble::PromptSize;
@@ -110,6 +111,9 @@ async fn answer(
     let maker = completer.request_maker(&config, &engine, &model, &ask.files)?;
     let place = PrefetchPlace { ask: ask.clone(), maker, epoch };
     let task = place.maker.make(ask, &excerpt);
+    let pending = completer
+        .second_tier()
+        .and_then(|tier| tier.begin(ask, &excerpt, &task, completer.counts_call_to(&tier.name)));
     let assemble = model_ready.elapsed();
     let generation = match engine.run(lane_of(ask), task).await {
         Err(TaskError::PromptTooLong { tokens_per_second }) => {
@@ -123,6 +127,7 @@ async fn answer(
     // What is shown unasked, from a short prompt perhaps.
     let on_screen =
         if ask.mode.is_explicit() { shown_unasked(completer, &question, &excerpt) } else { None };
+    let pending = pending.map(|it| (it, question.clone()));
     if ask.mode.uses_cache() {
         completer.cache().keep(epoch, question, &generation);
     }
@@ -141,14 +146,28 @@ async fn answer(
         }
     };
     let items = with_name(items, ask, &excerpt, settings.shown_confidence());
+    let (items, of_server) = match pending {
+        None => (items, None),
+        Some((pending, question)) => {
+            let keep = KeptFor { cache: completer.shared_cache(), epoch, question };
+            second_tier::joined(pending, (&excerpt, rule), items, keep, &generation).await
+        }
+    };
     completion.show(ask, &excerpt, items);
+    let best = of_server.as_ref().unwrap_or(best);
+    if of_server.is_some() {
+        completion.confidence = rule.part_of(best, 0).map_or(best.confidence, |it| it.confidence);
+    }
     completion.ends_line = ends_line(best);
     completion.raw.clone_from(&best.text);
     completion.token_ends.clone_from(&best.token_ends);
     completion.usage = generation.usage;
     completion.times = generation.times;
     completion.assemble = assemble;
-    completion.source = CompletionSource::Generated(generation.source);
+    completion.source = match of_server {
+        Some(_) => CompletionSource::Server,
+        None => CompletionSource::Generated(generation.source),
+    };
     completion.total = started.elapsed();
     completer.record_local(&model.name, &completion);
     Ok(completion)

@@ -11,6 +11,7 @@ use crate::completion::model_context::ModelContexts;
 use crate::completion::prefetch::Prefetcher;
 use crate::completion::request::RequestMaker;
 use crate::completion::result::Completion;
+use crate::completion::second_tier::{CountCall, SecondTier};
 use crate::completion::stats::Stats;
 use crate::completion::suggestion_log::SuggestionLog;
 use crate::config::Config;
@@ -39,7 +40,9 @@ pub struct Completer {
     /// Power and load, for background work.
     pub spare: Arc<Spare>,
     /// Where calls to the model are counted, outside of tests and commands.
-    ledger: Option<LedgerWriter>,
+    ledger: Option<Arc<LedgerWriter>>,
+    /// Where the settings name a server of completions.
+    second_tier: Option<SecondTier>,
     /// The highest arrival number of a completion so far: what waits for a model gives way to it.
     newest_arrival: watch::Sender<u64>,
 }
@@ -61,6 +64,7 @@ impl Completer {
             workspace: Workspace::default(),
             spare: Arc::default(),
             ledger: None,
+            second_tier: None,
             newest_arrival: watch::Sender::new(0),
         }
     }
@@ -68,7 +72,17 @@ impl Completer {
     /// The same with a ledger in which calls to the model are counted.
     #[must_use]
     pub fn with_ledger(self, ledger: LedgerWriter) -> Self {
-        Self { ledger: Some(ledger), ..self }
+        Self { ledger: Some(Arc::new(ledger)), ..self }
+    }
+
+    /// The same with a server of completions beside the model in this process.
+    #[must_use]
+    pub fn with_second_tier(self, second_tier: SecondTier) -> Self {
+        Self { second_tier: Some(second_tier), ..self }
+    }
+
+    pub(super) fn second_tier(&self) -> Option<&SecondTier> {
+        self.second_tier.as_ref()
     }
 
     /// Takes new settings into use, and another model where there is one.
@@ -102,16 +116,40 @@ impl Completer {
         }
     }
 
+    fn workspace_hash(&self) -> WorkspaceHash {
+        let folders = self.workspace.folders();
+        let root = folders.first().map(|it| it.to_string_lossy()).unwrap_or_default();
+        WorkspaceHash::of(&root)
+    }
+
+    /// What counts a call to the completion server when it is over.
+    pub(super) fn counts_call_to(&self, model: &str) -> CountCall {
+        let (ledger, workspace) = (self.ledger.clone(), self.workspace_hash());
+        let model = Name::kept(model);
+        Box::new(move |status, n_tokens, took| {
+            let Some(ledger) = ledger else { return };
+            ledger.record(LocalCall {
+                at_unix_ms: unix_ms(),
+                workspace,
+                action: Name::of("complete"),
+                model,
+                status,
+                input_tokens: 0,
+                cached_tokens: 0,
+                output_tokens: u32::try_from(n_tokens).unwrap_or(u32::MAX),
+                duration_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
+            });
+        })
+    }
+
     /// Counts a call to the model in this process. Waits for nothing.
     pub(crate) fn record_local(&self, model: &str, completion: &Completion) {
         let Some(ledger) = &self.ledger else { return };
-        let folders = self.workspace.folders();
-        let root = folders.first().map(|it| it.to_string_lossy()).unwrap_or_default();
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let Usage { cached_tokens, evaluated_tokens, generated_tokens, .. } = completion.usage;
         ledger.record(LocalCall {
             at_unix_ms: unix_ms(),
-            workspace: WorkspaceHash::of(&root),
+            workspace: self.workspace_hash(),
             action: Name::of("complete"),
             model: Name::kept(model),
             status: LocalStatus::Ok,
@@ -172,6 +210,11 @@ impl Completer {
     /// The latest answers.
     pub(super) fn cache(&self) -> MutexGuard<'_, CompletionCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same for a task that outlives a request.
+    pub(super) fn shared_cache(&self) -> Arc<Mutex<CompletionCache>> {
+        Arc::clone(&self.cache)
     }
 
     /// A number that makes a request the newest.

@@ -18,6 +18,8 @@ pub enum CompletionSource {
     SameQuestion,
     /// The rest of an earlier answer that was typed along.
     TypedAlong,
+    /// The larger model behind a server.
+    Server,
     /// The settings leave the language out.
     Settings,
 }
@@ -31,6 +33,7 @@ impl CompletionSource {
             Self::Generated(Source::Lookup) => "lookup",
             Self::SameQuestion => "same question",
             Self::TypedAlong => "typed along",
+            Self::Server => "server",
             Self::Settings => "settings",
         }
     }

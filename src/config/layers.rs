@@ -96,10 +96,12 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
 /// What a setting decides, if it is the user's alone to decide: what an editor sends may come from a workspace.
 fn users_alone(key: &str) -> Option<&'static str> {
     match key.split_once('.') {
-        Some(("cloud", _)) => Some("where text may go"),
+        Some(("cloud", _)) | Some(("completion", "server" | "server_url" | "server_model")) => {
+            Some("where text may go")
+        }
         Some(("sandbox", _)) => Some("what keyside is kept from"),
         // llama.cpp reads it, which is much code for a file that somebody else has chosen.
-        Some(("model", "path")) => Some("which file is loaded"),
+        Some(("model", "path" | "folders")) => Some("which file is loaded"),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ pub mod embedded;
 pub mod gguf;
 #[cfg(feature = "llama")]
 pub mod llama;
+pub mod measure;
 pub mod probe;
 pub mod scripted;
 

@@ -7,6 +7,7 @@
 //! asserts the same).
 
 pub mod families;
+pub mod spelled;
 
 use crate::lm::fim::families::{FAMILIES, Family};
 use crate::lm::vocabulary::Token;

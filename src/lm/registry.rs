@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 #[cfg(feature = "llama")]
 use crate::lm::backend::gguf;
+pub use crate::lm::backend::measure::ModelMeasurement;
 use crate::lm::backend::{Backend, scripted};
 use crate::lm::engine::Engine;
 use crate::lm::model_info::ModelInfo;
@@ -157,6 +158,17 @@ pub fn try_file(path: &Path) -> Result<(), String> {
     return gguf::try_file(path);
     #[cfg(not(feature = "llama"))]
     Err(format!("{} can't be tried: {WITHOUT_LLAMA}", path.display()))
+}
+
+/// Measures a model file, in such a process as well.
+///
+/// # Errors
+/// One sentence, where it is refused.
+pub fn measure_file(path: &Path) -> Result<ModelMeasurement, String> {
+    #[cfg(feature = "llama")]
+    return gguf::measure_file(path);
+    #[cfg(not(feature = "llama"))]
+    Err(format!("{} can't be measured: {WITHOUT_LLAMA}", path.display()))
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ impl Server {
         let options = layers::editor_values(&self.profile().initialization_options);
         let mut notes: Vec<String> = self.settings().fault.take().into_iter().collect();
         notes.extend(self.session.cloud_fault());
+        notes.extend(self.session.completion_fault());
         notes.extend(self.settings_with(|settings| settings.layers[1].values = options));
         self.watch_engine();
         notes

@@ -13,8 +13,10 @@
 //! sent again by itself.
 
 pub mod consent_writer;
+pub mod fetch;
 pub mod http;
 pub mod ipc;
 pub mod keys;
+mod messages;
 mod pipes;
 pub mod process;

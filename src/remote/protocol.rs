@@ -13,6 +13,7 @@ pub(crate) mod decimal;
 pub mod encoding;
 pub mod failure;
 pub mod fault;
+pub mod fim_server;
 pub(crate) mod json;
 pub mod openai_chat;
 pub mod openai_responses;

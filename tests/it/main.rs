@@ -32,6 +32,7 @@ mod escalation_one_view;
 mod escalation_route;
 #[cfg(unix)]
 mod foreign_text;
+mod gguf_file;
 mod ghost_text;
 #[cfg(all(target_os = "linux", feature = "llama"))]
 mod helix;
@@ -45,6 +46,9 @@ mod limits;
 mod lm_tasks;
 mod mixture_parity;
 mod model_files;
+mod model_headers;
+mod model_pull;
+mod models;
 #[cfg(unix)]
 mod nvim;
 #[cfg(unix)]
@@ -68,6 +72,7 @@ mod redact;
 mod retrieval;
 mod route;
 mod sandbox;
+mod second_tier;
 mod secrets_elsewhere;
 mod settings;
 mod settler;

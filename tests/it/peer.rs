@@ -54,7 +54,12 @@ impl Peer {
     /// A peer that treats the first connection as the first script says, and so on; the last script
     /// holds for all after it.
     pub async fn start(scripts: Vec<Vec<Step>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::start_at("127.0.0.1:0", scripts).await
+    }
+
+    /// The same at an address that is free.
+    pub async fn start_at(host: &str, scripts: Vec<Vec<Step>>) -> Self {
+        let listener = TcpListener::bind(host).await.expect("a port");
         let host = listener.local_addr().expect("an address").to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (left, n_left) = watch::channel(0);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use keyside::config::cloud::{Auth, Protocol, Provider};
 use keyside::remote::broker::ipc::Event;
 use keyside::remote::protocol::fault::FaultKind;
+use keyside::remote::protocol::fim_server::FimAsk;
 use keyside::remote::protocol::usage::Usage;
 use keyside::remote::protocol::{self, Ask, Role, StopReason, Turn};
 use serde_json::{Value, json};
@@ -186,5 +187,32 @@ async fn aimock_is_understood_and_its_errors_are_tried_again_as_they_should() {
             let waits = events.iter().filter(|it| matches!(it, Event::Waiting { .. })).count();
             assert_eq!(waits, n_waits, "{protocol:?} {question}");
         }
+    }
+}
+
+/// Started with `tests/peers/llama_server.py`.
+#[tokio::test]
+#[ignore = "needs llama-server on 127.0.0.1:8089"]
+async fn llama_server_fills_in_the_middle_and_tells_how_sure_it_is() {
+    let setup = Setup::new(
+        "[completion]\nserver = \"llama-server\"\nserver_url = \"http://127.0.0.1:8089\"\n",
+    );
+    let ask = FimAsk {
+        before: "fn add(left: u32, right: u32) -> u32 {\n".to_owned(),
+        line: "    left +".to_owned(),
+        after: "\n}\n".to_owned(),
+        spelled: None,
+        max_tokens: 8,
+        max_ms: 500,
+    };
+    let events = all(setup.broker.complete(ask)).await;
+    let (last, pieces) = events.split_last().unwrap();
+    assert!(matches!(last, Event::Done { .. }), "{events:?}");
+    assert!(!pieces.is_empty(), "{events:?}");
+    for piece in pieces {
+        let Event::Generated { probability: Some(probability), .. } = piece else {
+            panic!("{piece:?}");
+        };
+        assert!((0.0..=1.0).contains(probability), "{piece:?}");
     }
 }

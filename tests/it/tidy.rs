@@ -31,6 +31,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("workspace", &["text", "files", "lm", "retrieval", "privacy", "machine"]),
     ("corrections", &["files", "classify", "route"]),
     ("machine", &[]),
+    ("models", &["files", "lm"]),
     ("sandbox", &[]),
     ("remote/broker", &["stdx", "files", "config", "sandbox", "remote"]),
     ("remote", &[]),
@@ -47,6 +48,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "privacy",
             "workspace",
             "machine",
+            "remote",
             "ledger",
         ],
     ),
@@ -80,7 +82,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "assistant",
         ],
     ),
-    ("evaluate", &["stdx", "lm", "prompt", "retrieval", "completion"]),
+    ("evaluate", &["stdx", "text", "lm", "prompt", "retrieval", "completion"]),
     (
         "lsp",
         &[
@@ -109,6 +111,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "corrections",
             "retrieval",
             "privacy",
+            "machine",
+            "models",
             "sandbox",
             "remote",
             "ledger",
@@ -130,7 +134,7 @@ const HOME_OF: &[(&str, &str)] = &[
     ("tower_lsp::", "src/lsp"),
     ("clientInfo", "src/lsp/editors.rs"),
     ("clap::", "src/cli"),
-    ("toml_edit", "src/cli/helix"),
+    ("toml_edit", "src/cli"),
     ("ignore::Walk", "src/workspace"),
     ("ignore::gitignore", "src/privacy/fence.rs"),
     ("reqwest", "src/remote/broker/http"),
@@ -156,7 +160,7 @@ const MAY_NAME_THE_NETWORK: &[&str] =
 /// What the broker's process alone does, and who may start it: the server's code can't reach it.
 const BROKERS: &[&str] = &["broker::process", "broker::http", "broker::keys"];
 const MAY_NAME_THE_BROKER: &[&str] =
-    &["src/remote/broker", "src/cli/broker.rs", "src/cli/cloud.rs"];
+    &["src/remote/broker", "src/cli/broker.rs", "src/cli/cloud.rs", "src/cli/fetch_model.rs"];
 
 /// Files over 400 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
@@ -268,6 +272,7 @@ const MAY_NAME_THE_TERMINAL: &[(&str, &str)] = &[
     ("src/cli/serve.rs", "the protocol, by way of lsp/outgoing.rs"),
     ("src/remote/broker/process.rs", "a pipe to the server, which reads it as JSON"),
     ("src/remote/broker/consent_writer.rs", "a pipe to the server, which reads it as JSON"),
+    ("src/cli/fetch_model.rs", "a pipe to `keyside model pull`, of bytes of a model"),
     ("src/cli/redact.rs", "names of rules and numbers, for a program"),
     ("src/cli/tokenize.rs", "numbers, for a program"),
 ];

@@ -234,14 +234,17 @@ fn settings_of_other_programs_are_not_keysides() {
 
 #[test]
 fn only_the_users_file_says_what_is_loaded_and_what_is_kept_out() {
-    let values =
-        json!({"model": {"path": "/w/a.gguf", "threads": 2}, "sandbox": {"required": true}});
+    let values = json!({"model": {"path": "/w/a.gguf", "folders": ["/w"], "threads": 2},
+            "sandbox": {"required": true}});
     let resolved = resolve(&[layer("editor", values.clone())]);
     assert_eq!(resolved.config.model.threads, 2);
     assert!(!resolved.config.sandbox.required && resolved.config.model.path.is_empty());
-    for (key, what) in
-        [("model.path", "which file is loaded"), ("sandbox.required", "what keyside is kept from")]
-    {
+    assert!(resolved.config.model.folders.is_empty());
+    for (key, what) in [
+        ("model.path", "which file is loaded"),
+        ("model.folders", "which file is loaded"),
+        ("sandbox.required", "what keyside is kept from"),
+    ] {
         let note = format!(
             "`{key}` in editor is not used: {what} is followed only in your own settings file"
         );

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::lm::backend::llama::{self, LoadOptions};
+use crate::lm::backend::measure::{ModelMeasurement, measure};
 use crate::lm::backend::{Backend, embedded, probe};
+use crate::lm::gguf_header::GgufHeader;
 use crate::lm::registry::LoadRequest;
 use crate::stdx::cancel::CancelFlag;
 
@@ -35,18 +37,31 @@ pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
 /// # Errors
 /// One sentence, where llama.cpp refuses the file.
 pub fn try_file(path: &Path) -> Result<(), String> {
-    let mut model = llama::load(&LoadOptions {
+    let mut model = load_alone(path, Some(256))?;
+    let end = model.info().end;
+    model
+        .evaluate(0, &[end], 0, &CancelFlag::default())
+        .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
+}
+
+/// Loads a file and measures it, under the same condition.
+///
+/// # Errors
+/// One sentence, where llama.cpp refuses the file.
+pub fn measure_file(path: &Path) -> Result<ModelMeasurement, String> {
+    let mut model = load_alone(path, None)?;
+    measure(model.as_mut()).map_err(|what| format!("{}: {what}", path.display()))
+}
+
+fn load_alone(path: &Path, n_context_tokens: Option<usize>) -> Result<Box<dyn Backend>, String> {
+    llama::load(&LoadOptions {
         instead_of: None,
         path: path.to_owned(),
         name: String::new(),
         use_mmap: true,
         n_threads: None,
-        n_context_tokens: Some(256),
-    })?;
-    let end = model.info().end;
-    model
-        .evaluate(0, &[end], 0, &CancelFlag::default())
-        .map_err(|error| format!("{} can't be evaluated ({error:?})", path.display()))
+        n_context_tokens,
+    })
 }
 
 fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
@@ -54,11 +69,19 @@ fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
     LoadOptions {
         instead_of: request.instead_of.map(ToOwned::to_owned),
         path: path.to_owned(),
-        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        name: name_of(path),
         use_mmap: true,
         n_threads: not_zero(request.spec.n_threads),
         n_context_tokens: not_zero(request.spec.n_context_tokens),
     }
+}
+
+/// A file's name for people; of a blob, which is called by its hash, the name inside.
+fn name_of(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let is_hash = name.len() >= 64 && name.trim_start_matches("sha256-").len() == 64;
+    let inside = is_hash.then(|| GgufHeader::of_file(path).ok()?.name).flatten();
+    inside.filter(|it| !it.is_empty()).unwrap_or(name)
 }
 
 fn expand_home(path: &str) -> PathBuf {

@@ -27,14 +27,10 @@ use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vo
 use crate::lm::backend::{Backend, EvaluateError, probe};
 use crate::lm::fim::{self, Markers};
 use crate::lm::model_info::{Capabilities, ModelInfo};
+use crate::lm::sizing;
 use crate::lm::vocabulary::{Token, Vocabulary};
 use crate::stdx::cancel::{CancelFlag, StopReason};
 
-/// Parameters below which a model counts as tiny: one thread, a short context.
-const TINY_PARAMETERS: u64 = 100_000_000;
-/// Prompts that are resident: the embedded model's cache takes 1.5 KB a token.
-const TINY_SEQUENCES: usize = 8;
-const SEQUENCES: usize = 3;
 /// From so many tokens a batch on llama.cpp's attention goes by tiles instead of token by token.
 /// With a tiny model attention is most of the work.
 const TILED_QUERIES: usize = 64;
@@ -94,15 +90,15 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     );
     drop(markers);
 
-    let tiny = model.n_params() < TINY_PARAMETERS;
+    let tiny = model.n_params() < sizing::TINY_PARAMETERS;
     let n_threads = options.n_threads.unwrap_or_else(|| {
         if tiny { 1 } else { num_cpus::get_physical().saturating_sub(1).max(1) }
     });
     let trained = model.n_ctx_train() as usize;
     let n_context =
-        options.n_context_tokens.unwrap_or(if tiny { 1_024 } else { 2_048 }).min(trained);
+        options.n_context_tokens.unwrap_or(sizing::n_context_tokens(model.n_params())).min(trained);
     let n_context = n_context.max(256);
-    let n_sequences = if tiny { TINY_SEQUENCES } else { SEQUENCES };
+    let n_sequences = sizing::n_sequences(model.n_params());
 
     let abort = Arc::new(AbortData::default());
     let kind = ContextKind::Decode { n_context, n_sequences };
@@ -393,7 +389,7 @@ impl Backend for LlamaCpp {
     }
 
     fn quick_batch_tokens(&self) -> usize {
-        if self.info.n_params < TINY_PARAMETERS { TILED_QUERIES } else { 1 }
+        if self.info.n_params < sizing::TINY_PARAMETERS { TILED_QUERIES } else { 1 }
     }
 
     fn evaluate(

@@ -6,11 +6,12 @@
 //! instead. What was found good is remembered by path, size and time of change.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use crate::files;
+use crate::lm::backend::measure::ModelMeasurement;
 
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
@@ -114,6 +115,41 @@ pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
             path.display()
         )),
     }
+}
+
+/// Measures a file in a process of its own.
+///
+/// # Errors
+/// One sentence: that of the child, or that it died.
+pub fn measure(path: &Path) -> Result<ModelMeasurement, String> {
+    let shown = path.display();
+    let program = PROGRAM.get().ok_or("only the program keyside itself can measure a model")?;
+    let mut child = Command::new(program)
+        .args([COMMAND, "--measure"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("the system refuses a process to load {shown} ({error})"))?;
+    // It ends when its input does, so not before it has answered.
+    let input = child.stdin.take();
+    let output = child.wait_with_output();
+    drop(input);
+    let output = output.map_err(|error| format!("{shown} can't be measured ({error})"))?;
+    let Output { status, stdout, stderr: said } = output;
+    if status.code() == Some(0) {
+        let measured = serde_json::from_slice(&stdout);
+        return measured.map_err(|_| format!("{shown} can't be measured; please report this"));
+    }
+    let said = String::from_utf8_lossy(&said);
+    let said = said.lines().last().unwrap_or_default().trim_start_matches("keyside: ");
+    Err(match status.code() {
+        Some(1) if !said.is_empty() => said.to_owned(),
+        _ => format!(
+            "{shown} makes llama.cpp fail, its contents are not what they should be; get the file again"
+        ),
+    })
 }
 
 fn fingerprint(path: &Path) -> Option<String> {

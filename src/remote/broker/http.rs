@@ -3,7 +3,9 @@
 
 mod agreed;
 mod answer_reader;
+mod completions;
 mod connection;
+pub mod hub;
 mod no_answer;
 
 use std::path::Path;
@@ -14,6 +16,7 @@ use reqwest::{Client, Response};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
+pub(crate) use self::completions::complete;
 use self::connection::CONNECT_PATIENCE;
 use crate::config::Config;
 use crate::config::cloud::Provider;

@@ -1,4 +1,4 @@
-//! The way to the broker: the messages of both directions, and the server's end of it.
+//! The way to the broker: the server's end of it. `messages` has what goes in both directions.
 //!
 //! The broker is started before there is a runtime, and before the system refuses this process a
 //! network, so its pipes have a thread each. Text that nobody has fetched yet waits in memory, up
@@ -9,15 +9,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as std_mpsc};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub use crate::remote::broker::messages::{Event, FromBroker, ToBroker};
 use crate::remote::broker::pipes::{read_events, write_orders};
 use crate::remote::outbound::Outbound;
-use crate::remote::protocol::StopReason;
 pub use crate::remote::protocol::failure::Failure;
 use crate::remote::protocol::fault::FaultKind;
-use crate::remote::protocol::usage::Usage;
+use crate::remote::protocol::fim_server::FimAsk;
 use crate::stdx::hex_sha256;
 
 /// The longest body that is carried.
@@ -26,79 +25,6 @@ pub const MAX_BODY_BYTES: usize = 16 << 20;
 pub const MAX_CALLS: usize = 16;
 /// Text of a call that nobody has fetched.
 const MAX_UNREAD_BYTES: usize = 32 << 20;
-
-/// From the server to the broker: an operation a variant. Each has a handler in `process.rs`; what
-/// it says of its call are [`Event`]s with the same id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ToBroker {
-    Ask {
-        id: u64,
-        /// The provider's name in the settings file.
-        provider: String,
-        /// The `host:port` that the person saw.
-        host: String,
-        /// The model that they saw.
-        model: String,
-        /// Of the bytes that they agreed to, in hexadecimal.
-        sha256: String,
-        /// The bytes to send.
-        body: String,
-    },
-    /// Would a request be sent? Nothing leaves this machine.
-    Check {
-        id: u64,
-        provider: String,
-        host: String,
-        model: String,
-    },
-    Cancel {
-        id: u64,
-    },
-}
-
-impl ToBroker {
-    /// How many bytes it would send.
-    fn n_body_bytes(&self) -> usize {
-        match self {
-            Self::Ask { body, .. } => body.len(),
-            Self::Check { .. } | Self::Cancel { .. } => 0,
-        }
-    }
-}
-
-/// From the broker to the server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FromBroker {
-    pub id: u64,
-    pub event: Event,
-}
-
-/// What happens to a call. The last is `Done` or `Failed`, and there is always exactly one of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// From here on bytes leave this machine.
-    Sending,
-    /// The provider was too busy; the request goes out again after this time.
-    Waiting {
-        seconds: u64,
-        sentence: String,
-    },
-    /// The provider answers.
-    Answering {
-        /// By which the provider knows the request.
-        request_id: String,
-    },
-    Text(String),
-    Thinking,
-    /// All that is known of the tokens so far; the later replaces the earlier.
-    Usage(Usage),
-    Done {
-        stop: StopReason,
-    },
-    Failed(Failure),
-}
 
 /// A running broker; clones talk to the same one. It ends with the last of them.
 #[derive(Debug, Clone)]
@@ -247,6 +173,11 @@ impl Broker {
         Ok(())
     }
 
+    /// Asks the completion server of the settings, on this machine, about a place.
+    pub fn complete(&self, ask: FimAsk) -> Call {
+        self.start(|id| ToBroker::Complete { id, ask })
+    }
+
     /// What `send` does with an `Outbound`, for tests of the broker itself; nothing in the program
     /// calls it (tests/it/tidy.rs).
     pub fn ask_without_gate(&self, provider: &str, host: &str, model: &str, body: String) -> Call {
@@ -313,7 +244,7 @@ impl Call {
     /// The next event; `None` after the last.
     pub async fn next(&mut self) -> Option<Event> {
         let event = self.events.recv().await?;
-        self.unread_bytes.fetch_sub(size_of_event(&event), Ordering::Relaxed);
+        self.unread_bytes.fetch_sub(event.n_bytes(), Ordering::Relaxed);
         self.is_over |= matches!(event, Event::Done { .. } | Event::Failed(_));
         Some(event)
     }
@@ -338,7 +269,7 @@ impl Shared {
         // A call that was dropped is not waited for.
         let Some(waiting) = calls.waiting.get_mut(&id) else { return };
         waiting.was_sent |= matches!(event, Event::Sending);
-        let n_bytes = size_of_event(&event);
+        let n_bytes = event.n_bytes();
         let unread = waiting.unread_bytes.fetch_add(n_bytes, Ordering::Relaxed) + n_bytes;
         let is_last = matches!(event, Event::Done { .. } | Event::Failed(_));
         let event = if unread > MAX_UNREAD_BYTES && !is_last {
@@ -378,11 +309,4 @@ fn gone(why: &str, was_sent: bool) -> Failure {
         "keyside's broker for cloud requests {why}; {sent}, restart the server to ask again"
     );
     Failure { kind: FaultKind::BrokerGone, sentence, may_cost: was_sent }
-}
-
-fn size_of_event(event: &Event) -> usize {
-    match event {
-        Event::Text(text) => text.len() + size_of::<Event>(),
-        _ => size_of::<Event>(),
-    }
 }

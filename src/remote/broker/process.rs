@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::remote::broker::http::{Listener, Order, Settings, Variable, carry_out, check};
+use crate::remote::broker::http::{
+    Listener, Order, Settings, Variable, carry_out, check, complete,
+};
 use crate::remote::broker::ipc::{Event, Failure, FromBroker, MAX_BODY_BYTES, MAX_CALLS, ToBroker};
 use crate::remote::protocol::fault::FaultKind;
+use crate::remote::protocol::fim_server::FimAsk;
 use crate::sandbox::{self, Needs};
 
 /// An order's body with every character escaped, and the rest of it.
@@ -151,8 +154,26 @@ impl Service {
                 self.ask(id, Order { provider, host, model, sha256, body });
             }
             ToBroker::Check { id, provider, host, model } => self.check(id, provider, host, model),
+            ToBroker::Complete { id, ask } => self.complete(id, ask),
             ToBroker::Cancel { id } => drop(self.cancels.remove(&id)),
         }
+    }
+
+    /// One with each key, and on this machine: neither counted nor logged.
+    fn complete(&mut self, id: u64, ask: FimAsk) {
+        self.cancels.retain(|_, cancel| !cancel.is_closed());
+        let (settings, variable) = (Arc::clone(&self.settings), self.variable);
+        let to_server = self.to_server(id);
+        let (cancel, cancelled) = oneshot::channel();
+        self.cancels.insert(id, cancel);
+        tokio::spawn(async move {
+            // Dropping the request closes its connection.
+            let last = tokio::select! {
+                last = complete(ask, &settings, variable, &*to_server) => last,
+                _ = cancelled => cancelled_event(false),
+            };
+            to_server.send(last).await;
+        });
     }
 
     fn ask(&mut self, id: u64, order: Order) {

@@ -11,7 +11,9 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::config::CompletionConfig;
 use crate::config::cloud::Provider;
+use crate::remote::protocol::fim_server;
 use crate::remote::protocol::provider_protocol::{Endpoint, implementation};
 
 /// A checked address.
@@ -52,7 +54,14 @@ pub enum AddressReason {
 
 impl fmt::Display for AddressFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.reason {
+        let (provider, what) = (&self.provider, self.reason);
+        write!(f, "the base_url of the provider {provider} {what}; correct it in the settings file")
+    }
+}
+
+impl fmt::Display for AddressReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             AddressReason::NoUrl => "is not a URL such as https://example.com/v1",
             AddressReason::OtherScheme => {
                 "must begin with https:// (or http:// for a server of one's own)"
@@ -66,9 +75,7 @@ impl fmt::Display for AddressFault {
                 "is http://, which anybody on the way can read; that is followed only for this machine and private networks, \
                  use https://"
             }
-        };
-        let provider = &self.provider;
-        write!(f, "the base_url of the provider {provider} {what}; correct it in the settings file")
+        })
     }
 }
 
@@ -101,10 +108,49 @@ impl Address {
     /// # Errors
     /// What is wrong with it.
     pub fn of(provider: &Provider) -> Result<Self, AddressFault> {
-        let refused = |reason| Err(AddressFault { provider: provider.name.clone(), reason });
         let endpoint = implementation(provider.protocol).endpoint(provider);
         let written = provider.base_url.trim();
         let written = if written.is_empty() { endpoint.vendor } else { written };
+        Self::checked(written, &endpoint)
+            .map_err(|reason| AddressFault { provider: provider.name.clone(), reason })
+    }
+
+    /// Where completions are asked for, beside the model in this process: this machine alone,
+    /// because the text around the caret goes there with each key.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub fn of_completion_server(config: &CompletionConfig) -> Result<Self, String> {
+        let url = config.url_of_server();
+        let checked = Self::checked(url, &fim_server::endpoint(config.server));
+        match checked {
+            Err(reason) => Err(format!(
+                "`completion.server_url` {reason}; write an address such as http://127.0.0.1:8080 into the settings file"
+            )),
+            Ok(address) if !address.is_loopback => Err(format!(
+                "`completion.server_url` names {}, which is not this machine, and text around the caret goes to no other; \
+                 forward a port to it (`ssh -L 8080:127.0.0.1:8080 HOST`) and name http://127.0.0.1:8080",
+                address.host
+            )),
+            Ok(address) => Ok(address),
+        }
+    }
+
+    /// The hub that model files are fetched from.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub fn of_hub(url: &str) -> Result<Self, String> {
+        let endpoint = Endpoint { vendor: "", version: "", path: "/".into() };
+        Self::checked(url, &endpoint).map_err(|reason| {
+            format!(
+                "HF_ENDPOINT {reason}; correct it where it is set, or unset it for Hugging Face"
+            )
+        })
+    }
+
+    fn checked(written: &str, endpoint: &Endpoint) -> Result<Self, AddressReason> {
+        let refused = Err;
         let Ok(mut url) = Url::parse(written) else {
             return refused(AddressReason::NoUrl);
         };
@@ -128,7 +174,7 @@ impl Address {
             Host::Ipv6(address) => IpAddr::V6(*address).to_canonical().is_loopback(),
         };
         let host = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
-        set_endpoint(&mut url, &endpoint);
+        set_endpoint(&mut url, endpoint);
         Ok(Self { url: url.into(), host, is_loopback, is_plain })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, NoProxy, Proxy, redirect, retry};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy, redirect, retry};
 
 use crate::remote::protocol::address::{Address, is_private};
 
@@ -28,6 +28,21 @@ pub(crate) fn client(
     address: &Address,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Client, String> {
+    builder(address, variable)?.build().map_err(|error| {
+        // Of all that can fail here only the system's certificates depend on the machine.
+        let error = crate::remote::protocol::fault::shortened(&error.without_url().to_string());
+        format!("no client for encrypted connections can be made ({error}); see whether this system has certificates installed")
+    })
+}
+
+/// What such a client is made of.
+///
+/// # Errors
+/// As [`client`].
+pub(super) fn builder(
+    address: &Address,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<ClientBuilder, String> {
     install_cryptography();
     let mut builder = Client::builder()
         .user_agent(concat!("keyside/", env!("CARGO_PKG_VERSION")))
@@ -58,11 +73,7 @@ pub(crate) fn client(
             .and_then(|(_, list)| NoProxy::from_string(&list));
         builder = builder.proxy(Proxy::https(&proxy).map_err(|_| wrong())?.no_proxy(except));
     }
-    builder.build().map_err(|error| {
-        // Of all that can fail here only the system's certificates depend on the machine.
-        let error = crate::remote::protocol::fault::shortened(&error.without_url().to_string());
-        format!("no client for encrypted connections can be made ({error}); see whether this system has certificates installed")
-    })
+    Ok(builder)
 }
 
 /// Without aws-lc, reqwest wants to be told what encrypts.

@@ -1,0 +1,26 @@
+//! How much of a machine a model is given, by its size.
+
+/// Parameters below which a model counts as tiny: one thread, a short context.
+pub const TINY_PARAMETERS: u64 = 100_000_000;
+/// Prompts that are resident: the embedded model's cache takes 1.5 KB a token.
+const TINY_SEQUENCES: usize = 8;
+const SEQUENCES: usize = 3;
+/// What llama.cpp computes in, the vocabulary and the program itself.
+const WORK_BYTES: u64 = 128 << 20;
+
+/// How many prompts stay in the KV cache.
+pub fn n_sequences(n_params: u64) -> usize {
+    if n_params < TINY_PARAMETERS { TINY_SEQUENCES } else { SEQUENCES }
+}
+
+/// Tokens of context where the settings name none.
+pub fn n_context_tokens(n_params: u64) -> usize {
+    if n_params < TINY_PARAMETERS { 1_024 } else { 2_048 }
+}
+
+/// The memory that a model takes with its KV cache, in bytes: about, and rather more.
+pub fn resident_bytes(file_bytes: u64, n_params: u64, kv_bytes_per_token: u64) -> u64 {
+    let n_tokens = (n_sequences(n_params) * n_context_tokens(n_params)) as u64;
+    let cache = kv_bytes_per_token.saturating_mul(n_tokens);
+    file_bytes.saturating_add(cache).saturating_add(WORK_BYTES)
+}
