@@ -127,7 +127,7 @@ impl SecondTier {
             if let Err(sentence) = &read {
                 tracing::debug!("{sentence}");
             }
-            // Nobody may be waiting any more.
+            // The receiver may be gone.
             let _ = sender.send(read.ok().map(|it| it.text));
         });
         let reader = reader.abort_handle();

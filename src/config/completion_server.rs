@@ -31,7 +31,7 @@ impl CompletionServer {
         }
     }
 
-    /// Where it listens unless it is told otherwise.
+    /// Its default address.
     pub fn own_url(self) -> &'static str {
         match self {
             Self::None | Self::Openai => "",

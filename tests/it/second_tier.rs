@@ -51,7 +51,7 @@ async fn beside(peer: &Peer) -> Client {
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn the_server_answers_where_the_model_is_not_sure() {
     let mut script = says(SAID);
-    // The line is over: nobody waits for more.
+    // The line is over: no more is waited for.
     let more = format!("data: {}\n\n", json!({"content": "\nmore", "stop": false}));
     let Step::Send(bytes) = &mut script[0] else { unreachable!() };
     let text_only = String::from_utf8_lossy(bytes)

@@ -21,7 +21,7 @@ pub struct FimAsk {
     /// The three with the model's markers, spelled, for a server that adds none.
     pub spelled: Option<String>,
     pub max_tokens: usize,
-    /// How long to generate, in milliseconds, where a server can be told.
+    /// How long to generate, in milliseconds, where a server takes a limit.
     pub max_ms: u64,
 }
 

@@ -1,5 +1,5 @@
 //! One completion from a server on this machine, as the user's own settings name it. Dropping the
-//! future closes the connection, by which the server knows that nobody waits.
+//! future closes the connection, by which the server knows to stop.
 
 use std::sync::OnceLock;
 use std::time::Duration;

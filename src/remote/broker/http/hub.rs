@@ -187,7 +187,7 @@ impl Hub {
             200..=299 => Ok(response),
             401 | 403 => Err(Stopped {
                 sentence: format!(
-                    "{} gives this to nobody without an account; fetch it with its own program (`hf download`), keyside finds it then",
+                    "{} gives this only to those with an account; fetch it with its own program (`hf download`), keyside finds it then",
                     self.host
                 ),
                 may_pass: false,
