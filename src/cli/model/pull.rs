@@ -99,7 +99,7 @@ fn split(wanted: &str) -> Result<(String, String), String> {
     };
     let (rest, quantization) = wanted.split_once(':').unwrap_or((wanted, ""));
     let parts: Vec<&str> = rest.split('/').collect();
-    if parts.len() < 2 || !parts.iter().all(|it| is_name(it)) {
+    if parts.len() < 2 || !parts.iter().all(is_name) {
         return Err(format!(
             "{wanted} is no name of a model on a hub; write OWNER/REPOSITORY, OWNER/REPOSITORY:Q4_K_M or \
              OWNER/REPOSITORY/FILE.gguf"
