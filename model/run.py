@@ -110,10 +110,10 @@ class Pipeline:
             pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             # One at a time and without a cache, so that the disk holds no wheel beside its content
             # but that of the package at hand: half of the space is enough.
-            for requirement in open(requirements, encoding="utf-8"):
-                requirement = requirement.split("#")[0].strip()
-                if requirement:
-                    run([*pip, "--no-cache-dir", "--no-deps", requirement])
+            with open(requirements, encoding="utf-8") as file:
+                lines = [line.split("#")[0].strip() for line in file]
+            for requirement in filter(None, lines):
+                run([*pip, "--no-cache-dir", "--no-deps", requirement])
             open(done, "w").close()
             print(f"environment: {time.monotonic() - started:.0f} s", flush=True)
         return python
