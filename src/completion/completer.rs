@@ -235,20 +235,15 @@ impl Completer {
     ) -> Result<RequestMaker, TaskError> {
         let context = self.contexts.of(model).map_err(TaskError::Failed)?;
         let tokens_per_second = &engine.counts().prompt_tokens_per_second;
-        let networks = match config.completion.retrieval {
-            true => context.lock().unwrap_or_else(PoisonError::into_inner).networks.clone(),
-            false => None,
-        };
         let files = match files {
             OtherFiles::Given(files) => files.clone(),
-            OtherFiles::Workspace { file, open } if networks.is_some() => {
+            OtherFiles::Workspace { file, open } if config.completion.retrieval => {
                 self.workspace.view(file, open, model, config.completion.workspace_tokens)
             }
             OtherFiles::Workspace { .. } | OtherFiles::None => IndexView::default(),
         };
         Ok(RequestMaker {
             context,
-            networks,
             config: Arc::clone(config),
             model: Arc::clone(model),
             files,

@@ -15,7 +15,7 @@ use crate::prompt::follows::Following;
 use crate::prompt::healing;
 use crate::prompt::stop::{Extent, SuggestionEnd, extent};
 use crate::retrieval::datastore::RelatedTexts;
-use crate::retrieval::mixture::{MixtureNetworks, RetrievalMixture};
+use crate::retrieval::mixture::RetrievalMixture;
 use crate::retrieval::suffix_array::IndexView;
 use crate::text::Document;
 
@@ -31,8 +31,6 @@ fn harmless(document: &Document, text: &str) -> String {
 #[derive(Clone)]
 pub struct RequestMaker {
     pub context: SharedModelContext,
-    /// `None`: the model alone.
-    pub networks: Option<Arc<MixtureNetworks>>,
     pub config: Arc<Config>,
     pub model: Arc<ModelInfo>,
     pub files: IndexView,
@@ -50,7 +48,9 @@ impl RequestMaker {
         let mut context = self.context();
         let size = self.size(ask);
         let prompt = context.assembler.assemble(&ask.uri, &ask.path, excerpt, kept, size);
-        let mixer = self.networks.clone().map(|networks| {
+        // Without them, the model alone.
+        let networks = context.networks.clone().filter(|_| settings.retrieval);
+        let mixer = networks.map(|networks| {
             let tokenizer = model.tokenizer.as_ref();
             let open_documents =
                 context.open_documents.tokens(&ask.others, model.end, tokenizer, harmless);

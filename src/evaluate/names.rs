@@ -11,6 +11,7 @@ use crate::evaluate::cases::SourceFile;
 use crate::evaluate::keyboard::SimulatedTypist;
 use crate::evaluate::report::{Workspaces, share};
 use crate::stdx::random::Random;
+use crate::text::words::is_word;
 
 /// After so many letters of a name the last question is asked.
 const MAX_LETTERS: usize = 3;
@@ -94,10 +95,6 @@ fn names_after_separators(text: &str) -> Vec<(usize, &str)> {
     let mut seen = HashSet::new();
     found.retain(|it| seen.insert(it.0));
     found
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 fn has_word(text: &str, word: &str) -> bool {

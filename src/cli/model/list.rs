@@ -85,7 +85,7 @@ fn used(path: &str, found: &mut FoundModels) -> Option<usize> {
     }))
 }
 
-/// What is said of a model in one line.
+/// A model's line in the list.
 struct Row<'a> {
     model: &'a FoundModel,
     is_used: bool,
