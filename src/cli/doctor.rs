@@ -58,7 +58,7 @@ pub fn run(as_json: bool) -> Result<(), String> {
     let found = on_disk(&folders, &resolved);
     findings.push(model(&folders, resolved)?);
     findings.push(found);
-    findings.push(editor("Neovim", "nvim", "0.12", "ghost text needs Neovim 0.12 or newer"));
+    findings.push(editor("Neovim", "nvim", "0.11.4", "ghost text needs Neovim 0.11.4 or newer"));
     let n_bad = findings.iter().filter(|it| it.state == State::Bad).count();
     if as_json {
         terminal::print_json(&to_json(&findings))?;

@@ -52,6 +52,8 @@ mod models;
 #[cfg(unix)]
 mod nvim;
 #[cfg(unix)]
+mod nvim_0_11;
+#[cfg(unix)]
 mod nvim_cloud;
 #[cfg(unix)]
 mod nvim_events;

@@ -272,7 +272,7 @@ fn apt_install(packages: &str, why: &str) -> Result<(), String> {
     ])
 }
 
-/// Makes sure that the tests find a Neovim of at least 0.12 and a Helix of 2026.
+/// Makes sure that the tests find a Neovim of at least 0.12, one of 0.11, and a Helix of 2026.
 fn editors() -> Result<(), String> {
     let folder = root().join("target/editors");
     let is_named = |variable: &str| std::env::var_os(variable).is_some();
@@ -286,6 +286,10 @@ fn editors() -> Result<(), String> {
     if !cfg!(windows) && !has_neovim() {
         missing.push("nvim");
     }
+    let has_build = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+    if has_build && !is_named("KEYSIDE_TEST_NVIM_0_11") && !has("nvim-0.11") {
+        missing.push("nvim-0.11");
+    }
     // Releases up to 25.07 ask a person nothing, and a build's version does not tell when it was made.
     if cfg!(target_os = "linux") && !is_named("KEYSIDE_TEST_HX") && !has("hx") {
         missing.push("hx");
@@ -295,8 +299,9 @@ fn editors() -> Result<(), String> {
     }
     if !works("apt-get", &["--version"]) {
         return Err(
-            "the tests drive a real Neovim, 0.12 or newer, and on Linux a Helix of 2026; install them \
-             and name them in KEYSIDE_TEST_NVIM and KEYSIDE_TEST_HX, then run this again"
+            "the tests drive a real Neovim, 0.12 or newer and 0.11, and on Linux a Helix of 2026; install \
+             them and name them in KEYSIDE_TEST_NVIM, KEYSIDE_TEST_NVIM_0_11 and KEYSIDE_TEST_HX, then \
+             run this again"
                 .to_owned(),
         );
     }

@@ -8,6 +8,8 @@ return {
     return require('keyside.attach').root_dir(...)
   end,
   capabilities = {
+    -- Neovim 0.11 does not have it by itself.
+    textDocument = { inlineCompletion = { dynamicRegistration = false } },
     experimental = {
       keyside = {
         -- A cloud model's answer is shown while it is being written.
@@ -31,4 +33,6 @@ return {
   init_options = vim.empty_dict(),
   -- Long enough for a clean exit; a server that hangs is ended, and does not hold up quitting.
   exit_timeout = 500,
+  -- The same by its name in Neovim 0.11.
+  flags = vim.lsp.inline_completion == nil and { exit_timeout = 500 } or nil,
 }

@@ -7,9 +7,9 @@ vim.g.loaded_keyside = true
 -- Before anything else, so that a key that somebody has given to one of them types nothing.
 require('keyside.maps').plug()
 
-if vim.fn.has('nvim-0.12') == 0 then
+if not require('keyside.attach').is_new_enough() then
   vim.notify_once(
-    'keyside: ghost text needs Neovim 0.12 or newer; this one is older, so the plugin stays off.',
+    'keyside: ghost text needs Neovim 0.11.4 or newer; this one is older, so the plugin stays off.',
     vim.log.levels.WARN
   )
   return

@@ -21,10 +21,7 @@ end
 ---@return boolean accepted
 function M.accept(unit)
   local bufnr = api.nvim_get_current_buf()
-  if not vim.lsp.inline_completion then
-    -- An older Neovim, where the plugin stays off.
-    return false
-  elseif not ghost.at_once() then
+  if not ghost.at_once() then
     return vim.lsp.inline_completion.get({
       on_accept = function(item)
         local from = ghost.answered(bufnr)

@@ -5,6 +5,12 @@ local M = {}
 --- One server for a repository, however many packages it holds: each keeps a model in memory.
 local ROOT_MARKERS = { '.git', '.jj', '.hg', '.svn' }
 
+--- Whether this Neovim has what the plugin stands on: 0.11.4 does.
+---@return boolean
+function M.is_new_enough()
+  return vim.lsp.is_enabled ~= nil
+end
+
 ---@param bufnr integer
 ---@return boolean
 local function is_file(bufnr)

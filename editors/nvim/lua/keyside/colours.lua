@@ -31,16 +31,20 @@ function M.set()
   if next(now) and not vim.deep_equal(now, ours) then
     return
   end
-  local hint = api.nvim_get_hl(0, { name = 'ComplHint', link = false })
+  local name = 'ComplHint'
+  local hint = api.nvim_get_hl(0, { name = name, link = false })
   if not next(hint) then
-    hint = api.nvim_get_hl(0, { name = 'NonText', link = false })
+    name = 'NonText'
+    hint = api.nvim_get_hl(0, { name = name, link = false })
   end
   if hint.ctermfg or hint.cterm and next(hint.cterm) then
-    api.nvim_set_hl(0, 'KeysideGhost', { link = 'ComplHint' })
+    api.nvim_set_hl(0, 'KeysideGhost', { link = name })
   else
     api.nvim_set_hl(0, 'KeysideGhost', vim.tbl_extend('force', hint, on_terminal()))
   end
   ours = api.nvim_get_hl(0, { name = 'KeysideGhost' })
+  -- Neovim 0.11 does not have it.
+  api.nvim_set_hl(0, 'ComplHintMore', { link = 'MoreMsg', default = true })
 end
 
 --- Sets it now, and again whenever a colour scheme or another terminal comes.

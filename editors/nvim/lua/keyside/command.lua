@@ -31,6 +31,25 @@ local function set(scope, choose)
   end
 end
 
+--- What `:lsp restart` does, for Neovim 0.11, which does not have it.
+local function stop_and_start()
+  vim.lsp.enable('keyside', false)
+  local n_looks = 0
+  local function look()
+    n_looks = n_looks + 1
+    if #clients() == 0 then
+      return vim.lsp.enable('keyside')
+    elseif n_looks == 10 then
+      -- It hangs.
+      for _, client in ipairs(clients()) do
+        client:stop(true)
+      end
+    end
+    vim.defer_fn(look, 50)
+  end
+  look()
+end
+
 local subcommands = {
   status = function()
     local keyside = require('keyside')
@@ -85,8 +104,10 @@ local subcommands = {
     end
   end,
   restart = function()
-    if #clients() > 0 then
+    if #clients() > 0 and vim.fn.exists(':lsp') == 2 then
       vim.cmd('lsp restart keyside')
+    elseif #clients() > 0 then
+      stop_and_start()
     else
       vim.lsp.enable('keyside')
     end

@@ -1,6 +1,7 @@
 --- Ghost text by Neovim's own vim.lsp.inline_completion, with what it lacks for a server that
 --- answers at every key: it asks at once and not after 200 ms, ends the question that a newer one
---- replaces, and neither shows nor accepts text that no longer fits the line.
+--- replaces, and neither shows nor accepts text that no longer fits the line. Where Neovim has none
+--- (0.11), completor.lua takes its place.
 ---
 --- The wrapper around client:request uses documented interfaces. The rest reaches into the module's
 --- Completor class, found by `class`; where a later Neovim has moved it, ghost text still comes, in
@@ -12,6 +13,8 @@ local popup = require('keyside.popup')
 local switch = require('keyside.switch')
 local theirs = api.nvim_create_namespace('nvim.lsp.inline_completion')
 local namespace = api.nvim_create_namespace('keyside')
+--- Why the server is asked, as the protocol counts it.
+local INVOKED, AUTOMATIC = 1, 2
 
 --- What the newest answer was for, by buffer.
 ---@type table<integer, {tick: integer, col: integer, right: string}>
@@ -19,6 +22,9 @@ local answered = {}
 
 --- The class that draws, one object a buffer; nil where it is not as this file knows it.
 local function class()
+  if not vim.lsp.inline_completion then
+    return require('keyside.completor')
+  end
   local ok, found = pcall(function()
     require('vim.lsp.inline_completion')
     local it = require('vim.lsp._capability').all.inline_completion
@@ -148,7 +154,7 @@ local function ask_at_once(self)
     self:show()
   end
   self.keyside_tick = api.nvim_buf_get_changedtick(self.bufnr)
-  self:request(vim.lsp.protocol.InlineCompletionTriggerKind.Automatic)
+  self:request(AUTOMATIC)
 end
 
 local function patch()
@@ -217,7 +223,7 @@ local function wrap(client)
       return send(self, method, params, handler, bufnr)
     end
     local buf = (bufnr or 0) == 0 and api.nvim_get_current_buf() or bufnr
-    local is_automatic = params.context and params.context.triggerKind ~= 1
+    local is_automatic = params.context and params.context.triggerKind ~= INVOKED
     if is_automatic and switch.why_off(buf) then
       return false
     end
@@ -264,7 +270,11 @@ function M.attach(client, bufnr)
     wrap(client)
   end
   patch()
-  vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
+  if vim.lsp.inline_completion then
+    vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
+  else
+    class().attach(client.id, bufnr)
+  end
 
   local group = api.nvim_create_augroup('keyside:' .. bufnr, {})
   -- Neovim asks when the caret moves; <Del>, or an edit by another program, changes the line and
@@ -336,7 +346,7 @@ function M.ask(step)
   local self = completor(api.nvim_get_current_buf())
   if self then
     self.keyside_step = step or 0
-    self:request(vim.lsp.protocol.InlineCompletionTriggerKind.Invoked)
+    self:request(INVOKED)
   end
 end
 

@@ -3,13 +3,16 @@ local M = {}
 local health = vim.health or require('health')
 
 function M.check()
-  if vim.fn.has('nvim-0.12') == 0 then
+  if not require('keyside.attach').is_new_enough() then
     local report_error = health.error or health.report_error
-    report_error('This Neovim has no inline completion: install Neovim 0.12 or newer.')
+    report_error('This Neovim is too old for keyside: install Neovim 0.11.4 or newer.')
     return
   end
   health.start('keyside')
   health.ok('Neovim ' .. tostring(vim.version()))
+  if not vim.lsp.inline_completion then
+    health.ok('this Neovim has no inline completion of its own, so the plugin has')
+  end
 
   local cmd = vim.lsp.config.keyside.cmd
   if type(cmd) == 'function' then

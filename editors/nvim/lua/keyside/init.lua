@@ -58,7 +58,7 @@ function M.why_nothing(bufnr)
     local state, message = M.status(client.id, bufnr)
     if state == 'off' then
       return message
-    elseif not vim.lsp.inline_completion.is_enabled({ bufnr = bufnr }) then
+    elseif vim.lsp.inline_completion and not vim.lsp.inline_completion.is_enabled({ bufnr = bufnr }) then
       return 'inline completion is disabled here; :lua vim.lsp.inline_completion.enable(true, { bufnr = 0 })'
     end
     return nil
