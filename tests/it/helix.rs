@@ -11,7 +11,7 @@ use crate::provider::{Answer, Provider};
 use crate::support::{PROGRAM, until_blocking};
 
 #[path = "helix/driver.rs"]
-mod driver;
+pub mod driver;
 
 use driver::{Helix, find_helix, home};
 

@@ -60,6 +60,8 @@ mod nvim_events;
 #[cfg(unix)]
 mod nvim_keys;
 #[cfg(unix)]
+mod nvim_layouts;
+#[cfg(unix)]
 mod nvim_status;
 mod offline;
 #[cfg(unix)]
@@ -71,9 +73,12 @@ mod protocols;
 mod provider;
 mod quiet;
 mod redact;
+mod release;
 mod retrieval;
 mod route;
 mod sandbox;
+#[cfg(all(target_os = "linux", feature = "llama"))]
+mod screens;
 mod second_tier;
 mod secrets_elsewhere;
 mod settings;
@@ -83,6 +88,8 @@ mod streams_odd;
 mod support;
 mod sync;
 mod sync_versions;
+#[cfg(unix)]
+mod terminal;
 mod tidy;
 mod tidy_documents;
 mod tidy_names;

@@ -5,6 +5,7 @@
 //! done, the exact command is printed. No dependencies, so that this starts in a second.
 
 mod processor;
+mod release;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   try [FILE]   build keyside and show real ghost text on a real file
   test         run every test
   build        build keyside; with --for-this-processor, with the instructions that this one has beyond AVX2
-  setup        install what building needs, nothing else";
+  setup        install what building needs, nothing else
+  release      make a release's files, step by step; with --dry-run, all of them for this machine";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         "test" => test(&rest),
         "build" => build(&rest),
         "setup" => build_tools(),
+        "release" => release::release(&rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

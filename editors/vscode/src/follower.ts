@@ -22,6 +22,8 @@ export class Follower {
     private current: ShownSuggestion | undefined;
     /** What of the suggestion is in the document. */
     private done = '';
+    /** One more character of it, which was typed or taken; the caret's move after it says which. */
+    private undecided = '';
 
     constructor(private readonly notify: (method: string, params: unknown) => void) {}
 
@@ -36,6 +38,7 @@ export class Follower {
     /** A document has changed: `length` units from `start` on are now `text`. */
     changed(uri: string, start: number, length: number, text: string, isAlone: boolean): void {
         const { current, done } = this;
+        this.undecided = '';
         if (!current || current.uri !== uri) {
             return;
         }
@@ -50,14 +53,29 @@ export class Follower {
         if (isOnward && becomes.length > done.length && current.text.startsWith(becomes)) {
             const part = becomes.slice(done.length);
             this.done = becomes;
-            if (part.length > 1 && !PAIRS.has(part)) {
-                const unit = part.includes('\n') ? 'line' : 'word';
-                this.notify('keyside/didPartiallyAccept', { ...name(current), unit, length: [...part].length });
+            if (part.length === 1) {
+                this.undecided = part;
+            } else if (!PAIRS.has(part)) {
+                this.partlyAccepted(current, part);
             }
             return;
         }
         this.current = undefined;
         this.notify('keyside/didReject', name(current));
+    }
+
+    /** The caret has moved: as it does while a person types, or by a command. */
+    caretMoved(uri: string, isByKeyboard: boolean): void {
+        const { current, undecided } = this;
+        this.undecided = '';
+        if (current && current.uri === uri && undecided && !isByKeyboard) {
+            this.partlyAccepted(current, undecided);
+        }
+    }
+
+    private partlyAccepted(suggestion: ShownSuggestion, part: string): void {
+        const unit = part.includes('\n') ? 'line' : 'word';
+        this.notify('keyside/didPartiallyAccept', { ...name(suggestion), unit, length: [...part].length });
     }
 }
 

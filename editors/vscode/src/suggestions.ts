@@ -35,7 +35,11 @@ export class Suggestions implements vscode.Disposable {
                     this.follower.changed(uri, start, change.rangeLength, change.text, others.length === 0);
                 }
             }),
-            vscode.window.onDidChangeTextEditorSelection((event) => this.caretMoved(event.textEditor)),
+            vscode.window.onDidChangeTextEditorSelection(({ textEditor, kind }) => {
+                const isByKeyboard = kind === vscode.TextEditorSelectionChangeKind.Keyboard;
+                this.follower.caretMoved(textEditor.document.uri.toString(), isByKeyboard);
+                this.caretMoved(textEditor);
+            }),
         ];
     }
 

@@ -64,7 +64,9 @@ export const steps = {
         await until('the line with the ghost text', async () => (await editor.screen()).lines[LINE - 1] === TYPED + ghost);
     },
 
-    'Ctrl+Right takes a word, and the rest stays': async (editor) => {
+    'Ctrl+Right takes a word, the rest stays, and the word is counted': async (editor) => {
+        const taken = () => editor.usage()?.accepted_words ?? 0;
+        const before = taken();
         const { ghost } = await typed(editor);
         await editor.press('Control+ArrowRight');
         const screen = await until('a word of it', async () => {
@@ -74,6 +76,8 @@ export const steps = {
         const word = screen.lines[LINE - 1].slice(TYPED.length);
         assert.ok(word.length > 0 && word.length < ghost.length, `“${word}” of “${ghost}”`);
         assert.ok((word + screen.ghost).startsWith(ghost), `“${word}” and “${screen.ghost}” were “${ghost}”`);
+        await until('a word in `keyside usage`', () => taken() > before);
+        assert.equal(taken(), before + 1);
     },
 
     'Escape dismisses it, and typing goes on': async (editor) => {

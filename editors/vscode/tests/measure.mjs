@@ -1,10 +1,12 @@
 /**
  * How long it takes from a key to ghost text on the screen of a real VS Code, and whether anything is lost when a
- * person types 15 keys a second for a minute: `npm run measure`. Figures are in docs/vscode.md.
+ * person types 15 keys a second for a minute: `npm run measure`. A word after it is a JSON object of VS Code settings,
+ * such as `'{"keyside.model.built_in": "keyside-nano-v1"}'`. Figures are in docs/measurements.md.
  */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 
 import { folder } from '../scripts/server.mjs';
@@ -12,6 +14,7 @@ import { Editor, sleep, until } from './editor.mjs';
 import { FILES } from './ghost_text.mjs';
 
 const vsix = process.env.KEYSIDE_VSIX ?? path.join(folder, `keyside-${process.platform}-${process.arch}.vsix`);
+const given = JSON.parse(process.argv[2] ?? '{}');
 const WORDS = ['map', 'let', 'alpha', 'beta', 'gamma', 'delta', 'copied', 'unwrap_or'];
 const AS_TYPED = {
     'editor.autoClosingBrackets': 'never',
@@ -58,7 +61,7 @@ function figures(name, all) {
 
 async function latency(editor) {
     await editor.openFile('totals.rs');
-    await editor.untilStatus('keyside');
+    console.log(`${(await editor.untilStatus('keyside')).label}; load ${os.loadavg()[0].toFixed(1)} on ${os.cpus().length} cores`);
     await editor.page.evaluate(watch);
     for (let round = 0; round < 16; round += 1) {
         await editor.goTo(8);
@@ -102,7 +105,7 @@ async function minute(editor, isOn) {
 
 for (const isOn of [true, false]) {
     const files = { ...FILES, 'minute.py': '' };
-    const settings = { ...AS_TYPED, 'keyside.completion.enabled': isOn };
+    const settings = { ...AS_TYPED, ...given, 'keyside.completion.enabled': isOn };
     const editor = await Editor.start({ vsix, files, settings });
     try {
         if (isOn) {

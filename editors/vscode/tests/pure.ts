@@ -64,6 +64,20 @@ test('what becomes of a suggestion is reported', () => {
     ]);
 });
 
+test('one character that is taken is told from one that is typed', () => {
+    const taken = (isByKeyboard: boolean): string[] => {
+        const all: string[] = [];
+        const follower = new Follower((method) => all.push(method.replace('keyside/', '')));
+        follower.shown({ id: 7, index: 0, uri: 'u', start: 0, end: 3, caret: 3, text: 'map.get' });
+        follower.changed('u', 3, 0, '.', true);
+        follower.caretMoved('u', isByKeyboard);
+        follower.caretMoved('u', false);
+        return all;
+    };
+    assert.deepEqual(taken(true), ['didShow']);
+    assert.deepEqual(taken(false), ['didShow', 'didPartiallyAccept']);
+});
+
 test('a pair of brackets that the editor puts in is no part that was taken', () => {
     const all: string[] = [];
     const follower = new Follower((method) => all.push(method));

@@ -12,6 +12,7 @@ import { folder } from '../scripts/server.mjs';
 import * as cloud from './cloud.mjs';
 import { Editor } from './editor.mjs';
 import * as ghostText from './ghost_text.mjs';
+import * as picture from './picture.mjs';
 
 const run = (command, words) => execFileSync(command, words, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
 
@@ -31,7 +32,9 @@ const began = Date.now();
 const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
 const packed = vsix();
 console.log(`packed after ${seconds()}`);
-const editor = await Editor.start({ vsix: packed, files: { ...ghostText.FILES, ...cloud.FILES } });
+const editor = await Editor.start({ vsix: packed, files: { ...ghostText.FILES, ...picture.FILES, ...cloud.FILES } });
+const [first, ...others] = Object.entries(ghostText.steps);
+const steps = [first, ...Object.entries(picture.steps), ...others, ...Object.entries(cloud.steps)];
 console.log(`the editor runs after ${seconds()}`);
 for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => void editor.stop().finally(() => process.exit(130)));
@@ -39,7 +42,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 let n_failed = 0;
 let n_run = 0;
 try {
-    for (const [name, step] of [...Object.entries(ghostText.steps), ...Object.entries(cloud.steps)]) {
+    for (const [name, step] of steps) {
         const isFirst = n_run === 0;
         if (!isFirst && wanted.length > 0 && !wanted.some((it) => name.includes(it))) {
             continue;

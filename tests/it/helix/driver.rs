@@ -1,32 +1,23 @@
 //! Helix in a terminal of its own: keys go in one at a time, and the screen is read.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::num::NonZero;
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, PROGRAM, TempFolder, until_blocking};
+use crate::terminal::Terminal;
 
 /// Between two keys of a person who types fast.
 const GAP: Duration = Duration::from_millis(60);
 const ROWS: u16 = 30;
 const COLUMNS: u16 = 120;
-/// What a program asks a terminal for, and what it is told: an ordinary one.
-const ASKED: &[u8] = b"\x1b[c";
-const TOLD: &[u8] = b"\x1b[?62c";
 
 /// A Helix with nothing of the person's own.
 pub struct Helix {
     pub home: TempFolder,
     pub child: Child,
-    file: PathBuf,
-    keyboard: File,
-    screen: Arc<Mutex<vt100::Parser>>,
+    pub terminal: Terminal,
+    pub file: PathBuf,
 }
 
 /// A folder whose path fits into a line of the screen.
@@ -38,6 +29,11 @@ impl Helix {
     /// Opens a file with this text, with these settings of keyside's, and waits until the server is
     /// there.
     pub fn open(name: &str, text: &str, settings: &str) -> Self {
+        Self::open_with(name, text, settings, "")
+    }
+
+    /// The same, with a person's own settings of Helix.
+    pub fn open_with(name: &str, text: &str, settings: &str, editor: &str) -> Self {
         let home = home();
         let file = home.0.join("project").join(name);
         for folder in ["project/.git", "keyside", "config/helix"] {
@@ -45,35 +41,17 @@ impl Helix {
         }
         std::fs::write(&file, text).expect("write the file to edit");
         std::fs::write(home.0.join("keyside/config.toml"), settings).expect("write the settings");
-        let shows_progress = "[editor.lsp]\ndisplay-progress-messages = true\n";
-        std::fs::write(home.0.join("config/helix/config.toml"), shows_progress)
+        let editor = format!("{editor}\n[editor.lsp]\ndisplay-progress-messages = true\n");
+        std::fs::write(home.0.join("config/helix/config.toml"), editor)
             .expect("write Helix's settings");
         let mut set_up = isolated(Path::new(PROGRAM), &home.0);
         let done = set_up.args(["config", "helix", "--languages", "rust"]).output();
         assert!(done.expect("it runs").status.success());
 
-        let (terminal, inside) = terminal();
-        let stream = || Stdio::from(inside.try_clone().expect("another handle"));
         let mut command = isolated(&find_helix(), &home.0);
         command.arg("-v").arg("--log").arg(home.0.join("helix.log")).arg(&file);
-        command.stdin(stream()).stdout(stream()).stderr(stream());
-        // SAFETY: both are system calls that may be made between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                if libc::setsid() < 0 || libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                Ok(())
-            });
-        }
-        let child = command.spawn().expect("start Helix");
-        drop(command);
-        drop(inside);
-        let size = |n| NonZero::new(n).expect("some");
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(size(ROWS), size(COLUMNS), 0)));
-        let (shown, output) = (Arc::clone(&screen), terminal.try_clone().expect("another handle"));
-        std::thread::spawn(move || show(output, &shown));
-        let helix = Self { home, child, file, keyboard: terminal, screen };
+        let (terminal, child) = Terminal::start(command, ROWS, COLUMNS);
+        let helix = Self { home, child, terminal, file };
         let first = text.lines().next().expect("a line");
         helix.wait("the file", |rows| rows.iter().any(|it| it.contains(first)));
         // It answers nothing before it is there, and Helix has no sign of that on the screen.
@@ -90,7 +68,7 @@ impl Helix {
         while let Some(first) = rest.chars().next() {
             let n = if rest.starts_with("\x1b[") { 3 } else { first.len_utf8() };
             let (key, after) = rest.split_at(n);
-            (&self.keyboard).write_all(key.as_bytes()).expect("a terminal that takes a key");
+            self.terminal.press(key);
             std::thread::sleep(GAP);
             rest = after;
         }
@@ -120,10 +98,9 @@ impl Helix {
 
     /// The first entry of the popup: in the row below the caret, behind what else is left of that,
     /// with its kind behind it.
-    fn entry(&self) -> Option<String> {
-        let screen = self.screen.lock().expect("no panic");
-        let below = usize::from(screen.screen().cursor_position().0) + 1;
-        let row = screen.screen().rows(0, COLUMNS).nth(below)?;
+    pub fn entry(&self) -> Option<String> {
+        let below = usize::from(self.terminal.look(|it| it.cursor_position().0)) + 1;
+        let row = self.terminal.rows().into_iter().nth(below)?;
         let entry = row.trim_end().strip_suffix(" text")?.trim();
         let (_, entry) = entry.rsplit_once("  ").unwrap_or(("", entry));
         Some(entry.trim().to_owned())
@@ -135,8 +112,7 @@ impl Helix {
     }
 
     pub fn rows(&self) -> Vec<String> {
-        let screen = self.screen.lock().expect("no panic");
-        screen.screen().rows(0, COLUMNS).map(|it| it.trim_end().to_owned()).collect()
+        self.terminal.rows()
     }
 
     #[track_caller]
@@ -156,35 +132,6 @@ impl Drop for Helix {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Shows what a program writes, and answers what it asks, until it is gone.
-fn show(mut output: File, screen: &Mutex<vt100::Parser>) {
-    let mut bytes = [0; 1 << 16];
-    while let Ok(n @ 1..) = output.read(&mut bytes) {
-        screen.lock().expect("no panic").process(&bytes[..n]);
-        if bytes[..n].windows(ASKED.len()).any(|it| it == ASKED) {
-            let _ = output.write_all(TOLD);
-        }
-    }
-}
-
-/// Both ends of a new terminal: ours, and the program's.
-fn terminal() -> (File, OwnedFd) {
-    let (mut ours, mut theirs) = (-1, -1);
-    let size = libc::winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the places to write to live as long as the call, and nothing else is given.
-    let made = unsafe {
-        libc::openpty(&raw mut ours, &raw mut theirs, std::ptr::null_mut(), std::ptr::null(), &size)
-    };
-    assert_eq!(made, 0, "a terminal: {}", std::io::Error::last_os_error());
-    // A program that is started elsewhere meanwhile must not hold them open.
-    for end in [ours, theirs] {
-        // SAFETY: it is open, and sets a flag of it.
-        unsafe { libc::fcntl(end, libc::F_SETFD, libc::FD_CLOEXEC) };
-    }
-    // SAFETY: the call has opened both for whoever made it.
-    unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 
 fn isolated(program: &Path, home: &Path) -> Command {
