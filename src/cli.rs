@@ -21,6 +21,7 @@ pub mod redact;
 pub mod retry;
 pub mod route;
 pub mod serve;
+pub mod serve_completions;
 pub mod settle;
 pub mod setup;
 pub mod terminal;
@@ -57,6 +58,10 @@ enum Command {
         /// Accepted because clients pass it; there is no other way.
         #[arg(long, hide = true)]
         stdio: bool,
+        /// Answer `POST /v1/completions` on this port of 127.0.0.1 instead, for Zed; 0: on a free
+        /// one, which is printed.
+        #[arg(long, value_name = "PORT")]
+        completions_port: Option<u16>,
     },
     /// Complete at one caret, or many carets from standard input.
     Complete(CompleteArguments),
@@ -109,6 +114,10 @@ enum Command {
     #[cfg(unix)]
     #[command(hide = true)]
     InSandbox {
+        /// In that of the completions endpoint, with a port that is listened on; its descriptor is
+        /// in `KEYSIDE_LISTENER`.
+        #[arg(long)]
+        listening: bool,
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<std::ffi::OsString>,
     },
@@ -183,7 +192,7 @@ pub fn whole_number(text: &str) -> Result<usize, String> {
 
 /// Gives up what a command does not need.
 fn enter_sandbox(command: Option<&Command>) {
-    let nothing = Needs { network: false, writable: Some(&[]), protected: &[] };
+    let nothing = Needs { network: false, listener: None, writable: Some(&[]), protected: &[] };
     match command {
         // They do so themselves: the server after it has started its broker, and the broker and the
         // keyring need a network; and of Helix's file the place has to be found.
@@ -196,6 +205,8 @@ fn enter_sandbox(command: Option<&Command>) {
             | Command::Cloud(_)
             | Command::Config(ConfigCommand::Helix(_)),
         ) => {}
+        #[cfg(unix)]
+        Some(Command::InSandbox { listening: true, .. }) => {}
         Some(Command::Model(command)) => command.enter_sandbox(),
         // It writes where a person says.
         Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..nothing })),
@@ -238,6 +249,9 @@ pub fn run() -> ExitCode {
     enter_sandbox(arguments.command.as_ref());
     let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
+        Some(Command::Serve { completions_port: Some(port), .. }) => {
+            serve_completions::run(port).map(|never| match never {})
+        }
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Classify(arguments)) => classify::run(&arguments).map(done),
@@ -252,8 +266,8 @@ pub fn run() -> ExitCode {
         Some(Command::Cloud(command)) => cloud::run(&command).map(done),
         Some(Command::Broker) => broker::run().map(|never| match never {}),
         #[cfg(unix)]
-        Some(Command::InSandbox { program }) => {
-            in_sandbox::run(&program).map(|never| match never {})
+        Some(Command::InSandbox { listening, program }) => {
+            in_sandbox::run(listening, &program).map(|never| match never {})
         }
         Some(Command::KeepConsent) => keep_consent::run().map(done),
         Some(Command::Settle) => settle::run().map(done),

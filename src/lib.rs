@@ -25,6 +25,7 @@ pub mod workspace;
 
 pub mod assistant;
 pub mod completion;
+pub mod completions_endpoint;
 
 pub mod app;
 pub mod evaluate;

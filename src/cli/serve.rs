@@ -10,9 +10,11 @@ use crate::app::Session;
 use crate::assistant::{Cloud, Helpers};
 use crate::cli::{setup, terminal};
 use crate::completion::second_tier::{self, SecondTier};
+use crate::config::folders::Folders;
 use crate::config::{Config, layers};
 use crate::lsp::{self, Ended};
 use crate::remote::broker::ipc::BrokerProcess;
+use crate::sandbox::Sandbox;
 
 /// How long money may take to be written down before the process ends all the same.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -45,13 +47,7 @@ pub fn run() -> Result<Infallible, String> {
     let started = helpers().and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
     let completion_broker = completion_broker(&config);
     let sandbox = setup::enter_sandbox(&folders);
-    if let Some(shortfall) = sandbox.shortfall().filter(|_| config.sandbox.required) {
-        return Err(format!(
-            "sandbox.required is set, and this system does not keep keyside from all that it should ({shortfall}); see `keyside \
-             doctor`, or take the setting out of {}",
-            folders.config_file().display()
-        ));
-    }
+    refuse_without_sandbox(sandbox, &config, &folders)?;
     setup::forget_keys(&config.cloud);
     let cloud = started.and_then(|it| it.map(Cloud::connect).transpose());
     let second_tier = completion_broker.and_then(|started| {
@@ -95,6 +91,25 @@ pub fn run() -> Result<Infallible, String> {
         Ended::Properly => 0,
         Ended::ClientGone => 1,
     })
+}
+
+/// Whether the settings let the server run in this sandbox.
+///
+/// # Errors
+/// One sentence, where they do not.
+pub(crate) fn refuse_without_sandbox(
+    sandbox: &Sandbox,
+    config: &Config,
+    folders: &Folders,
+) -> Result<(), String> {
+    let Some(shortfall) = sandbox.shortfall().filter(|_| config.sandbox.required) else {
+        return Ok(());
+    };
+    Err(format!(
+        "sandbox.required is set, and this system does not keep keyside from all that it should ({shortfall}); see `keyside \
+         doctor`, or take the setting out of {}",
+        folders.config_file().display()
+    ))
 }
 
 /// A broker for the completion server that the settings name, with its host. It gets no key.

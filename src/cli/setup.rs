@@ -85,10 +85,16 @@ pub fn leave(code: u8) -> ! {
 /// Gives up the network, and all files but keyside's own, for good. Before a model file, a settings
 /// file of a workspace or any text is read, and before there is a second thread.
 pub fn enter_sandbox(folders: &Folders) -> &'static Sandbox {
+    enter_sandbox_with(folders, None)
+}
+
+/// The same, but for the connections that others make to a port that is listened on already.
+pub fn enter_sandbox_with(folders: &Folders, listener: Option<i32>) -> &'static Sandbox {
     folders.make();
     let (config, consent) = (folders.config_file(), folders.consent_file());
     let entered = sandbox::enter(Needs {
         network: false,
+        listener,
         writable: Some(&[&folders.data, &folders.cache]),
         protected: &[&folders.config, &config, &consent],
     });

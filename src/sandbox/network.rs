@@ -32,20 +32,17 @@ const OTHERS: &[libc::c_long] = &[
 
 /// Making a socket, and making one of the standard streams, should it be one, talk to somebody
 /// else. Unix sockets are among them, because a proxy or a container's daemon may listen on one.
-const SOCKETS: &[libc::c_long] = &[
-    libc::SYS_socket,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
-];
+const SOCKETS: &[libc::c_long] =
+    &[libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen];
 
 /// Of a socket's type, the part that says which it is.
 const SOCKET_TYPE_MASK: u64 = 0xf;
 
-pub(super) fn give_up(keeps_network: bool) -> Hold {
-    match refuse(keeps_network) {
+/// Taking a connection that somebody else has made.
+const ACCEPTING: &[libc::c_long] = &[libc::SYS_accept, libc::SYS_accept4];
+
+pub(super) fn give_up(keeps_network: bool, listener: Option<i32>) -> Hold {
+    match refuse(keeps_network, listener) {
         _ if keeps_network => Hold::BestEffort("this process has a network, as it is for"),
         Ok(()) if is_refused() => Hold::Enforced,
         Ok(()) => Hold::BestEffort("the system took the rule and does not follow it"),
@@ -53,12 +50,16 @@ pub(super) fn give_up(keeps_network: bool) -> Hold {
     }
 }
 
-fn refuse(keeps_network: bool) -> Result<(), &'static str> {
+fn refuse(keeps_network: bool, listener: Option<i32>) -> Result<(), &'static str> {
     let faulty = "the rule could not be made; please report this";
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     let mut calls = OTHERS.to_vec();
     if !keeps_network {
         calls.extend(SOCKETS);
+        for call in ACCEPTING {
+            let rule = listener.map(at_others).transpose().map_err(|_| faulty)?;
+            rules.insert(*call, rule.unwrap_or_default());
+        }
         rules.insert(libc::SYS_socketpair, other_pairs().map_err(|_| faulty)?);
     }
     rules.insert(libc::SYS_ioctl, typing().map_err(|_| faulty)?);
@@ -91,6 +92,13 @@ fn other_pairs() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
         .chain(others)
         .map(|it| SeccompRule::new(vec![it?]))
         .collect()
+}
+
+/// Any descriptor but this one.
+fn at_others(listener: i32) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let listener = u64::from(listener.unsigned_abs());
+    let is_other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, listener)?;
+    Ok(vec![SeccompRule::new(vec![is_other])?])
 }
 
 /// Typing into the terminal as if a person did, which runs what is typed there.

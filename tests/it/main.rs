@@ -16,8 +16,11 @@ mod classify;
 mod cli;
 mod cli_place;
 mod completion;
+mod completions_endpoint;
 mod corrections;
 mod edits;
+#[cfg(all(target_os = "linux", feature = "llama"))]
+mod emacs;
 #[cfg(unix)]
 mod ends;
 mod escalation;
@@ -37,6 +40,8 @@ mod ghost_text;
 #[cfg(all(target_os = "linux", feature = "llama"))]
 mod helix;
 mod helix_config;
+#[cfg(all(target_os = "linux", feature = "llama"))]
+mod kakoune;
 mod keys;
 mod ledger;
 mod ledger_faults;

@@ -50,7 +50,7 @@ fn file(result: std::io::Result<()>) -> String {
 }
 
 /// Tries everything, in whatever process this is.
-fn tries(home: &Path, target: i32) -> BTreeMap<String, String> {
+fn tries(home: &Path, target: i32, listener: Option<usize>) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut add = |name: &str, came_to: String| all.insert(name.to_owned(), came_to);
     let mut pair = [0_i32; 2];
@@ -144,6 +144,14 @@ fn tries(home: &Path, target: i32) -> BTreeMap<String, String> {
         add(&format!("write by a link in {folder}"), writing(at("symlink")));
     }
     add("read", file(std::fs::read(home.join("config.toml")).map(drop)));
+    if let Some(listener) = listener {
+        let accept = |from: usize| call(libc::SYS_accept4, [from, 0, 0, 0, 0]);
+        add("accept from the listener, of whom there is none", accept(listener));
+        // SAFETY: a descriptor is copied.
+        add("accept from another", accept(unsafe { libc::dup(listener as i32) } as usize));
+        add("connect the listener", call(libc::SYS_connect, [listener, 0, 0, 0, 0]));
+        add("listen on it again", call(libc::SYS_listen, [listener, 1, 0, 0, 0]));
+    }
     all
 }
 
@@ -151,9 +159,11 @@ fn tries(home: &Path, target: i32) -> BTreeMap<String, String> {
 #[ignore = "runs inside of the sandbox, started by the tests below"]
 fn probe() {
     #[expect(clippy::disallowed_methods, reason = "how the test outside tells what it is about")]
-    let variable = |name: &str| std::env::var(name).unwrap();
-    let all = tries(Path::new(&variable(HOME)), variable(TARGET).parse().unwrap());
-    std::fs::write(Path::new(&variable(HOME)).join("data/tries"), json!(all).to_string()).unwrap();
+    let variable = |name: &str| std::env::var(name).ok();
+    let (home, target) = (variable(HOME).unwrap(), variable(TARGET).unwrap());
+    let listener = variable("KEYSIDE_LISTENER").map(|it| it.parse().unwrap());
+    let all = tries(Path::new(&home), target.parse().unwrap(), listener);
+    std::fs::write(Path::new(&home).join("data/tries"), json!(all).to_string()).unwrap();
 }
 
 /// What the probe came to, where `before` is what starts it.
@@ -195,6 +205,24 @@ fn probed(before: &[&str]) -> BTreeMap<String, String> {
     target.wait().unwrap();
     let said = std::fs::read_to_string(home.0.join("data/tries"));
     serde_json::from_str(&said.unwrap_or_else(|_| panic!("{output:?}"))).unwrap()
+}
+
+#[test]
+fn a_process_that_listens_can_accept_there_and_nothing_more() {
+    let held = probed(&["keyside", "in-sandbox"]);
+    let listening = probed(&["keyside", "in-sandbox", "--listening"]);
+    let more: Vec<_> = listening.iter().filter(|(name, _)| !held.contains_key(*name)).collect();
+    // 11: there is nothing to be accepted yet.
+    assert_eq!(
+        more.iter().map(|(name, came_to)| format!("{name}: {came_to}")).collect::<Vec<_>>(),
+        [
+            "accept from another: EPERM",
+            "accept from the listener, of whom there is none: 11",
+            "connect the listener: EPERM",
+            "listen on it again: EPERM",
+        ]
+    );
+    assert!(held.iter().all(|(name, came_to)| listening.get(name) == Some(came_to)));
 }
 
 #[test]

@@ -83,6 +83,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("evaluate", &["stdx", "text", "lm", "prompt", "retrieval", "completion"]),
+    ("completions_endpoint", &["lm", "completion", "app"]),
     (
         "lsp",
         &[
@@ -120,6 +121,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "assistant",
             "app",
             "evaluate",
+            "completions_endpoint",
             "lsp",
         ],
     ),
@@ -151,11 +153,16 @@ const HOME_OF: &[(&str, &str)] = &[
     ("std::env::var(", "src/cli/setup.rs"),
 ];
 
-/// Names that open a network connection, and the one place that does; `sandbox` tries whether it is refused.
+/// Names that open a network connection, and the one place that does; `sandbox` tries whether it is
+/// refused. The endpoint opens none: it listens.
 const NETWORK: &[&str] =
     &["std::net", "tokio::net", "reqwest", "hyper::", "UdpSocket", "TcpStream"];
-const MAY_NAME_THE_NETWORK: &[&str] =
-    &["src/remote/broker/http", "src/remote/protocol/address.rs", "src/sandbox"];
+const MAY_NAME_THE_NETWORK: &[&str] = &[
+    "src/remote/broker/http",
+    "src/remote/protocol/address.rs",
+    "src/sandbox",
+    "src/completions_endpoint/",
+];
 
 /// What the broker's process alone does, and who may start it: the server's code can't reach it.
 const BROKERS: &[&str] = &["broker::process", "broker::http", "broker::keys"];

@@ -59,6 +59,8 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/it/nvim.rs", "a person who types"),
     ("tests/it/helix/driver.rs", "a person who types"),
     ("tests/it/terminal/neovim.rs", "a person who types"),
+    ("tests/it/emacs.rs", "a person who types"),
+    ("tests/it/kakoune.rs", "a person who types"),
     ("tests/it/ends.rs", "a client that sends after a while"),
 ];
 
@@ -85,7 +87,8 @@ fn no_dependency_but_the_brokers_own_has_an_http_client() {
         packages.filter_map(|it| it.split('"').nth(1)).collect()
     };
     assert_eq!(users("reqwest"), ["keyside"]);
-    assert_eq!(users("hyper"), ["hyper-rustls", "hyper-util", "reqwest"]);
+    // Of keyside itself its server's side, for the completions endpoint.
+    assert_eq!(users("hyper"), ["hyper-rustls", "hyper-util", "keyside", "reqwest"]);
     for name in ["ureq", "curl", "isahc", "openssl", "native-tls", "hf-hub", "minreq", "attohttpc"]
     {
         assert!(

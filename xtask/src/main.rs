@@ -275,7 +275,8 @@ fn apt_install(packages: &str, why: &str) -> Result<(), String> {
     ])
 }
 
-/// Makes sure that the tests find a Neovim of at least 0.12, one of 0.11, and a Helix of 2026.
+/// Makes sure that the tests find a Neovim of at least 0.12, one of 0.11, and on Linux a Helix of 2026,
+/// an Emacs with lsp-mode, and a Kakoune with kak-lsp.
 fn editors() -> Result<(), String> {
     let folder = root().join("target/editors");
     let is_named = |variable: &str| std::env::var_os(variable).is_some();
@@ -286,6 +287,14 @@ fn editors() -> Result<(), String> {
             || neovim_is_new_enough("nvim")
             || neovim_is_new_enough(&folder.join("nvim").to_string_lossy())
     };
+    if cfg!(target_os = "linux") {
+        if !is_named("KEYSIDE_TEST_EMACS") && !has("emacs") {
+            missing.push("emacs");
+        }
+        if !is_named("KEYSIDE_TEST_KAK") {
+            missing.extend(["kak", "kak-lsp"].into_iter().filter(|it| !has(it)));
+        }
+    }
     if !cfg!(windows) && !has_neovim() {
         missing.push("nvim");
     }
@@ -302,9 +311,10 @@ fn editors() -> Result<(), String> {
     }
     if !works("apt-get", &["--version"]) {
         return Err(
-            "the tests drive a real Neovim, 0.12 or newer and 0.11, and on Linux a Helix of 2026; install \
-             them and name them in KEYSIDE_TEST_NVIM, KEYSIDE_TEST_NVIM_0_11 and KEYSIDE_TEST_HX, then \
-             run this again"
+            "the tests drive a real Neovim, 0.12 or newer and 0.11, and on Linux a Helix of 2026, an Emacs \
+             30 with lsp-mode, and a Kakoune with kak-lsp; install them and name them in \
+             KEYSIDE_TEST_NVIM, KEYSIDE_TEST_NVIM_0_11, KEYSIDE_TEST_HX, KEYSIDE_TEST_EMACS and, for a \
+             folder with kak and kak-lsp, KEYSIDE_TEST_KAK, then run this again"
                 .to_owned(),
         );
     }
