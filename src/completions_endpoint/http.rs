@@ -36,8 +36,7 @@ pub async fn serve(at: AtListener, session: Arc<Session>) -> Result<Infallible, 
     let listener = tokio::net::TcpListener::from_std(at.listener)
         .map_err(|error| format!("the system does not watch the port ({error}); try again"))?;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await;
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
@@ -58,6 +57,7 @@ pub async fn serve(at: AtListener, session: Arc<Session>) -> Result<Infallible, 
             drop(place);
         });
     }
+    Err("the port is not answered any more; start keyside again".to_owned())
 }
 
 async fn respond(
