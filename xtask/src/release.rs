@@ -5,7 +5,7 @@ mod editors;
 mod plan;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::{cargo_command, root, run, say};
 
@@ -30,6 +30,7 @@ pub(crate) fn release(arguments: &[String]) -> Result<(), String> {
         ["try"] => try_it(),
         ["publish"] => publish(),
         ["--dry-run"] => {
+            empty(&plan::folder())?;
             check()?;
             archive(&host()?)?;
             editors()?;
@@ -54,7 +55,16 @@ fn check() -> Result<(), String> {
 }
 
 fn archive(target: &str) -> Result<(), String> {
-    run(dist()?.args(["build", "--artifacts=local", "--target", target]))
+    let mut build = dist()?;
+    build.args(["build", "--artifacts=local", "--output-format=json", "--target", target]);
+    let output = build.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("dist can't be started ({error})"))?;
+    if !output.status.success() {
+        return Err(format!("dist ended with {}", output.status));
+    }
+    // From it installers know the archive's checksum.
+    let file = plan::made().join(format!("{target}-dist-manifest.json"));
+    std::fs::write(&file, output.stdout).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Builds the program that goes into the archive of `CARGO_DIST_TARGET`; or takes `KEYSIDE_PROGRAM`.
@@ -76,6 +86,15 @@ fn program() -> Result<(), String> {
             if target != host()? {
                 command.args(["--target", &target]);
                 folder.push(&target);
+            }
+            // `dist` names the compilers that are found without, and for another name cargo would
+            // build everything anew.
+            for (compiler, found) in
+                [("CC", ["gcc", "clang", "cl.exe"]), ("CXX", ["g++", "clang++", "cl.exe"])]
+            {
+                if variable(compiler).is_some_and(|it| found.contains(&&*it)) {
+                    command.env_remove(compiler);
+                }
             }
             run(&mut command)?;
             folder.join("release").join(&name)
