@@ -14,7 +14,7 @@ use crate::completion::stats::{LastCompletion, Stats};
 use crate::completion::when_to_speak::ShowRule;
 use crate::completion::{second_tier, secrets};
 use crate::config::CompletionConfig;
-use crate::lm::{Engine, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
+use crate::lm::{Engine, Finish, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::block::line_break_into_block;
 use crate::prompt::excerpt::Excerpt;
@@ -204,9 +204,11 @@ pub async fn prefill(completer: &Completer, ask: CompletionAsk) {
     }
 }
 
-/// Whether nothing comes any more in the caret's line, and not for want of confidence.
+/// Whether nothing comes any more in the caret's line. A line break of which the model is not sure
+/// is one too.
 fn ends_line(best: &GeneratedText) -> bool {
-    best.text.trim().is_empty() && best.finish.is_end()
+    let breaks = best.finish.is_end() || best.finish == Finish::Unsure { next: Some('\n') };
+    best.text.trim().is_empty() && breaks
 }
 
 /// What is known without the model: the answer to the same question, or the rest of one that was

@@ -20,6 +20,8 @@ pub struct EngineCounts {
     pub generated_tokens: AtomicU64,
     /// Of the generated ones, accepted speculative tokens.
     pub speculative_tokens: AtomicU64,
+    /// How often the logits that a token was chosen by were known from an earlier key.
+    pub reused_logits: AtomicU64,
     /// Of background and idle work: prompts, and answers to them.
     pub prefetch_evaluated_tokens: AtomicU64,
     pub prefetch_generated_tokens: AtomicU64,

@@ -18,7 +18,7 @@ use crate::lm::decode::text::TextSoFar;
 use crate::lm::mixer::NextTokenMixer;
 use crate::lm::runtime::{Runtime, check};
 use crate::lm::task::{Finish, GeneratedText, StopRule, TaskError, TokenScore};
-use crate::lm::vocabulary::{Token, TokenKind};
+use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 use crate::stdx::cancel::CancelFlag;
 
 /// An alternative begins with a token that has at least this probability.
@@ -39,6 +39,9 @@ pub enum TokenChoice<'a> {
 
 /// What one run of the loop is given.
 pub struct DecodeParams<'a> {
+    /// What the text comes after. All of it is evaluated, or its logits are known and the last
+    /// tokens are evaluated with those that are generated.
+    pub prompt: &'a [Token],
     pub choice: TokenChoice<'a>,
     pub required_prefix: &'a [u8],
     pub mixer: Option<&'a mut (dyn NextTokenMixer + 'static)>,
@@ -79,6 +82,10 @@ pub struct Decoded {
     pub end_probability: Option<f32>,
     pub n_generated: usize,
     pub n_speculative: usize,
+    /// How often the logits were known.
+    pub n_reused: usize,
+    /// How many of the prompt's last tokens were evaluated.
+    pub n_prompt_tokens: usize,
     /// Other tokens that could have been the first.
     pub alternatives: Vec<ChosenToken>,
     /// Of each given token.
@@ -95,10 +102,13 @@ impl Runtime {
         params: DecodeParams,
         flag: &CancelFlag,
     ) -> Result<Decoded, TaskError> {
-        let DecodeParams { choice, required_prefix, mut mixer, stop, limits, .. } = params;
+        let DecodeParams { prompt, choice, required_prefix, mut mixer, stop, limits, .. } = params;
         let DecodeParams { mut generated_before, mut on_position, .. } = params;
         let min_log_probability = limits.min_confidence.ln();
         let can_roll_back = self.cache.can_roll_back() == Some(true);
+        let keeps_logits = self.keeps_logits() && !matches!(choice, TokenChoice::Given { .. });
+        let mut tokens = prompt.to_vec();
+        let (mut n_prompt_tokens, mut n_reused) = (0, 0);
         let mut text = TextSoFar::new(required_prefix);
         let mut speculative = SpeculativeTokens::default();
         let (mut n_speculative, mut alternatives, mut scores) = (0, Vec::new(), Vec::new());
@@ -106,9 +116,17 @@ impl Runtime {
         let finish = loop {
             check(flag)?;
             let vocabulary = self.backend.vocabulary();
+            let is_chosen = matches!(choice, TokenChoice::First(_)) && text.n_tokens == 0;
+            if keeps_logits && !is_chosen {
+                match self.logits.has(&tokens) {
+                    true => n_reused += 1,
+                    false => self.logits.keep(&tokens, speculative.logits(self.backend.as_ref())),
+                }
+            }
+            let kept = if keeps_logits { self.logits.after(&tokens) } else { None };
             let logits = match choice {
                 TokenChoice::Given { first_logits, .. } if text.n_tokens == 0 => first_logits,
-                _ => speculative.logits(self.backend.as_ref()),
+                _ => kept.unwrap_or_else(|| speculative.logits(self.backend.as_ref())),
             };
             let distribution = |mixer: Option<&mut (dyn NextTokenMixer + 'static)>| {
                 NextToken::new(vocabulary, logits, text.prefix_left(), &text.line, mixer)
@@ -118,8 +136,7 @@ impl Runtime {
                 _ => {
                     let next = distribution(mixer.as_deref_mut());
                     if text.n_tokens == 0 && can_roll_back {
-                        alternatives =
-                            alternatives_of(&next, limits.n_alternatives, |it| vocabulary.kind(it));
+                        alternatives = alternatives_of(&next, limits.n_alternatives, vocabulary);
                     }
                     let likeliest = next.likeliest();
                     let token = match choice {
@@ -169,27 +186,37 @@ impl Runtime {
                 break Finish::StopRule;
             }
             let n_most = self.backend.info().n_context_tokens - 1;
-            let room = n_most.saturating_sub(self.cache.tokens().len());
+            let room = n_most.saturating_sub(tokens.len());
             let is_late = limits.deadline.is_some_and(|it| Instant::now() >= it);
             if room == 0 || text.n_tokens >= limits.max_tokens || is_late {
                 break Finish::Budget;
             }
+            tokens.push(token);
             if speculative.accept(token) {
                 n_speculative += 1;
                 continue;
             }
             self.cache.take_back(self.backend.as_mut(), speculative.n_rejected());
+            if keeps_logits && self.logits.has(&tokens) {
+                speculative = SpeculativeTokens::default();
+                continue;
+            }
             let most = if can_roll_back { limits.max_speculative_tokens } else { 0 };
             let most = most.min(room - 1).min(limits.max_tokens - text.n_tokens);
             speculative =
                 SpeculativeTokens::draft(&text, most, &generated_before, mixer.as_deref_mut());
-            self.evaluate(&[&[token], speculative.tokens.as_slice()].concat(), true, flag)?;
+            let n_evaluated = self.cache.tokens().len();
+            let left = &tokens[n_evaluated..];
+            n_prompt_tokens += prompt.len().saturating_sub(n_evaluated);
+            speculative.n_before = left.len();
+            self.evaluate(&[left, speculative.tokens.as_slice()].concat(), true, flag)?;
             speculative.is_evaluated = true;
         };
         // Rejected tokens are no part of what the next prompt goes on with.
         self.cache.take_back(self.backend.as_mut(), speculative.n_rejected());
         if !self.is_background {
             self.counts.speculative_tokens.fetch_add(n_speculative as u64, Ordering::Relaxed);
+            self.counts.reused_logits.fetch_add(n_reused as u64, Ordering::Relaxed);
         }
         let n_generated = text.n_tokens;
         let text = ended(&mut text, finish, stop);
@@ -199,6 +226,8 @@ impl Runtime {
             end_probability,
             n_generated,
             n_speculative,
+            n_reused,
+            n_prompt_tokens,
             alternatives,
             scores,
         })
@@ -214,19 +243,22 @@ impl Runtime {
     }
 }
 
-/// The likeliest tokens but the first one, at most `n`, that are not out of the question.
-fn alternatives_of(
-    next: &NextToken,
-    n: usize,
-    kind: impl Fn(Token) -> TokenKind,
-) -> Vec<ChosenToken> {
-    if n == 0 {
-        return Vec::new();
-    }
-    let likeliest = next.likeliest_ones(n + 1).into_iter().skip(1);
-    let likeliest = likeliest.filter(|it| kind(it.0) == TokenKind::Text);
-    let likeliest = likeliest.filter(|it| it.1 >= MIN_ALTERNATIVE_PROBABILITY);
-    likeliest.map(|(token, _)| next.choose(token)).collect()
+/// The likeliest tokens but the first one, at most `n`, that are not out of the question. Of those
+/// that differ in line breaks alone there is one.
+fn alternatives_of(next: &NextToken, n: usize, vocabulary: &Vocabulary) -> Vec<ChosenToken> {
+    let Some(first) = next.likeliest().filter(|_| n > 0) else { return Vec::new() };
+    let line = |token: Token| vocabulary.bytes_of(token).trim_ascii_end();
+    let mut lines = vec![line(first)];
+    let mut likeliest = next.likeliest_ones(2 * n + 1);
+    likeliest.retain(|(token, probability)| {
+        let is_another = *token != first && !lines.contains(&line(*token));
+        let is_alternative = is_another
+            && *probability >= MIN_ALTERNATIVE_PROBABILITY
+            && vocabulary.kind(*token) == TokenKind::Text;
+        lines.extend(is_alternative.then(|| line(*token)));
+        is_alternative
+    });
+    likeliest.into_iter().take(n).map(|(token, _)| next.choose(token)).collect()
 }
 
 /// The text where generating ends so.

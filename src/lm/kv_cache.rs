@@ -25,6 +25,13 @@ pub struct KvCache {
     can_roll_back: Option<bool>,
 }
 
+/// Whether the logits after a prompt have to come of its evaluation.
+#[derive(Clone, Copy)]
+enum LogitsAfter {
+    Wanted,
+    Known,
+}
+
 #[derive(Debug, Default)]
 struct Sequence {
     tokens: Vec<Token>,
@@ -91,13 +98,23 @@ impl KvCache {
     /// evaluated. Unless the logits at hand are already those of the whole prompt, at least its
     /// last token is left to evaluate, because its logits are the answer.
     pub fn keep_prefix_of(&mut self, backend: &mut dyn Backend, prompt: &[Token]) -> usize {
-        self.take_up(backend, prompt, None)
+        self.take_up(backend, prompt, None, LogitsAfter::Wanted)
     }
 
     /// The same for a background prompt: the active sequence stays as it is, because the next
     /// prompt most likely goes on with it.
     pub fn keep_prefix_beside(&mut self, backend: &mut dyn Backend, prompt: &[Token]) -> usize {
-        self.take_up(backend, prompt, Some(self.active))
+        self.take_up(backend, prompt, Some(self.active), LogitsAfter::Wanted)
+    }
+
+    /// Either of the two, for a prompt whose logits are known: all of it may be kept.
+    pub fn keep_known(
+        &mut self,
+        backend: &mut dyn Backend,
+        prompt: &[Token],
+        beside: bool,
+    ) -> usize {
+        self.take_up(backend, prompt, beside.then_some(self.active), LogitsAfter::Known)
     }
 
     /// Makes the sequence that has most of a prompt the active one, as it is.
@@ -114,6 +131,7 @@ impl KvCache {
         backend: &mut dyn Backend,
         prompt: &[Token],
         spared: Option<usize>,
+        logits: LogitsAfter,
     ) -> usize {
         self.sequences.resize_with(backend.n_sequences().max(1), Sequence::default);
         let chosen = self.choose(backend, prompt, spared);
@@ -127,7 +145,10 @@ impl KvCache {
             return common;
         }
         self.logits_valid = false;
-        let keep = common.min(prompt.len().saturating_sub(1));
+        let keep = match logits {
+            LogitsAfter::Wanted => common.min(prompt.len().saturating_sub(1)),
+            LogitsAfter::Known => common,
+        };
         if keep < sequence.tokens.len() {
             sequence.tokens.truncate(keep);
             self.cut(backend, chosen, keep);

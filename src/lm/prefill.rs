@@ -19,6 +19,17 @@ const MIN_BACKGROUND_CHUNK_TOKENS: usize = 8;
 /// between them by then, the next ones pay for it.
 const MAX_SHORT_PROMPTS_IN_A_ROW: usize = 24;
 
+/// So many tokens of a prompt may be left to the evaluation of what is generated after it.
+const MAX_LEFT_TOKENS: usize = 8;
+
+/// How a prompt was prefilled.
+pub(super) struct Prefilled {
+    /// How many of its tokens were cached already.
+    pub n_cached: usize,
+    /// How many are not evaluated yet.
+    pub n_left: usize,
+}
+
 impl Runtime {
     /// Whether the short prompt is taken: too much of the whole one is to be evaluated for a person
     /// who types to wait for it, and much less of the short one.
@@ -64,6 +75,28 @@ impl Runtime {
             }
         }
         Ok(n_cached)
+    }
+
+    /// The same for a prompt after which the decode loop runs. Where the logits after it are known,
+    /// a few last tokens may be left to that.
+    pub(super) fn prefill_to_decode(
+        &mut self,
+        prompt: &[Token],
+        flag: &CancelFlag,
+    ) -> Result<Prefilled, TaskError> {
+        let n_missing = prompt.len() - self.cache.n_cached_of(prompt);
+        if !self.keeps_logits() || n_missing > MAX_LEFT_TOKENS || !self.logits.has(prompt) {
+            return Ok(Prefilled { n_cached: self.prefill_prompt(prompt, flag)?, n_left: 0 });
+        }
+        let backend = self.backend.as_mut();
+        let n_cached = self.cache.keep_known(backend, prompt, self.is_background);
+        Ok(Prefilled { n_cached, n_left: prompt.len() - n_cached })
+    }
+
+    /// Whether logits are kept. Those of a measurement that is to be repeated are always evaluated
+    /// anew, and a model that can't drop a part of a sequence is never behind.
+    pub(super) fn keeps_logits(&self) -> bool {
+        self.fixed_chunk_tokens.is_none() && self.cache.can_roll_back() == Some(true)
     }
 
     /// Evaluates what of a prompt is not cached; `beside` what is typed, if the next key goes on

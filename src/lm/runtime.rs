@@ -9,7 +9,9 @@ use crate::lm::counts::EngineCounts;
 use crate::lm::decode::lookup::generated_by_lookup;
 use crate::lm::decode::{DecodeLimits, DecodeParams, DecodePosition, TokenChoice};
 use crate::lm::kv_cache::KvCache;
+use crate::lm::logits_cache::LogitsCache;
 use crate::lm::model_info::ModelInfo;
+use crate::lm::prefill::Prefilled;
 use crate::lm::prefill_rate::PrefillRate;
 use crate::lm::task::{
     ContinuationScore, EmbedTask, GenerateTask, Generation, NeverStop, PrefillTask, ScoreTask,
@@ -22,6 +24,7 @@ use crate::stdx::cancel::{CancelFlag, StopReason};
 pub struct Runtime {
     pub(super) backend: Box<dyn Backend>,
     pub(super) cache: KvCache,
+    pub(super) logits: LogitsCache,
     pub(super) rate: PrefillRate,
     pub(super) counts: Arc<EngineCounts>,
     /// Background work leaves alone what is cached for the next key, and is stopped in the middle
@@ -36,9 +39,11 @@ impl Runtime {
     pub fn new(backend: Box<dyn Backend>, counts: Arc<EngineCounts>) -> Self {
         let rate = PrefillRate::of_model(backend.info().n_params);
         counts.note_prefill_rate(&rate);
+        let logits = LogitsCache::new(backend.info().n_vocab);
         Self {
             backend,
             cache: KvCache::default(),
+            logits,
             rate,
             counts,
             is_background: false,
@@ -66,6 +71,7 @@ impl Runtime {
     /// Empties the KV cache.
     pub fn clear(&mut self) {
         self.cache.clear(self.backend.as_mut());
+        self.logits.clear();
     }
 
     /// Generates a text. The KV cache is right about what it holds afterwards, however this ends.
@@ -103,9 +109,10 @@ impl Runtime {
             ShortPrompt::Ready(short) if is_short => short,
             _ => &task.prompt,
         };
-        let n_prompt = prompt.len();
+        let (prompt, n_prompt) = (prompt.clone(), prompt.len());
+        let prompt = prompt.as_slice();
         let generated_before = self.cache.continuation_of(prompt).to_vec();
-        let cached_tokens = self.prefill_prompt(prompt, flag)?;
+        let Prefilled { n_cached: cached_tokens, n_left } = self.prefill_to_decode(prompt, flag)?;
         if !self.is_background {
             self.counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
         }
@@ -119,21 +126,25 @@ impl Runtime {
             to_the_end: task.to_the_end,
             deadline: prompt_done.checked_add(task.max_generate),
         };
-        let best = params_of(task, TokenChoice::Likeliest, limits, generated_before);
+        let best = params_of(task, prompt, TokenChoice::Likeliest, limits, generated_before);
         let first = self.decode(best, flag)?;
         let mut usage = Usage {
             cached_tokens,
-            evaluated_tokens: n_prompt - cached_tokens,
+            evaluated_tokens: n_prompt - cached_tokens - n_left + first.n_prompt_tokens,
             generated_tokens: first.n_generated,
             speculative_tokens: first.n_speculative,
+            reused_logits: first.n_reused,
         };
         let mut alternatives = Vec::new();
         for other in first.alternatives {
             self.roll_back_to(n_prompt);
-            let alternative = params_of(task, TokenChoice::First(other), limits, Vec::new());
+            let choice = TokenChoice::First(other);
+            let alternative = params_of(task, prompt, choice, limits, Vec::new());
             let decoded = self.decode(alternative, flag)?;
+            usage.evaluated_tokens += decoded.n_prompt_tokens;
             usage.generated_tokens += decoded.n_generated;
             usage.speculative_tokens += decoded.n_speculative;
+            usage.reused_logits += decoded.n_reused;
             alternatives.push(decoded.text);
         }
         Ok(Generation {
@@ -183,6 +194,7 @@ impl Runtime {
                 self.prefill_prompt(&task.prompt, flag)?;
             }
             let params = DecodeParams {
+                prompt: &task.prompt,
                 choice: TokenChoice::Given { tokens, first_logits: &first_logits },
                 required_prefix: &task.required_prefix,
                 mixer: task.mixer.as_deref_mut(),
@@ -265,7 +277,7 @@ impl Runtime {
 
     /// Drops what was evaluated after a prompt of this length.
     fn roll_back_to(&mut self, n_prompt: usize) {
-        let n_after = self.cache.tokens().len() - n_prompt;
+        let n_after = self.cache.tokens().len().saturating_sub(n_prompt);
         self.cache.take_back(self.backend.as_mut(), n_after);
     }
 }
@@ -273,11 +285,13 @@ impl Runtime {
 /// One run of the decode loop for a text.
 fn params_of<'a>(
     task: &'a mut GenerateTask,
+    prompt: &'a [Token],
     choice: TokenChoice<'a>,
     limits: DecodeLimits,
     generated_before: Vec<Token>,
 ) -> DecodeParams<'a> {
     DecodeParams {
+        prompt,
         choice,
         required_prefix: &task.required_prefix,
         mixer: task.mixer.as_deref_mut(),

@@ -321,6 +321,8 @@ pub struct Usage {
     pub generated_tokens: usize,
     /// Of these, the accepted speculative ones, for which no evaluation of their own was needed.
     pub speculative_tokens: usize,
+    /// How often the logits that a token is chosen by were known from an earlier key.
+    pub reused_logits: usize,
 }
 
 impl AddAssign for Usage {
@@ -329,6 +331,7 @@ impl AddAssign for Usage {
         self.evaluated_tokens += other.evaluated_tokens;
         self.generated_tokens += other.generated_tokens;
         self.speculative_tokens += other.speculative_tokens;
+        self.reused_logits += other.reused_logits;
     }
 }
 

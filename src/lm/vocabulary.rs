@@ -79,6 +79,24 @@ impl Vocabulary {
         self.kinds[token as usize]
     }
 
+    /// The text tokens that differ from one in the line breaks at their end alone, and itself:
+    /// whichever comes, the line is the same as far as the token goes.
+    pub fn same_but_for_line_breaks(&self, token: Token) -> impl Iterator<Item = Token> + '_ {
+        let bytes = self.bytes_of(token);
+        let n_line = bytes.iter().rposition(|it| *it != b'\n').map_or(0, |at| at + 1);
+        let (line, is_line) = (&bytes[..n_line], n_line > 0 && self.kind(token) == TokenKind::Text);
+        let at = self.by_bytes.partition_point(|it| self.bytes_of(*it) < line);
+        let bare = self.by_bytes.get(at).filter(|it| self.bytes_of(**it) == line);
+        let with_break = [line, b"\n"].concat();
+        let from = self.by_bytes.partition_point(|it| self.bytes_of(*it) < with_break.as_slice());
+        let with_breaks = self.by_bytes[from..]
+            .iter()
+            .take_while(move |it| self.bytes_of(**it).starts_with(&with_break))
+            .filter(move |it| self.bytes_of(**it)[n_line..].iter().all(|it| *it == b'\n'));
+        let same = bare.into_iter().chain(with_breaks).copied().filter(move |_| is_line);
+        (!is_line).then_some(token).into_iter().chain(same)
+    }
+
     /// The text tokens that may come next where the text has to begin with `forced`: those that
     /// begin with it, and those that are a beginning of it.
     pub fn tokens_for<'a>(&'a self, forced: &'a [u8]) -> impl Iterator<Item = Token> + 'a {
@@ -98,6 +116,21 @@ impl Vocabulary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_that_differ_in_line_breaks() {
+        let pieces = [");", ");\n", ");\n\n", ")", "\n", ");\t", ");a", ");\n  "];
+        let vocabulary = Vocabulary::new(pieces.map(|it| (it, TokenKind::Text)));
+        let same = |piece: &str| {
+            let token = pieces.iter().position(|it| *it == piece).expect("a piece") as Token;
+            let same = vocabulary.same_but_for_line_breaks(token);
+            same.map(|it| pieces[it as usize]).collect::<Vec<_>>()
+        };
+        assert_eq!(same(");"), [");", ");\n", ");\n\n"]);
+        assert_eq!(same(");\n\n"), [");", ");\n", ");\n\n"]);
+        assert_eq!(same(")"), [")"]);
+        assert_eq!(same("\n"), ["\n"]);
+    }
 
     #[test]
     fn tokens_for_forced_bytes() {

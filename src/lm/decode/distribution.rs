@@ -177,7 +177,7 @@ impl<'a> NextToken<'a> {
         let by_model = model_weight * self.by_model(token);
         ChosenToken {
             token,
-            log_probability: self.probability(token).max(f32::MIN_POSITIVE).ln(),
+            log_probability: self.probability_of_line(token).max(f32::MIN_POSITIVE).ln(),
             // The weights are in both, so that this is the odds before times what the token tells.
             odds_of_retrieval: by_retrieval.map(|it| {
                 (it.max(f32::MIN_POSITIVE) / by_model.max(f32::MIN_POSITIVE)).ln().min(MAX_ODDS)
@@ -185,17 +185,26 @@ impl<'a> NextToken<'a> {
         }
     }
 
-    /// The likeliest token, or `None` where nothing can spell the prefix.
+    /// The likeliest token, or `None` where nothing can spell the prefix. Tokens that differ in
+    /// line breaks alone count together: models spell the end of a line in several ways.
     pub fn likeliest(&self) -> Option<Token> {
         let mut best = self.model_best?;
-        let mut highest = self.probability(best);
+        let mut highest = self.probability_of_line(best);
         for (token, _) in &self.mixture.retrieved {
-            let probability = self.probability(*token);
+            let probability = self.probability_of_line(*token);
             if probability > highest {
                 (best, highest) = (*token, probability);
             }
         }
-        Some(best)
+        // The model goes on from the one that it would have taken.
+        let same = self.vocabulary.same_but_for_line_breaks(best).filter(|it| self.is_allowed(*it));
+        same.max_by(|a, b| self.score(*a).total_cmp(&self.score(*b))).or(Some(best))
+    }
+
+    /// The probability that the text goes on with a token, whatever line breaks come with it.
+    fn probability_of_line(&self, token: Token) -> f32 {
+        let same = self.vocabulary.same_but_for_line_breaks(token);
+        same.map(|it| self.probability(it)).sum::<f32>().min(1.0)
     }
 
     /// The likeliest tokens with their probabilities, likeliest first, at most `n`.

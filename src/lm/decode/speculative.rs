@@ -12,7 +12,9 @@ use crate::lm::vocabulary::Token;
 pub struct SpeculativeTokens {
     pub tokens: Vec<Token>,
     n_accepted: usize,
-    /// The logits at hand are those after each of these tokens, and after the one before them.
+    /// How many tokens were evaluated before these, in the same batch.
+    pub n_before: usize,
+    /// The logits at hand are those after each of these tokens, and after those before them.
     pub is_evaluated: bool,
 }
 
@@ -38,7 +40,10 @@ impl SpeculativeTokens {
 
     /// The logits after the accepted ones.
     pub fn logits<'a>(&self, backend: &'a dyn Backend) -> &'a [f32] {
-        if self.is_evaluated { backend.logits_after(self.n_accepted) } else { backend.logits() }
+        match (self.n_before + self.n_accepted).checked_sub(1) {
+            Some(index) if self.is_evaluated => backend.logits_after(index),
+            _ => backend.logits(),
+        }
     }
 
     /// Whether the next speculative token is this one, which is accepted then.
