@@ -35,9 +35,9 @@ pub struct ModelConfig {
     /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty:
     /// the built-in model. Followed in the user's settings file alone.
     pub path: String,
-    /// Which of the built-in models completes where `path` is empty: `keyside-nano-v1`, or
-    /// `keyside-nano-v2`, whose suggestions are better and take twice as long; it is for machines
-    /// with faster cores.
+    /// Which of the built-in models completes where `path` is empty: `keyside-nano-v2`, or
+    /// `keyside-nano-v1`, which is half as large and takes half as long; its suggestions are not as
+    /// good.
     pub built_in: BuiltInModel,
     /// Folders of GGUF files that `keyside model` looks in, beside those of Ollama, LM Studio,
     /// llama.cpp and Hugging Face; `~/` is the home folder. Followed in the user's settings file
@@ -56,17 +56,17 @@ pub struct ModelConfig {
 #[schemars(inline)]
 pub enum BuiltInModel {
     #[default]
-    #[serde(rename = "keyside-nano-v1")]
-    NanoV1,
     #[serde(rename = "keyside-nano-v2")]
     NanoV2,
+    #[serde(rename = "keyside-nano-v1")]
+    NanoV1,
 }
 
 impl BuiltInModel {
     pub fn name(self) -> &'static str {
         match self {
-            Self::NanoV1 => "keyside-nano-v1",
             Self::NanoV2 => "keyside-nano-v2",
+            Self::NanoV1 => "keyside-nano-v1",
         }
     }
 }

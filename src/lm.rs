@@ -23,6 +23,7 @@ pub mod engine;
 pub mod fim;
 pub mod gguf_header;
 pub mod kv_cache;
+pub mod logits_cache;
 pub mod mixer;
 pub mod model_info;
 mod prefill;

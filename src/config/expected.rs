@@ -32,7 +32,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("completion.server_url", "an address such as http://127.0.0.1:8080, in quotes"),
     ("completion.speculative_tokens", "a whole number from 0 to 16"),
     ("completion.workspace_tokens", "a whole number from 0 to 16000000"),
-    ("model.built_in", "\"keyside-nano-v1\" or \"keyside-nano-v2\""),
+    ("model.built_in", "\"keyside-nano-v2\" or \"keyside-nano-v1\""),
     ("model.context_tokens", "a whole number from 0 to 1048576"),
     ("model.folders", "a list of folders, each in quotes"),
     ("model.path", "the path of a GGUF file, in quotes"),

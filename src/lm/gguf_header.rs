@@ -360,9 +360,9 @@ mod tests {
         let header = GgufHeader::read(embedded::MODELS[0].bytes).expect("a whole header");
         assert_eq!((&*header.architecture, header.quantization), ("llama", "Q8_0"));
         assert_eq!((header.fim_family, header.n_parts), (Some("qwen-coder"), 1));
-        assert_eq!(header.n_params / 100_000, 66);
+        assert_eq!(header.n_params / 100_000, 153);
         assert_eq!(header.least_bytes, embedded::MODELS[0].bytes.len() as u64);
-        assert!(header.is_language_model() && header.kv_bytes_per_token == 1_536, "{header:?}");
+        assert!(header.is_language_model() && header.kv_bytes_per_token == 2_048, "{header:?}");
     }
 
     #[test]

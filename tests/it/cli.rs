@@ -129,7 +129,7 @@ fn try_without_a_terminal_prints_the_summary() {
     let output = keyside(&home, &["try", file, "--lines", "3"], "");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let out = text(&output.stdout);
-    assert!(out.starts_with(&format!("{file} with keyside-nano-v1\nkeys ")), "{out}");
+    assert!(out.starts_with(&format!("{file} with keyside-nano-v2\nkeys ")), "{out}");
     assert!(out.contains("without the resident prompt: median "), "{out}");
     assert!(!out.contains('\u{1b}'), "{out}");
     let output = keyside(&home, &["try", "--lines", "2", "--json"], "");
@@ -174,7 +174,7 @@ fn doctor_says_what_works() {
     let output = keyside(&home, &["doctor"], "");
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{out}");
-    assert!(out.contains("✓ model: keyside-nano-v1 (6.6 million parameters"), "{out}");
+    assert!(out.contains("✓ model: keyside-nano-v2 (15.3 million parameters"), "{out}");
     std::fs::write(home.0.join("config.toml"), "[model]\npath = \"/nowhere.gguf\"\n").unwrap();
     let output = keyside(&home, &["doctor", "--json"], "");
     assert_eq!(output.status.code(), Some(1));

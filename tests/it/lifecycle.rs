@@ -136,7 +136,7 @@ async fn nothing_is_left_behind_but_the_cache_and_no_source_text_anywhere() {
     let files = all_files(&folder);
     let name = |file: &std::path::Path| file.file_name().unwrap().to_string_lossy().into_owned();
     // The model; the log of this test, because the program itself writes to stderr only; and the ledger.
-    let expected = ["keyside-nano-v1-", "stderr.log", "ledger.db"];
+    let expected = ["keyside-nano-v2-", "stderr.log", "ledger.db"];
     for beginning in expected {
         assert!(
             files.iter().any(|it| name(it).starts_with(beginning)),

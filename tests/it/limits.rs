@@ -45,7 +45,7 @@ const SHOWN_IS_NO_FOLDER: &str = "HOME/cache/shown can't be written (File exists
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn pipes_in_the_place_of_files_are_not_waited_for() {
     let model = format!(
-        "cache/models/keyside-nano-v1-{}.gguf",
+        "cache/models/keyside-nano-v2-{}.gguf",
         &keyside::lm::backend::embedded::MODELS[0].sha256[..12]
     );
     for name in ["config.toml", &model, "cache/models/checked.txt", "data/ledger.db"] {

@@ -182,7 +182,7 @@ async fn the_other_built_in_model_is_used_where_the_settings_say_so() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-8"]).await;
     client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
-    for name in ["keyside-nano-v2", "keyside-nano-v1"] {
+    for name in ["keyside-nano-v1", "keyside-nano-v2"] {
         let settings = json!({"settings": {"keyside": {"model": {"built_in": name}}}});
         client.notify("workspace/didChangeConfiguration", settings);
         let model = || async { client.stats().await["model"]["name"].clone() };

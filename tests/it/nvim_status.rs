@@ -101,6 +101,6 @@ fn why_there_is_nothing_in_a_buffer() {
 fn a_model_of_no_use_is_said_and_the_built_in_one_suggests() {
     let nvim = Neovim::open_with("a.rs", SOURCE, "[model]\npath = \"/nowhere.gguf\"\n");
     let said = status(&nvim, "/nowhere.gguf does not exist");
-    assert!(said.contains("ready keyside-nano-v1 suggests instead"), "{said}");
+    assert!(said.contains("ready keyside-nano-v2 suggests instead"), "{said}");
     assert!(health(&nvim).contains("/nowhere.gguf does not exist"));
 }

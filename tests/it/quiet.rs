@@ -88,7 +88,11 @@ async fn comments_and_strings_are_left_out_where_the_settings_say_so() {
 async fn nothing_is_suggested_while_a_person_deletes() {
     let client = started(json!({"level": "eager"})).await;
     let uri = "file:///p/b.py";
-    client.open_as(uri, "python", "deliveries = 1\nprint(delive)\n");
+    client.open_as(
+        uri,
+        "python",
+        "deliveries = load(deliveries); send(deliveries)\nprint(delive)\n",
+    );
     let delete = |version: i32, column: usize| {
         let place = |column: usize| json!({"line": SECOND_LINE, "character": column});
         let range = json!({"start": place(column - 1), "end": place(column)});

@@ -25,10 +25,10 @@ const AFTER: &str = "\n    log(third, third);\n}\n";
 async fn a_documents_own_names_come_back_and_changed_ones_at_once() {
     let client = Client::with_embedded_model();
     client.initialize(&["utf-16"]).await;
-    client.open(URI, &format!("{BEFORE}{AFTER}"));
+    client.open(URI, &format!("{BEFORE}uire_frobnicator(pool, Zone::{AFTER}"));
     client.model_ready().await;
-    let ghost = client.ghost(URI, 7, 19).await.map(|it| it.text);
-    assert_eq!(ghost.as_deref(), Some("acquire_frobnicator(pool, Zone::NEAR_FIELD);"));
+    let ghost = client.ghost(URI, 7, 48).await.expect("ghost text").text;
+    assert!(ghost.starts_with("NEAR_FIELD"), "{ghost}");
     // The zone is another one now, in both lines above.
     let zone = |line: usize, from: usize| {
         let to = from + "NEAR_FIELD".len();
@@ -38,8 +38,8 @@ async fn a_documents_own_names_come_back_and_changed_ones_at_once() {
     let first = BEFORE.lines().nth(1).unwrap().find("NEAR").unwrap();
     let second = BEFORE.lines().nth(2).unwrap().find("NEAR").unwrap();
     client.change(URI, 2, json!([zone(1, first), zone(2, second)]));
-    let ghost = client.ghost(URI, 7, 19).await.map(|it| it.text);
-    assert_eq!(ghost.as_deref(), Some("acquire_frobnicator(pool, Zone::OUTER_RIM);"));
+    let ghost = client.ghost(URI, 7, 48).await.expect("ghost text").text;
+    assert!(ghost.starts_with("OUTER_RIM"), "{ghost}");
     client.assert_no_faults();
 }
 

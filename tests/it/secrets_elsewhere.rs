@@ -15,13 +15,11 @@ fn secret() -> String {
 /// Lines that no model knows: what `ask` is followed by, and what is right there.
 const HARMLESS: (&str, &str) = ("zorblatt = ", "registry.lookup_zorblatt(session, Flavour)");
 
-/// The harmless line and one with the secret, each twice, as a key of a file is where it is used.
+/// The harmless line and one with the secret, some times each, as a key of a file is where it is
+/// used.
 fn source() -> String {
     let (name, value) = HARMLESS;
-    format!(
-        "{name}{value}\nquixotic_login = \"{0}\"\n{name}{value}\nquixotic_login = \"{0}\"\n",
-        secret()
-    )
+    format!("{name}{value}\nquixotic_login = \"{}\"\n", secret()).repeat(3)
 }
 
 fn write(folder: &Path, path: &str, text: &str) {

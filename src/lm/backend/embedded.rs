@@ -23,14 +23,14 @@ pub struct EmbeddedModel {
 /// The models in this program; the first is the default.
 pub static MODELS: [EmbeddedModel; 2] = [
     EmbeddedModel {
-        name: "keyside-nano-v1",
-        sha256: "abc006cc20ea554cc017f9d9fc1fab82292e63da34f7a6afa842bbe710090b8e",
-        bytes: include_bytes!("../../../model/keyside-nano-v1.gguf"),
-    },
-    EmbeddedModel {
         name: "keyside-nano-v2",
         sha256: "d72658dac3ffd3eacc43967f2ced4115d409e559ee7364e6ffecb3ca53de762e",
         bytes: include_bytes!("../../../model/keyside-nano-v2.gguf"),
+    },
+    EmbeddedModel {
+        name: "keyside-nano-v1",
+        sha256: "abc006cc20ea554cc017f9d9fc1fab82292e63da34f7a6afa842bbe710090b8e",
+        bytes: include_bytes!("../../../model/keyside-nano-v1.gguf"),
     },
 ];
 
