@@ -2,7 +2,7 @@
 
 /// Parameters below which a model counts as tiny: one thread, a short context.
 pub const TINY_PARAMETERS: u64 = 100_000_000;
-/// Prompts that are resident: the embedded model's cache takes 1.5 KB a token.
+/// Prompts that are resident: the embedded model's cache takes 2 KB a token.
 const TINY_SEQUENCES: usize = 8;
 const SEQUENCES: usize = 3;
 /// What llama.cpp computes in, the vocabulary and the program itself.

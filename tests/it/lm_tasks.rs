@@ -63,6 +63,39 @@ async fn a_continuation_is_as_likely_as_its_tokens_whatever_the_batch() {
     assert!((score.log_probability().exp() - generated.best.confidence).abs() < 0.01);
 }
 
+/// A key within a word: the prompt is the same, and what has to be spelled is longer.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
+async fn a_key_that_agrees_evaluates_nothing_again_and_says_the_same() {
+    let (engine, info, _home) = embedded().await;
+    let prompt =
+        info.tokens_of("for number in range(10):\n    print(number)\nfor other in range(10):\n   ");
+    let task = |spelled: &str, cold: bool| GenerateTask {
+        stop: Arc::new(StopAtLineEnd),
+        required_prefix: spelled.as_bytes().to_vec(),
+        cold,
+        ..GenerateTask::after(prompt.clone(), 8)
+    };
+    let mut arrival = 0;
+    let mut run = async |spelled: &str, cold: bool| {
+        arrival += 1;
+        engine.run(typed("a", arrival), task(spelled, cold)).await.expect("a text")
+    };
+    // Once, so that the model has shown that it can take tokens back.
+    run(" p", true).await;
+    let first = run(" p", false).await;
+    let warm = run(" pr", false).await;
+    let evaluated_anew = run(" pr", true).await;
+    assert!(first.best.text.starts_with("rint("), "{:?}", first.best);
+    assert_eq!(first.best.text.strip_prefix('r'), Some(&*warm.best.text));
+    assert_eq!(warm.usage.evaluated_tokens, 0, "{:?}", warm.usage);
+    assert_eq!(warm.usage.reused_logits, warm.usage.generated_tokens, "{:?}", warm.usage);
+    assert_eq!(evaluated_anew.usage.reused_logits, 0);
+    assert_eq!(warm.best.text, evaluated_anew.best.text);
+    let difference = (warm.best.confidence - evaluated_anew.best.confidence).abs();
+    assert!(difference < 0.01, "{warm:?}\n{evaluated_anew:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
 async fn vectors_are_of_length_one_and_the_nearer_the_more_alike_texts_are() {
