@@ -19,7 +19,7 @@ const GAP: Duration = Duration::from_millis(60);
 /// Settings with which the rest of such a line is shown, which is not quite sure, and not its first
 /// word alone; however slow this machine is.
 pub const LOUDER: &str =
-    "[completion]\nmin_confidence = 0.45\nmin_characters = 8\ngenerate_ms = 60000\n";
+    "[completion]\nmin_confidence = 0.3\nmin_characters = 8\ngenerate_ms = 60000\n";
 
 pub const TOTALS: &str = r#"use std::collections::HashMap;
 
