@@ -21,7 +21,7 @@ pub fn run(port: u16) -> Result<Infallible, String> {
     let resolved = setup::settings(&folders);
     terminal::notes(&resolved.notes);
     let config = resolved.config;
-    // From here on no other socket can be made, nor this one be connected to anybody.
+    // From here on no other socket can be made, nor this one connect anywhere.
     let listener = completions_endpoint::listen(port)?;
     let sandbox = setup::enter_sandbox_with(&folders, listener.descriptor());
     serve::refuse_without_sandbox(sandbox, &config, &folders)?;
