@@ -22,19 +22,9 @@ use std::time::{Duration, Instant};
 
 use helix::Helix;
 use terminal::neovim::{GHOST, GHOST_COLOUR, NeovimInTerminal};
+use terminal::samples::TOTALS;
 use terminal::{Terminal, text_in};
 
-const TOTALS: &str = r#"use std::collections::HashMap;
-
-fn totals(map: &HashMap<String, u64>) -> u64 {
-    let alpha = map.get("alpha").copied().unwrap_or(0);
-    let beta = map.get("beta").copied().unwrap_or(0);
-    let gamma = map.get("gamma").copied().unwrap_or(0);
-    let delta = map.get("delta").copied().unwrap_or(0);
-
-    alpha + beta + gamma + delta
-}
-"#;
 const SIZE: (u16, u16) = (30, 100);
 /// Between two keys of a person who looks at what is suggested.
 const CALM: Duration = Duration::from_millis(180);

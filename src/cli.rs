@@ -192,7 +192,6 @@ pub fn whole_number(text: &str) -> Result<usize, String> {
 
 /// Gives up what a command does not need.
 fn enter_sandbox(command: Option<&Command>) {
-    let nothing = Needs { network: false, listener: None, writable: Some(&[]), protected: &[] };
     match command {
         // They do so themselves: the server after it has started its broker, and the broker and the
         // keyring need a network; and of Helix's file the place has to be found.
@@ -209,18 +208,20 @@ fn enter_sandbox(command: Option<&Command>) {
         Some(Command::InSandbox { listening: true, .. }) => {}
         Some(Command::Model(command)) => command.enter_sandbox(),
         // It writes where a person says.
-        Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..nothing })),
-        Some(Command::CheckModel { .. } | Command::Redact { .. }) => drop(sandbox::enter(nothing)),
+        Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..Needs::NOTHING })),
+        Some(Command::CheckModel { .. } | Command::Redact { .. }) => {
+            sandbox::enter(Needs::NOTHING);
+        }
         Some(Command::Classify(arguments)) => {
             let folder = arguments.output_folder();
             let writable: &[&std::path::Path] = &[folder.as_deref().unwrap_or("".as_ref())];
             let writable = if folder.is_some() { writable } else { &[] };
-            sandbox::enter(Needs { writable: Some(writable), ..nothing });
+            sandbox::enter(Needs { writable: Some(writable), ..Needs::NOTHING });
         }
         Some(_) => match setup::folders() {
             Ok(folders) => drop(setup::enter_sandbox(&folders)),
             // Of a command that needs them it is the error.
-            Err(_) => drop(sandbox::enter(nothing)),
+            Err(_) => drop(sandbox::enter(Needs::NOTHING)),
         },
     }
 }

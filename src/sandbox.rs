@@ -43,6 +43,12 @@ pub struct Needs<'a> {
     pub protected: &'a [&'a Path],
 }
 
+impl Needs<'_> {
+    /// Of a process that neither talks nor writes.
+    pub const NOTHING: Self =
+        Self { network: false, listener: None, writable: Some(&[]), protected: &[] };
+}
+
 /// What holds in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sandbox {

@@ -87,12 +87,7 @@ pub fn run(arguments: &HelixArguments) -> Result<(), String> {
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    sandbox::enter(Needs {
-        network: false,
-        listener: None,
-        writable: Some(&[folder]),
-        protected: &[],
-    });
+    sandbox::enter(Needs { writable: Some(&[folder]), ..Needs::NOTHING });
     files::replace_in_place(file, text.as_bytes())
 }
 

@@ -13,11 +13,6 @@ pub fn run() -> Result<(), String> {
     let folders = setup::folders()?;
     let cloud = setup::settings(&folders).config.cloud;
     let writable: &[_] = &[&*folders.config];
-    sandbox::enter(Needs {
-        network: false,
-        listener: None,
-        writable: Some(writable),
-        protected: &[],
-    });
+    sandbox::enter(Needs { writable: Some(writable), ..Needs::NOTHING });
     consent_writer::run(&cloud, &folders.consent_file())
 }

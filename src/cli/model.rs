@@ -90,26 +90,23 @@ impl ModelCommand {
                     let pulled = pull::folder(&folders);
                     let writable: &[&std::path::Path] = &[&pulled];
                     let writable = Some(writable);
-                    sandbox::enter(Needs {
-                        network: false,
-                        listener: None,
-                        writable,
-                        protected: &[],
-                    });
+                    sandbox::enter(Needs { writable, ..Needs::NOTHING });
                 }
                 return;
             }
             Self::List { .. } | Self::Info { .. } | Self::Verify { .. } => false,
         };
-        let nothing = Needs { network: false, listener: None, writable: Some(&[]), protected: &[] };
         match setup::folders() {
             Ok(folders) if writes_settings => {
                 folders.make();
                 let settings = own_settings::folder_of(&folders);
                 let _ = std::fs::create_dir_all(&settings);
-                sandbox::enter(Needs { writable: Some(&[&settings, &folders.cache]), ..nothing });
+                sandbox::enter(Needs {
+                    writable: Some(&[&settings, &folders.cache]),
+                    ..Needs::NOTHING
+                });
             }
-            _ => drop(sandbox::enter(nothing)),
+            _ => drop(sandbox::enter(Needs::NOTHING)),
         }
     }
 }

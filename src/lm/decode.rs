@@ -116,17 +116,17 @@ impl Runtime {
         let finish = loop {
             check(flag)?;
             let vocabulary = self.backend.vocabulary();
-            let is_chosen = matches!(choice, TokenChoice::First(_)) && text.n_tokens == 0;
-            if keeps_logits && !is_chosen {
-                match self.logits.has(&tokens) {
-                    true => n_reused += 1,
-                    false => self.logits.keep(&tokens, speculative.logits(self.backend.as_ref())),
-                }
-            }
-            let kept = if keeps_logits { self.logits.after(&tokens) } else { None };
             let logits = match choice {
                 TokenChoice::Given { first_logits, .. } if text.n_tokens == 0 => first_logits,
-                _ => kept.unwrap_or_else(|| speculative.logits(self.backend.as_ref())),
+                // None are asked for.
+                TokenChoice::First(_) if text.n_tokens == 0 => &[],
+                _ if keeps_logits => {
+                    let evaluated = speculative.logits(self.backend.as_ref());
+                    let (logits, is_known) = self.logits.after_or_keep(&tokens, evaluated);
+                    n_reused += usize::from(is_known);
+                    logits
+                }
+                _ => speculative.logits(self.backend.as_ref()),
             };
             let distribution = |mixer: Option<&mut (dyn NextTokenMixer + 'static)>| {
                 NextToken::new(vocabulary, logits, text.prefix_left(), &text.line, mixer)
@@ -149,11 +149,10 @@ impl Runtime {
                         on_position(&DecodePosition { model, mixture: &next, line, chosen: token });
                     }
                     if let TokenChoice::Given { .. } = choice {
-                        let is_likeliest = likeliest == Some(token);
-                        scores.push(TokenScore {
-                            probability: next.probability(token),
-                            is_likeliest,
-                        });
+                        let probability = next.probability(token);
+                        let is_likeliest =
+                            likeliest.is_some_and(|it| next.probability(it) <= probability);
+                        scores.push(TokenScore { probability, is_likeliest });
                     }
                     next.choose(token)
                 }
@@ -207,9 +206,11 @@ impl Runtime {
                 SpeculativeTokens::draft(&text, most, &generated_before, mixer.as_deref_mut());
             let n_evaluated = self.cache.tokens().len();
             let left = &tokens[n_evaluated..];
-            n_prompt_tokens += prompt.len().saturating_sub(n_evaluated);
+            let n_of_prompt = prompt.len().saturating_sub(n_evaluated);
+            n_prompt_tokens += n_of_prompt;
             speculative.n_before = left.len();
             self.evaluate(&[left, speculative.tokens.as_slice()].concat(), true, flag)?;
+            self.count_evaluated(n_of_prompt);
             speculative.is_evaluated = true;
         };
         // Rejected tokens are no part of what the next prompt goes on with.
@@ -244,7 +245,7 @@ impl Runtime {
 }
 
 /// The likeliest tokens but the first one, at most `n`, that are not out of the question. Of those
-/// that differ in line breaks alone there is one.
+/// that differ in blanks at their ends alone there is one.
 fn alternatives_of(next: &NextToken, n: usize, vocabulary: &Vocabulary) -> Vec<ChosenToken> {
     let Some(first) = next.likeliest().filter(|_| n > 0) else { return Vec::new() };
     let line = |token: Token| vocabulary.bytes_of(token).trim_ascii_end();

@@ -37,21 +37,23 @@ impl LogitsCache {
 
     /// Whether the logits after `tokens` are known.
     pub fn has(&self, tokens: &[Token]) -> bool {
-        self.after(tokens).is_some()
+        self.rows.peek(&key(tokens)).is_some_and(|it| *it.tokens == *tokens)
     }
 
-    /// The logits after `tokens`.
-    pub fn after(&self, tokens: &[Token]) -> Option<&[f32]> {
-        let row = self.rows.peek(&key(tokens))?;
-        (*row.tokens == *tokens).then_some(&*row.logits)
-    }
-
-    /// Keeps the logits after `tokens`, or notes that they were of use again.
-    pub fn keep(&mut self, tokens: &[Token], logits: &[f32]) {
-        let key = key(tokens);
-        if self.rows.get(&key).is_none_or(|it| *it.tokens != *tokens) {
-            self.rows.put(key, Row { tokens: tokens.into(), logits: logits.into() });
+    /// The logits after `tokens`, and whether they were known; where they were not, `evaluated` are
+    /// kept as those.
+    pub fn after_or_keep(&mut self, tokens: &[Token], evaluated: &[f32]) -> (&[f32], bool) {
+        let row = || Row { tokens: tokens.into(), logits: evaluated.into() };
+        let mut is_known = true;
+        let kept = self.rows.get_or_insert_mut(key(tokens), || {
+            is_known = false;
+            row()
+        });
+        if *kept.tokens != *tokens {
+            is_known = false;
+            *kept = row();
         }
+        (&kept.logits, is_known)
     }
 
     pub fn clear(&mut self) {
@@ -72,12 +74,11 @@ mod tests {
     #[test]
     fn the_latest_rows_stay() {
         let mut logits = LogitsCache::new(MAX_BYTES / size_of::<f32>() / 2);
-        logits.keep(&[1], &[0.1]);
-        logits.keep(&[1, 2], &[0.2]);
-        logits.keep(&[1], &[0.3]);
-        logits.keep(&[3], &[0.4]);
-        assert_eq!(logits.after(&[1]), Some(&[0.1][..]));
-        assert_eq!(logits.after(&[3]), Some(&[0.4][..]));
+        assert_eq!(logits.after_or_keep(&[1], &[0.1]), (&[0.1][..], false));
+        assert_eq!(logits.after_or_keep(&[1, 2], &[0.2]), (&[0.2][..], false));
+        assert_eq!(logits.after_or_keep(&[1], &[0.3]), (&[0.1][..], true));
+        assert_eq!(logits.after_or_keep(&[3], &[0.4]), (&[0.4][..], false));
+        assert!(logits.has(&[1]) && logits.has(&[3]));
         assert!(!logits.has(&[1, 2]) && !logits.has(&[2]) && !logits.has(&[]));
         logits.clear();
         assert!(!logits.has(&[1]));

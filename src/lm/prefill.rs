@@ -22,14 +22,6 @@ const MAX_SHORT_PROMPTS_IN_A_ROW: usize = 24;
 /// So many tokens of a prompt may be left to the evaluation of what is generated after it.
 const MAX_LEFT_TOKENS: usize = 8;
 
-/// How a prompt was prefilled.
-pub(super) struct Prefilled {
-    /// How many of its tokens were cached already.
-    pub n_cached: usize,
-    /// How many are not evaluated yet.
-    pub n_left: usize,
-}
-
 impl Runtime {
     /// Whether the short prompt is taken: too much of the whole one is to be evaluated for a person
     /// who types to wait for it, and much less of the short one.
@@ -83,14 +75,12 @@ impl Runtime {
         &mut self,
         prompt: &[Token],
         flag: &CancelFlag,
-    ) -> Result<Prefilled, TaskError> {
+    ) -> Result<usize, TaskError> {
         let n_missing = prompt.len() - self.cache.n_cached_of(prompt);
         if !self.keeps_logits() || n_missing > MAX_LEFT_TOKENS || !self.logits.has(prompt) {
-            return Ok(Prefilled { n_cached: self.prefill_prompt(prompt, flag)?, n_left: 0 });
+            return self.prefill_prompt(prompt, flag);
         }
-        let backend = self.backend.as_mut();
-        let n_cached = self.cache.keep_known(backend, prompt, self.is_background);
-        Ok(Prefilled { n_cached, n_left: prompt.len() - n_cached })
+        Ok(self.cache.keep_known(self.backend.as_mut(), prompt, self.is_background))
     }
 
     /// Whether logits are kept. Those of a measurement that is to be repeated are always evaluated
@@ -122,14 +112,19 @@ impl Runtime {
             self.evaluate(&left[..n], false, flag)?;
             self.rate.note(n, began.elapsed());
             self.counts.note_prefill_rate(&self.rate);
-            let counter = match self.is_background {
-                true => &self.counts.prefetch_evaluated_tokens,
-                false => &self.counts.evaluated_tokens,
-            };
-            counter.fetch_add(n as u64, Ordering::Relaxed);
+            self.count_evaluated(n);
             left = &left[n..];
         }
         Ok(n_kept)
+    }
+
+    /// Counts tokens of a prompt that were evaluated.
+    pub(super) fn count_evaluated(&self, n_tokens: usize) {
+        let counter = match self.is_background {
+            true => &self.counts.prefetch_evaluated_tokens,
+            false => &self.counts.evaluated_tokens,
+        };
+        counter.fetch_add(n_tokens as u64, Ordering::Relaxed);
     }
 
     fn next_chunk_tokens(&self, n_left: usize) -> usize {

@@ -11,7 +11,6 @@ use crate::lm::decode::{DecodeLimits, DecodeParams, DecodePosition, TokenChoice}
 use crate::lm::kv_cache::KvCache;
 use crate::lm::logits_cache::LogitsCache;
 use crate::lm::model_info::ModelInfo;
-use crate::lm::prefill::Prefilled;
 use crate::lm::prefill_rate::PrefillRate;
 use crate::lm::task::{
     ContinuationScore, EmbedTask, GenerateTask, Generation, NeverStop, PrefillTask, ScoreTask,
@@ -112,7 +111,8 @@ impl Runtime {
         let (prompt, n_prompt) = (prompt.clone(), prompt.len());
         let prompt = prompt.as_slice();
         let generated_before = self.cache.continuation_of(prompt).to_vec();
-        let Prefilled { n_cached: cached_tokens, n_left } = self.prefill_to_decode(prompt, flag)?;
+        let cached_tokens = self.prefill_to_decode(prompt, flag)?;
+        let evaluated_tokens = self.cache.tokens().len() - cached_tokens;
         if !self.is_background {
             self.counts.cached_tokens.fetch_add(cached_tokens as u64, Ordering::Relaxed);
         }
@@ -130,7 +130,7 @@ impl Runtime {
         let first = self.decode(best, flag)?;
         let mut usage = Usage {
             cached_tokens,
-            evaluated_tokens: n_prompt - cached_tokens - n_left + first.n_prompt_tokens,
+            evaluated_tokens: evaluated_tokens + first.n_prompt_tokens,
             generated_tokens: first.n_generated,
             speculative_tokens: first.n_speculative,
             reused_logits: first.n_reused,

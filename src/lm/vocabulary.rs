@@ -85,31 +85,37 @@ impl Vocabulary {
         let bytes = self.bytes_of(token);
         let n_line = bytes.iter().rposition(|it| *it != b'\n').map_or(0, |at| at + 1);
         let (line, is_line) = (&bytes[..n_line], n_line > 0 && self.kind(token) == TokenKind::Text);
-        let at = self.by_bytes.partition_point(|it| self.bytes_of(*it) < line);
-        let bare = self.by_bytes.get(at).filter(|it| self.bytes_of(**it) == line);
-        let with_break = [line, b"\n"].concat();
-        let from = self.by_bytes.partition_point(|it| self.bytes_of(*it) < with_break.as_slice());
-        let with_breaks = self.by_bytes[from..]
-            .iter()
-            .take_while(move |it| self.bytes_of(**it).starts_with(&with_break))
-            .filter(move |it| self.bytes_of(**it)[n_line..].iter().all(|it| *it == b'\n'));
-        let same = bare.into_iter().chain(with_breaks).copied().filter(move |_| is_line);
+        let with_breaks = self
+            .beginning_with([line, b"\n"].concat())
+            .filter(move |it| self.bytes_of(*it)[n_line..].iter().all(|it| *it == b'\n'));
+        let same = self.spelling(line).into_iter().chain(with_breaks).filter(move |_| is_line);
         (!is_line).then_some(token).into_iter().chain(same)
     }
 
     /// The text tokens that may come next where the text has to begin with `forced`: those that
     /// begin with it, and those that are a beginning of it.
     pub fn tokens_for<'a>(&'a self, forced: &'a [u8]) -> impl Iterator<Item = Token> + 'a {
-        let from = self.by_bytes.partition_point(|token| self.bytes_of(*token) < forced);
-        let beginning_with = self.by_bytes[from..]
-            .iter()
-            .take_while(move |it| self.bytes_of(**it).starts_with(forced));
-        let beginnings = (1..forced.len()).filter_map(move |length| {
-            let part = &forced[..length];
-            let at = self.by_bytes.partition_point(|token| self.bytes_of(*token) < part);
-            self.by_bytes.get(at).filter(|token| self.bytes_of(**token) == part)
-        });
-        beginning_with.chain(beginnings).copied()
+        let beginnings = (1..forced.len()).filter_map(|length| self.spelling(&forced[..length]));
+        self.beginning_with(forced).chain(beginnings)
+    }
+
+    /// Where the text tokens of these bytes and more stand in their order.
+    fn from(&self, bytes: &[u8]) -> &[Token] {
+        &self.by_bytes[self.by_bytes.partition_point(|it| self.bytes_of(*it) < bytes)..]
+    }
+
+    /// The text tokens that begin with these bytes.
+    fn beginning_with<'a>(
+        &'a self,
+        bytes: impl AsRef<[u8]> + 'a,
+    ) -> impl Iterator<Item = Token> + 'a {
+        let from = self.from(bytes.as_ref()).iter().copied();
+        from.take_while(move |it| self.bytes_of(*it).starts_with(bytes.as_ref()))
+    }
+
+    /// The text token of just these bytes.
+    fn spelling(&self, bytes: &[u8]) -> Option<Token> {
+        self.from(bytes).first().copied().filter(|it| self.bytes_of(*it) == bytes)
     }
 }
 

@@ -5,27 +5,16 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{PATIENCE, PROGRAM, TempFolder, until_blocking};
+use crate::support::{PROGRAM, TempFolder, until_blocking};
 use crate::terminal::Terminal;
+use crate::terminal::samples::{EAGER, PYTHON_TOTALS};
 
 const ROWS: u16 = 30;
 const COLUMNS: u16 = 120;
 /// Between two keys of a person who looks at what is suggested. lsp-mode asks when one pauses.
 const GAP: Duration = Duration::from_millis(250);
-
-/// More suggestions than by default, however slow this machine is.
-const SETTINGS: &str = "[completion]\nlevel = \"eager\"\ngenerate_ms = 60000\n";
-
-const TOTALS: &str = r#"def totals(table):
-    alpha = table.get("alpha", 0)
-    beta = table.get("beta", 0)
-    gamma = table.get("gamma", 0)
-    delta = table.get("delta", 0)
-
-    return alpha + beta + gamma + delta
-"#;
 
 /// What docs/editors.md says for Eglot, for Python, whose mode needs no grammar.
 const EGLOT: &str = r#"
@@ -79,8 +68,9 @@ impl Emacs {
             .replace("PROGRAM", &quoted(Path::new(PROGRAM)))
             .replace("PACKAGES", &quoted(&packages));
         std::fs::write(home.0.join("init.el"), QUIET.to_owned() + &init).expect("write init.el");
-        std::fs::write(home.0.join("keyside/config.toml"), SETTINGS).expect("write the settings");
-        std::fs::write(home.0.join("project/totals.py"), TOTALS).expect("write the file to edit");
+        std::fs::write(home.0.join("keyside/config.toml"), EAGER).expect("write the settings");
+        std::fs::write(home.0.join("project/totals.py"), PYTHON_TOTALS)
+            .expect("write the file to edit");
         let mut command = Command::new(program);
         command.args(["-Q", "-nw", "-l"]).arg(home.0.join("init.el"));
         command.arg(home.0.join("project/totals.py")).current_dir(&home.0);
@@ -88,7 +78,7 @@ impl Emacs {
         command.env("TERM", "xterm-256color").env_remove("COLORTERM");
         let (terminal, child) = Terminal::start(command, ROWS, COLUMNS);
         let emacs = Self { home, child, terminal };
-        emacs.wait(&format!("{sign} in the mode line"), |rows| {
+        emacs.terminal.until_rows(&format!("{sign} in the mode line"), |rows| {
             rows.iter().any(|row| row.contains("totals.py") && row.contains(sign))
         });
         emacs
@@ -99,17 +89,6 @@ impl Emacs {
             self.terminal.press(key);
             std::thread::sleep(GAP);
         }
-    }
-
-    #[track_caller]
-    fn wait(&self, what: &str, done: impl Fn(&[String]) -> bool) {
-        let began = Instant::now();
-        until_blocking(|| {
-            let rows = self.terminal.rows();
-            let is_late = began.elapsed() > PATIENCE / 2;
-            assert!(!is_late || done(&rows), "no {what}:\n{}", rows.join("\n"));
-            done(&rows).then_some(())
-        });
     }
 
     /// What the screen has right of the caret, in a row that has `typed` left of it.
@@ -135,7 +114,7 @@ impl Emacs {
                 break;
             }
         }
-        self.wait("ghost text", |_| self.ghost(&typed).is_some());
+        self.terminal.until_rows("ghost text", |_| self.ghost(&typed).is_some());
         let ghost = self.ghost(&typed).expect("it stays while nothing is typed");
         (typed, ghost)
     }
@@ -170,11 +149,12 @@ fn tab_takes_the_ghost(settings: &str, sign: &str) {
     let (typed, ghost) = emacs.type_until_ghost("epsilon = table.get(\"epsilon\", 0)");
     emacs.keys(&["\t"]);
     let line = format!("    {typed}{ghost}");
-    emacs.wait("text where the ghost was", |rows| {
+    emacs.terminal.until_rows("text where the ghost was", |rows| {
         rows.iter().any(|row| row.trim_start().starts_with(line.trim_start()))
     });
     emacs.keys(&["\x18", "\x13"]);
-    let saved = until_blocking(|| Some(emacs.saved()).filter(|it| !it.is_empty() && it != TOTALS));
+    let saved =
+        until_blocking(|| Some(emacs.saved()).filter(|it| !it.is_empty() && it != PYTHON_TOTALS));
     assert_eq!(saved.lines().nth(5).map(|it| it.starts_with(&line)), Some(true), "{saved}");
 }
 

@@ -3,27 +3,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{PATIENCE, PROGRAM, TempFolder, until_blocking};
+use crate::support::{PROGRAM, TempFolder, until_blocking};
 use crate::terminal::Terminal;
+use crate::terminal::samples::{EAGER, PYTHON_TOTALS};
 
 const ROWS: u16 = 30;
 const COLUMNS: u16 = 120;
 /// Between two keys of a person who looks at what is suggested. kak-lsp asks when one pauses.
 const GAP: Duration = Duration::from_millis(250);
-
-/// More suggestions than by default, however slow this machine is.
-const SETTINGS: &str = "[completion]\nlevel = \"eager\"\ngenerate_ms = 60000\n";
-
-const TOTALS: &str = r#"def totals(table):
-    alpha = table.get("alpha", 0)
-    beta = table.get("beta", 0)
-    gamma = table.get("gamma", 0)
-    delta = table.get("delta", 0)
-
-    return alpha + beta + gamma + delta
-"#;
 
 /// What docs/editors.md says, for Python.
 const KAKRC: &str = r#"
@@ -53,8 +42,9 @@ impl Kakoune {
         }
         let kakrc = KAKRC.replace("PROGRAM", PROGRAM);
         std::fs::write(home.0.join("config/kak/kakrc"), kakrc).expect("write kakrc");
-        std::fs::write(home.0.join("keyside/config.toml"), SETTINGS).expect("write the settings");
-        std::fs::write(home.0.join("project/totals.py"), TOTALS).expect("write the file to edit");
+        std::fs::write(home.0.join("keyside/config.toml"), EAGER).expect("write the settings");
+        std::fs::write(home.0.join("project/totals.py"), PYTHON_TOTALS)
+            .expect("write the file to edit");
         // kak-lsp talks to Kakoune by the program of that name.
         let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/editors");
         let editors = std::env::var_os("KEYSIDE_TEST_KAK").map_or(fetched, PathBuf::from);
@@ -71,42 +61,28 @@ impl Kakoune {
         command.env("TERM", "xterm-256color").env_remove("COLORTERM");
         let (terminal, child) = Terminal::start(command, ROWS, COLUMNS);
         let kakoune = Self { home, child, terminal };
-        kakoune.wait("the file", |rows| rows.iter().any(|row| row.contains("def totals")));
+        kakoune
+            .terminal
+            .until_rows("the file", |rows| rows.iter().any(|row| row.contains("def totals")));
         kakoune
     }
 
     /// Types, one key after the other.
     fn keys(&self, keys: &str) {
-        for key in keys.chars() {
-            self.terminal.press(key.encode_utf8(&mut [0; 4]));
-            std::thread::sleep(GAP);
-        }
-    }
-
-    #[track_caller]
-    fn wait(&self, what: &str, done: impl Fn(&[String]) -> bool) {
-        let began = Instant::now();
-        until_blocking(|| {
-            let rows = self.terminal.rows();
-            let is_late = began.elapsed() > PATIENCE / 2;
-            assert!(!is_late || done(&rows), "no {what}:\n{}", rows.join("\n"));
-            done(&rows).then_some(())
-        });
+        self.terminal.keys(keys, GAP);
     }
 
     /// The first entry of the popup: in the row below the caret, with its kind and what else stands
     /// beside the popup behind it.
     fn entry(&self) -> Option<String> {
-        let below = usize::from(self.terminal.look(|it| it.cursor_position().0)) + 1;
-        let row = self.terminal.rows().into_iter().nth(below)?;
+        let row = self.terminal.row(1)?;
         let (entry, _) = row.rsplit_once(" Text")?;
         Some(entry.trim().to_owned())
     }
 
     /// The row of the caret.
     fn line(&self) -> String {
-        let row = usize::from(self.terminal.look(|it| it.cursor_position().0));
-        self.terminal.rows().into_iter().nth(row).unwrap_or_default()
+        self.terminal.row(0).unwrap_or_default()
     }
 
     fn saved(&self) -> String {
@@ -132,16 +108,18 @@ fn the_popup_has_the_suggestion_and_control_n_takes_it() {
             break;
         }
     }
-    kakoune.wait("entry", |_| kakoune.entry().is_some());
+    kakoune.terminal.until_rows("entry", |_| kakoune.entry().is_some());
     // What is selected is described beside the popup, by its server, and goes in with the next key.
     kakoune.keys("\x0e");
-    kakoune.wait("description", |rows| rows.iter().any(|row| row.ends_with("keyside")));
+    kakoune
+        .terminal
+        .until_rows("description", |rows| rows.iter().any(|row| row.ends_with("keyside")));
     let entry = kakoune.entry().expect("it stays while nothing is typed");
     kakoune.keys("\x1b");
     let taken = until_blocking(|| Some(kakoune.line()).filter(|line| line.ends_with(&entry)));
     kakoune.keys(":w\r");
     let saved =
-        until_blocking(|| Some(kakoune.saved()).filter(|it| !it.is_empty() && it != TOTALS));
+        until_blocking(|| Some(kakoune.saved()).filter(|it| !it.is_empty() && it != PYTHON_TOTALS));
     assert_eq!(saved.lines().nth(5).map(str::trim), Some(taken.trim()), "{saved}");
     kakoune.keys(":q!\r");
 }

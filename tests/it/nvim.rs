@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, PROGRAM, until_blocking};
+pub use crate::terminal::samples::TOTALS;
 
 /// Between two keys of a person who types fast.
 const GAP: Duration = Duration::from_millis(60);
@@ -20,18 +21,6 @@ const GAP: Duration = Duration::from_millis(60);
 /// this machine is. The smaller model is sure of it; the larger one is at its threshold there.
 pub const LOUDER: &str = "[model]\nbuilt_in = \"keyside-nano-v1\"\n[completion]\nmin_confidence = \
                           0.45\nmin_characters = 8\ngenerate_ms = 60000\n";
-
-pub const TOTALS: &str = r#"use std::collections::HashMap;
-
-fn totals(map: &HashMap<String, u64>) -> u64 {
-    let alpha = map.get("alpha").copied().unwrap_or(0);
-    let beta = map.get("beta").copied().unwrap_or(0);
-    let gamma = map.get("gamma").copied().unwrap_or(0);
-    let delta = map.get("delta").copied().unwrap_or(0);
-
-    alpha + beta + gamma + delta
-}
-"#;
 
 const RESULTS: &str = r#"fn run(input: &str) -> Result<u32, String> {
     let result = parse(input)?;

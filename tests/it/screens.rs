@@ -7,18 +7,7 @@ use crate::helix::driver::Helix;
 use crate::support::{repository, until_blocking};
 use crate::terminal::neovim::{GHOST_COLOUR, NeovimInTerminal};
 use crate::terminal::picture::svg;
-
-const TOTALS: &str = r#"use std::collections::HashMap;
-
-fn totals(map: &HashMap<String, u64>) -> u64 {
-    let alpha = map.get("alpha").copied().unwrap_or(0);
-    let beta = map.get("beta").copied().unwrap_or(0);
-    let gamma = map.get("gamma").copied().unwrap_or(0);
-    let delta = map.get("delta").copied().unwrap_or(0);
-
-    alpha + beta + gamma + delta
-}
-"#;
+use crate::terminal::samples::TOTALS;
 
 const INVENTORY: &str = "docs/picture/inventory.rs";
 /// What a page of a document bears.

@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 pub mod neovim;
 #[path = "terminal/picture.rs"]
 pub mod picture;
+#[path = "terminal/samples.rs"]
+pub mod samples;
+
+use crate::support::{PATIENCE, until_blocking};
 
 /// What a program asks a terminal for, and what it is told: an ordinary one.
 const ASKED: &[u8] = b"\x1b[c";
@@ -68,6 +72,14 @@ impl Terminal {
         (&self.keyboard).write_all(key.as_bytes()).expect("a terminal that takes a key");
     }
 
+    /// Types, one key after the other.
+    pub fn keys(&self, keys: &str, gap: Duration) {
+        for key in keys.chars() {
+            self.press(key.encode_utf8(&mut [0; 4]));
+            std::thread::sleep(gap);
+        }
+    }
+
     /// The rows of the screen, without blanks at their ends.
     pub fn rows(&self) -> Vec<String> {
         let parser = self.shown.lock();
@@ -76,6 +88,24 @@ impl Terminal {
 
     pub fn look<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.shown.lock().screen())
+    }
+
+    /// The row `n_below` the caret's.
+    pub fn row(&self, n_below: usize) -> Option<String> {
+        let row = usize::from(self.look(|it| it.cursor_position().0));
+        self.rows().into_iter().nth(row + n_below)
+    }
+
+    /// Waits until the rows are as they should be; fails with what they are instead.
+    #[track_caller]
+    pub fn until_rows(&self, what: &str, done: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let began = Instant::now();
+        until_blocking(|| {
+            let rows = self.rows();
+            let is_late = began.elapsed() > PATIENCE / 2;
+            assert!(!is_late || done(&rows), "no {what}:\n{}", rows.join("\n"));
+            done(&rows).then_some(rows)
+        })
     }
 
     /// Looks at the screen now and whenever it has changed, until there is an answer; with the time

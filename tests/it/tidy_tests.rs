@@ -58,9 +58,8 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/it/cancel.rs", "a person who types"),
     ("tests/it/nvim.rs", "a person who types"),
     ("tests/it/helix/driver.rs", "a person who types"),
-    ("tests/it/terminal/neovim.rs", "a person who types"),
+    ("tests/it/terminal.rs", "a person who types"),
     ("tests/it/emacs.rs", "a person who types"),
-    ("tests/it/kakoune.rs", "a person who types"),
     ("tests/it/ends.rs", "a client that sends after a while"),
 ];
 

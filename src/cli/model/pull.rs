@@ -45,12 +45,7 @@ pub(super) fn run(folders: &Folders, wanted: &str) -> Result<(), String> {
             pulled.display()
         )
     })?;
-    sandbox::enter(Needs {
-        network: false,
-        listener: None,
-        writable: Some(&[&pulled]),
-        protected: &[],
-    });
+    sandbox::enter(Needs { writable: Some(&[&pulled]), ..Needs::NOTHING });
     let file = choose(&repository, &part, list(&mut fetcher, &repository)?)?;
     let path = pulled.join(&repository).join(&file.path);
     let is_there = std::fs::metadata(&path).is_ok_and(|it| it.len() == file.n_bytes);

@@ -198,7 +198,7 @@ impl<'a> NextToken<'a> {
         }
         // The model goes on from the one that it would have taken.
         let same = self.vocabulary.same_but_for_line_breaks(best).filter(|it| self.is_allowed(*it));
-        same.max_by(|a, b| self.score(*a).total_cmp(&self.score(*b))).or(Some(best))
+        same.max_by(|a, b| self.score(*a).total_cmp(&self.score(*b)))
     }
 
     /// The probability that the text goes on with a token, whatever line breaks come with it.

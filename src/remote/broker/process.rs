@@ -38,7 +38,7 @@ pub fn run(settings_file: PathBuf, variable: Variable) -> Result<Infallible, Str
     // Once: a server that can get the file changed gets nothing from it.
     let settings = Settings::read(&settings_file);
     // It has a network, writes no file, and leaves other processes alone.
-    sandbox::enter(Needs { network: true, listener: None, writable: Some(&[]), protected: &[] });
+    sandbox::enter(Needs { network: true, ..Needs::NOTHING });
     let refused =
         |error: std::io::Error| format!("the system refuses threads ({error}); try again");
     let (to_writer, lines) = mpsc::channel(MAX_WAITING_EVENTS);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENCE, PROGRAM, TempFolder, until_blocking};
+use crate::support::{PROGRAM, TempFolder, until_blocking};
 use crate::terminal::Terminal;
 
 /// Between two keys of a person who types fast.
@@ -99,8 +99,7 @@ impl Helix {
     /// The first entry of the popup: in the row below the caret, behind what else is left of that,
     /// with its kind behind it.
     pub fn entry(&self) -> Option<String> {
-        let below = usize::from(self.terminal.look(|it| it.cursor_position().0)) + 1;
-        let row = self.terminal.rows().into_iter().nth(below)?;
+        let row = self.terminal.row(1)?;
         let entry = row.trim_end().strip_suffix(" text")?.trim();
         let (_, entry) = entry.rsplit_once("  ").unwrap_or(("", entry));
         Some(entry.trim().to_owned())
@@ -111,19 +110,9 @@ impl Helix {
         std::fs::read_to_string(&self.file).ok()
     }
 
-    pub fn rows(&self) -> Vec<String> {
-        self.terminal.rows()
-    }
-
     #[track_caller]
     pub fn wait(&self, what: &str, done: impl Fn(&[String]) -> bool) -> Vec<String> {
-        let began = Instant::now();
-        until_blocking(|| {
-            let rows = self.rows();
-            let is_late = began.elapsed() > PATIENCE / 2;
-            assert!(!is_late || done(&rows), "no {what}:\n{}", rows.join("\n"));
-            done(&rows).then_some(rows)
-        })
+        self.terminal.until_rows(what, done)
     }
 }
 

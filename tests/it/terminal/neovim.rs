@@ -81,10 +81,7 @@ impl NeovimInTerminal {
 
     /// Presses keys, one after the other, with this between two of them.
     pub fn keys(&self, keys: &str, gap: Duration) {
-        for key in keys.chars() {
-            self.terminal.press(key.encode_utf8(&mut [0; 4]));
-            std::thread::sleep(gap);
-        }
+        self.terminal.keys(keys, gap);
     }
 
     /// The ghost text that stands on the screen, where `init.lua` gives it its colour.

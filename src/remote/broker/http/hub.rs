@@ -27,7 +27,7 @@ const MAX_REDIRECTS: usize = 5;
 /// # Errors
 /// One sentence, where it can't begin.
 pub fn run(variable: Variable, out: &mut dyn Write) -> Result<Infallible, String> {
-    sandbox::enter(Needs { network: true, listener: None, writable: Some(&[]), protected: &[] });
+    sandbox::enter(Needs { network: true, ..Needs::NOTHING });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
