@@ -11,10 +11,13 @@ pub mod consent;
 pub mod correct;
 pub mod doctor;
 pub mod eval;
+pub mod extract;
 pub mod fetch_model;
 pub mod helix;
 #[cfg(unix)]
 pub mod in_sandbox;
+pub mod instruct_command;
+pub mod items;
 pub mod keep_consent;
 pub mod model;
 pub mod redact;
@@ -24,6 +27,7 @@ pub mod serve;
 pub mod serve_completions;
 pub mod settle;
 pub mod setup;
+pub mod summarize;
 pub mod terminal;
 pub mod tokenize;
 pub mod try_it;
@@ -67,6 +71,10 @@ enum Command {
     Complete(CompleteArguments),
     /// Which of some labels each text has: lines of JSON in, lines of JSON out.
     Classify(classify::ClassifyArguments),
+    /// JSON of a schema from each text: lines of JSON in, lines of JSON out.
+    Extract(extract::ExtractArguments),
+    /// Each text in a few words: lines of JSON in, lines of JSON out.
+    Summarize(summarize::SummarizeArguments),
     /// What a request asks for, and whether it stays on this machine; sends nothing.
     Route(route::RouteArguments),
     /// Say what a request or a text should have been; used from then on.
@@ -212,8 +220,10 @@ fn enter_sandbox(command: Option<&Command>) {
         Some(Command::CheckModel { .. } | Command::Redact { .. }) => {
             sandbox::enter(Needs::NOTHING);
         }
+        Some(Command::Extract(arguments)) => arguments.instruct.enter_sandbox(),
+        Some(Command::Summarize(arguments)) => arguments.instruct.enter_sandbox(),
         Some(Command::Classify(arguments)) => {
-            let folder = arguments.output_folder();
+            let folder = arguments.stream.output_folder();
             let writable: &[&std::path::Path] = &[folder.as_deref().unwrap_or("".as_ref())];
             let writable = if folder.is_some() { writable } else { &[] };
             sandbox::enter(Needs { writable: Some(writable), ..Needs::NOTHING });
@@ -238,7 +248,14 @@ pub fn run() -> ExitCode {
     // Who names a file may name one that the shell has opened.
     let reads_named_files = matches!(
         arguments.command,
-        Some(Command::Complete(_) | Command::Try(_) | Command::Eval(_) | Command::Classify(_))
+        Some(
+            Command::Complete(_)
+                | Command::Try(_)
+                | Command::Eval(_)
+                | Command::Classify(_)
+                | Command::Extract(_)
+                | Command::Summarize(_)
+        )
     );
     if !reads_named_files {
         sandbox::close_inherited();
@@ -256,6 +273,8 @@ pub fn run() -> ExitCode {
         None | Some(Command::Serve { .. }) => serve::run().map(|never| match never {}),
         Some(Command::Complete(arguments)) => complete::run(&arguments).map(done),
         Some(Command::Classify(arguments)) => classify::run(&arguments).map(done),
+        Some(Command::Extract(arguments)) => extract::run(&arguments).map(done),
+        Some(Command::Summarize(arguments)) => summarize::run(&arguments).map(done),
         Some(Command::Route(arguments)) => route::run(&arguments).map(done),
         Some(Command::Correct(arguments)) => correct::correct(&arguments).map(done),
         Some(Command::Forget(arguments)) => correct::forget(&arguments).map(done),

@@ -29,7 +29,7 @@ pub struct Config {
 }
 
 /// Which model to keep resident, and how.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelConfig {
     /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty:
@@ -43,12 +43,40 @@ pub struct ModelConfig {
     /// llama.cpp and Hugging Face; `~/` is the home folder. Followed in the user's settings file
     /// alone.
     pub folders: Vec<String>,
+    /// A GGUF file of a model that follows instructions, with a chat template, for `keyside extract`
+    /// and `keyside summarize`: its path, or its name in `keyside model list`. Empty: there is none.
+    /// It is loaded when it is first needed. Followed in the user's settings file alone.
+    pub instruct: String,
+    /// Tokens of context of the instruct model, prompt and answer together, never more than it was
+    /// trained on. 0: 4,096.
+    pub instruct_context_tokens: usize,
+    /// Seconds after which an instruct model that has nothing to do is unloaded (1 to 86,400).
+    pub instruct_idle_seconds: u64,
+    /// The most memory that the instruct model may take, in MiB; a larger one is refused. 0: what is
+    /// free when it is loaded.
+    pub instruct_memory_mib: u64,
     /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
     /// physical cores less one.
     pub threads: usize,
     /// Tokens of context, prompt and generation together, never more than the model was trained on.
     /// 0: 1,024 for a model under 100 million parameters, otherwise 2,048.
     pub context_tokens: usize,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            built_in: BuiltInModel::default(),
+            folders: Vec::new(),
+            instruct: String::new(),
+            instruct_context_tokens: 0,
+            instruct_idle_seconds: 300,
+            instruct_memory_mib: 0,
+            threads: 0,
+            context_tokens: 0,
+        }
+    }
 }
 
 /// A model in this program.
@@ -244,7 +272,7 @@ impl CompletionConfig {
 impl Config {
     /// The setting whose value is out of bounds, and what it must be.
     fn faults(&self) -> Option<(&'static str, &'static str)> {
-        let completion = &self.completion;
+        let (completion, model) = (&self.completion, &self.model);
         let is_fine = [
             ("completion.max_tokens", (1..=512).contains(&completion.max_tokens)),
             ("completion.max_lines", (1..=64).contains(&completion.max_lines)),
@@ -257,8 +285,11 @@ impl Config {
                 (0.5..=1.0).contains(&completion.min_lookup_confidence),
             ),
             ("completion.workspace_tokens", completion.workspace_tokens <= 16_000_000),
-            ("model.threads", self.model.threads <= 1_024),
-            ("model.context_tokens", self.model.context_tokens <= 1_048_576),
+            ("model.instruct_context_tokens", model.instruct_context_tokens <= 1_048_576),
+            ("model.instruct_idle_seconds", (1..=86_400).contains(&model.instruct_idle_seconds)),
+            ("model.instruct_memory_mib", model.instruct_memory_mib <= 16_777_216),
+            ("model.threads", model.threads <= 1_024),
+            ("model.context_tokens", model.context_tokens <= 1_048_576),
         ];
         let fault = is_fine.iter().find(|(_, is_fine)| !is_fine);
         fault.map(|(key, _)| (*key, expected(key))).or_else(|| self.cloud.fault())

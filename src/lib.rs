@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod lm;
 
 pub mod classify;
+pub mod instruct;
 pub mod privacy;
 pub mod prompt;
 pub mod remote;

@@ -17,11 +17,13 @@
 //! `registry` knows the models by name and starts their engines.
 
 pub mod backend;
+pub mod chat;
 pub mod counts;
 pub mod decode;
 pub mod engine;
 pub mod fim;
 pub mod gguf_header;
+pub mod grammar;
 pub mod kv_cache;
 pub mod logits_cache;
 pub mod mixer;
@@ -36,8 +38,10 @@ pub mod task;
 pub mod vocabulary;
 mod worker;
 
+pub use chat::ChatTemplate;
 pub use counts::EngineCounts;
 pub use engine::{Engine, EngineState};
+pub use grammar::Grammar;
 pub use mixer::{
     ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, PrefixConstraint,
 };

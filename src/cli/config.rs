@@ -40,7 +40,8 @@ pub fn show(as_json: bool) -> Result<(), String> {
 /// # Errors
 /// One sentence.
 pub fn schema() -> Result<(), String> {
-    let schema = schemars::schema_for!(Config);
+    let mut schema = serde_json::Value::from(schemars::schema_for!(Config));
+    schema.sort_all_objects();
     terminal::print_json(&format!(
         "{}\n",
         serde_json::to_string_pretty(&schema).unwrap_or_default()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::classify::labels::LabelSet;
-use crate::cli::classify::items::Lines;
+use crate::cli::items::Lines;
 use crate::cli::route::task_of;
 use crate::cli::{setup, terminal};
 use crate::corrections::{self, Correction, Forgotten, sorted_names};

@@ -51,6 +51,10 @@ pub enum ModelCommand {
         /// Its name in `keyside model list` or a part of it, or a file; `built-in` for the model
         /// inside this program, or that one's own name.
         model: String,
+        /// Follow instructions with it, in `keyside extract` and `keyside summarize`, instead
+        /// (`model.instruct`); `none`: with no model.
+        #[arg(long)]
+        instruct: bool,
         /// Although it needs more memory than is free.
         #[arg(long)]
         anyway: bool,
@@ -121,7 +125,10 @@ pub fn run(command: &ModelCommand) -> Result<(), String> {
         ModelCommand::List { folders: more, json } => list::run(&folders, more, *json),
         ModelCommand::Info { model, json } => info::run(&folders, model, *json),
         ModelCommand::Verify { model, json } => verify::run(&folders, model, *json),
-        ModelCommand::Use { model, anyway } => use_model::run(&folders, model, *anyway),
+        ModelCommand::Use { model, instruct: true, anyway } => {
+            use_model::run_instruct(&folders, model, *anyway)
+        }
+        ModelCommand::Use { model, anyway, .. } => use_model::run(&folders, model, *anyway),
         ModelCommand::Pull { model } => pull::run(&folders, model),
         ModelCommand::Remove { model } => pull::remove(&folders, model),
         ModelCommand::Import { folders: more, json } => list::import(&folders, more, *json),
@@ -129,7 +136,10 @@ pub fn run(command: &ModelCommand) -> Result<(), String> {
 }
 
 /// The model that a person means.
-fn named(folders: &Folders, wanted: &str) -> Result<FoundModel, String> {
+///
+/// # Errors
+/// One sentence, where there is none, or more than one.
+pub fn named(folders: &Folders, wanted: &str) -> Result<FoundModel, String> {
     let config = setup::settings(folders).config.model;
     let home = etcetera::home_dir().ok();
     found(folders, &config.folders, &[]).named(wanted, config.built_in.name(), home.as_deref())

@@ -124,7 +124,7 @@ mod tests {
         each(input.as_bytes(), &mut output).unwrap();
         assert_eq!(
             String::from_utf8(output).unwrap(),
-            "[{\"column\":8,\"line\":2,\"rule\":\"github-pat\"}]\n[]\n"
+            "[{\"rule\":\"github-pat\",\"line\":2,\"column\":8}]\n[]\n"
         );
         let sentence = each("{\"text\": 1}\n".as_bytes(), Vec::new()).unwrap_err();
         assert_eq!(

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::cli::classify::Faults;
-use crate::cli::classify::items::Lines;
-use crate::cli::classify::progress::ItemProgress;
+use crate::cli::items::Lines;
+use crate::cli::items::progress::ItemProgress;
+use crate::cli::items::stream::Faults;
 use crate::cli::route::items::RouteItem;
 use crate::cli::{correct, setup, terminal};
 use crate::config::consent::Consents;

@@ -114,7 +114,7 @@ fn to_json(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -
     let days = report.days.iter().map(|(day, it)| list("date", &day.date, it));
     let saved =
         comparison.map(|it| json!({"model": it.model, "pico_usd": saved(&report.total, it)}));
-    let value = json!({
+    let mut value = json!({
         "pico_usd_per_usd": PICO_USD_PER_USD,
         "days": days.collect::<Vec<_>>(),
         "models": of("model", &report.models),
@@ -126,6 +126,7 @@ fn to_json(report: &UsageReport, caps: &Caps, comparison: Option<&Comparison>) -
         "local_at_the_price_of": saved,
         "notes": report.notes,
     });
+    value.sort_all_objects();
     format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
 }
 

@@ -81,6 +81,7 @@ impl RequestMaker {
             max_generate: Duration::from_millis(settings.generate_ms),
             cold: ask.mode == CompletionMode::Cold,
             mixer,
+            grammar: None,
         }
     }
 

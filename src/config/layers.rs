@@ -45,7 +45,9 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
     let mut unknown: Vec<(&str, Vec<String>)> = Vec::new();
     for layer in layers {
         let mut found = Found::default();
-        found.collect(&layer.values, &known, String::new());
+        let mut values = layer.values.clone();
+        values.sort_all_objects();
+        found.collect(&values, &known, String::new());
         let (old, others) = found.unknown.into_iter().partition(|it| renamed(it).is_some());
         resolved.notes.extend(renamed_note(&layer.source, old));
         unknown.push((&layer.source, others));
@@ -101,7 +103,7 @@ fn users_alone(key: &str) -> Option<&'static str> {
         }
         Some(("sandbox", _)) => Some("what keyside is kept from"),
         // llama.cpp reads it, which is much code for a file that somebody else has chosen.
-        Some(("model", "path" | "folders")) => Some("which file is loaded"),
+        Some(("model", "path" | "folders" | "instruct")) => Some("which file is loaded"),
         _ => None,
     }
 }
@@ -252,7 +254,9 @@ pub fn flat(config: &Config) -> Vec<(String, Value)> {
 }
 
 fn tree_of(config: &Config) -> Value {
-    serde_json::to_value(config).unwrap_or_default()
+    let mut tree = serde_json::to_value(config).unwrap_or_default();
+    tree.sort_all_objects();
+    tree
 }
 
 fn flatten(tree: &Value, prefix: String, out: &mut Vec<(String, Value)>) {

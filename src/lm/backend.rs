@@ -15,6 +15,41 @@ use crate::lm::model_info::ModelInfo;
 use crate::lm::vocabulary::{Token, Vocabulary};
 use crate::stdx::cancel::CancelFlag;
 
+/// The setting that names a model file, for sentences about one that can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `model.path`.
+    Path,
+    /// `model.instruct`.
+    Instruct,
+}
+
+impl NamedBy {
+    /// What to do where no such file can be used.
+    pub fn set_to_another(self) -> &'static str {
+        match self {
+            Self::Path => "set model.path to a GGUF file, or leave it empty for the built-in model",
+            Self::Instruct => "set model.instruct to a GGUF file, or name one with --model",
+        }
+    }
+
+    /// The same behind another thing to do.
+    pub fn or_else(self) -> &'static str {
+        match self {
+            Self::Path => "leave model.path empty for the built-in model",
+            Self::Instruct => "name another with --model",
+        }
+    }
+
+    /// How long its context is.
+    pub fn context_setting(self) -> &'static str {
+        match self {
+            Self::Path => "model.context_tokens",
+            Self::Instruct => "model.instruct_context_tokens",
+        }
+    }
+}
+
 /// Why an evaluation did not finish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EvaluateError {

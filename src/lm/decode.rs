@@ -15,6 +15,7 @@ use crate::lm::decode::distribution::NextToken;
 use crate::lm::decode::line::ChosenToken;
 use crate::lm::decode::speculative::SpeculativeTokens;
 use crate::lm::decode::text::TextSoFar;
+use crate::lm::grammar::state::GrammarState;
 use crate::lm::mixer::NextTokenMixer;
 use crate::lm::runtime::{Runtime, check};
 use crate::lm::task::{Finish, GeneratedText, StopRule, TaskError, TokenScore};
@@ -45,6 +46,8 @@ pub struct DecodeParams<'a> {
     pub choice: TokenChoice<'a>,
     pub required_prefix: &'a [u8],
     pub mixer: Option<&'a mut (dyn NextTokenMixer + 'static)>,
+    /// At its start.
+    pub grammar: Option<GrammarState>,
     pub stop: &'a dyn StopRule,
     pub limits: DecodeLimits,
     /// What came after this prompt the last time, as speculative tokens.
@@ -103,7 +106,7 @@ impl Runtime {
         flag: &CancelFlag,
     ) -> Result<Decoded, TaskError> {
         let DecodeParams { prompt, choice, required_prefix, mut mixer, stop, limits, .. } = params;
-        let DecodeParams { mut generated_before, mut on_position, .. } = params;
+        let DecodeParams { mut generated_before, mut on_position, mut grammar, .. } = params;
         let min_log_probability = limits.min_confidence.ln();
         let can_roll_back = self.cache.can_roll_back() == Some(true);
         let keeps_logits = self.keeps_logits() && !matches!(choice, TokenChoice::Given { .. });
@@ -128,6 +131,17 @@ impl Runtime {
                 }
                 _ => speculative.logits(self.backend.as_ref()),
             };
+            let n_most = self.backend.info().n_context_tokens - 1;
+            let room = n_most.saturating_sub(tokens.len());
+            let logits = match &mut grammar {
+                Some(grammar) => {
+                    let budget = limits.max_tokens.min(n_most.saturating_sub(prompt.len()));
+                    let is_closing = text.n_tokens >= budget - budget / 2;
+                    let masked = grammar.masked(logits, vocabulary, is_closing);
+                    masked.map_err(TaskError::Failed)?
+                }
+                None => logits,
+            };
             let distribution = |mixer: Option<&mut (dyn NextTokenMixer + 'static)>| {
                 NextToken::new(vocabulary, logits, text.prefix_left(), &text.line, mixer)
             };
@@ -143,7 +157,12 @@ impl Runtime {
                         TokenChoice::Given { tokens, .. } => Some(tokens[text.n_tokens]),
                         TokenChoice::Likeliest | TokenChoice::First(_) => likeliest,
                     };
-                    let Some(token) = token else { break Finish::EndToken };
+                    let Some(token) = token else {
+                        if grammar.is_some() {
+                            return Err(nothing_allowed());
+                        }
+                        break Finish::EndToken;
+                    };
                     if let Some(on_position) = &mut on_position {
                         let (model, line) = (&distribution(None), text.line.tokens());
                         on_position(&DecodePosition { model, mixture: &next, line, chosen: token });
@@ -179,13 +198,17 @@ impl Runtime {
                 sure = Some(ended(&mut text.clone(), unsure, stop));
             }
             text.push(chosen, piece);
+            if let Some(grammar) = &mut grammar {
+                grammar.take(token).map_err(TaskError::Failed)?;
+                if grammar.is_complete() {
+                    break Finish::EndToken;
+                }
+            }
             generated_before = generated_before.strip_prefix(&[token]).unwrap_or_default().to_vec();
             if let Some(end) = stop.end_of(text.text()) {
                 text.end = end;
                 break Finish::StopRule;
             }
-            let n_most = self.backend.info().n_context_tokens - 1;
-            let room = n_most.saturating_sub(tokens.len());
             let is_late = limits.deadline.is_some_and(|it| Instant::now() >= it);
             if room == 0 || text.n_tokens >= limits.max_tokens || is_late {
                 break Finish::Budget;
@@ -242,6 +265,12 @@ impl Runtime {
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+fn nothing_allowed() -> TaskError {
+    TaskError::Failed(
+        "the model gave no token that the answer may go on with; try again".to_owned(),
+    )
 }
 
 /// The likeliest tokens but the first one, at most `n`, that are not out of the question. Of those

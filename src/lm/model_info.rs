@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lm::chat::ChatTemplate;
 use crate::lm::fim::FimTemplate;
 use crate::lm::vocabulary::Token;
 
@@ -24,8 +25,8 @@ pub struct Capabilities {
     /// Fill in the middle: how a prompt with text before and after the caret is written. `None` for
     /// models without markers for it, which can't complete code at a caret.
     pub fim: Option<FimTemplate>,
-    /// The model has a template for conversations.
-    pub chat: bool,
+    /// How conversations are written. `None` for models that have learned none.
+    pub chat: Option<ChatTemplate>,
     /// It gives logits, so it generates, and continuations can be scored.
     pub score: bool,
     /// It gives vectors of texts.

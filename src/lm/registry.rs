@@ -18,6 +18,8 @@ pub const SOURCES: &[ModelSource] = &[
     ModelSource { scheme: "embedded", load: gguf::load_embedded },
     #[cfg(feature = "llama")]
     ModelSource { scheme: "file", load: gguf::load_file },
+    #[cfg(feature = "llama")]
+    ModelSource { scheme: "instruct", load: gguf::load_instruct },
     ModelSource { scheme: "scripted", load: scripted::load },
 ];
 
@@ -142,7 +144,7 @@ fn load(
     let (scheme, place) = spec.name.split_once(':').unwrap_or(("", &spec.name));
     let Some(source) = SOURCES.iter().find(|it| it.scheme == scheme) else {
         return Err(match scheme {
-            "embedded" | "file" => WITHOUT_LLAMA.to_owned(),
+            "embedded" | "file" | "instruct" => WITHOUT_LLAMA.to_owned(),
             _ => format!("{:?} is no model that keyside knows", spec.name),
         });
     };

@@ -8,6 +8,7 @@ use crate::lm::backend::{Backend, EvaluateError};
 use crate::lm::counts::EngineCounts;
 use crate::lm::decode::lookup::generated_by_lookup;
 use crate::lm::decode::{DecodeLimits, DecodeParams, DecodePosition, TokenChoice};
+use crate::lm::grammar::state::{GrammarState, ModelGrammars};
 use crate::lm::kv_cache::KvCache;
 use crate::lm::logits_cache::LogitsCache;
 use crate::lm::model_info::ModelInfo;
@@ -26,6 +27,7 @@ pub struct Runtime {
     pub(super) logits: LogitsCache,
     pub(super) rate: PrefillRate,
     pub(super) counts: Arc<EngineCounts>,
+    grammars: ModelGrammars,
     /// Background work leaves alone what is cached for the next key, and is stopped in the middle
     /// of a chunk when that comes.
     pub(super) is_background: bool,
@@ -45,6 +47,7 @@ impl Runtime {
             logits,
             rate,
             counts,
+            grammars: ModelGrammars::default(),
             is_background: false,
             n_short_prompts: 0,
             fixed_chunk_tokens: None,
@@ -89,7 +92,7 @@ impl Runtime {
         if task.cold {
             self.clear();
         }
-        let may_look_up = !self.is_background && !task.cold;
+        let may_look_up = !self.is_background && !task.cold && task.grammar.is_none();
         let by_lookup =
             if may_look_up { generated_by_lookup(self.backend.vocabulary(), task) } else { None };
         if let Some(best) = by_lookup.clone().filter(|_| !task.to_the_end) {
@@ -103,6 +106,8 @@ impl Runtime {
                 times: Times { generate: started.elapsed(), ..Times::default() },
             });
         }
+        // Before the prompt is evaluated, which is lost where this fails.
+        let grammar = self.grammar_of(task)?;
         let is_short = self.takes_short_prompt(task)?;
         let prompt = match &task.short_prompt {
             ShortPrompt::Ready(short) if is_short => short,
@@ -127,7 +132,7 @@ impl Runtime {
             deadline: prompt_done.checked_add(task.max_generate),
         };
         let best = params_of(task, prompt, TokenChoice::Likeliest, limits, generated_before);
-        let first = self.decode(best, flag)?;
+        let first = self.decode(DecodeParams { grammar, ..best }, flag)?;
         let mut usage = Usage {
             cached_tokens,
             evaluated_tokens: evaluated_tokens + first.n_prompt_tokens,
@@ -138,9 +143,10 @@ impl Runtime {
         let mut alternatives = Vec::new();
         for other in first.alternatives {
             self.roll_back_to(n_prompt);
+            let grammar = self.grammar_of(task)?;
             let choice = TokenChoice::First(other);
             let alternative = params_of(task, prompt, choice, limits, Vec::new());
-            let decoded = self.decode(alternative, flag)?;
+            let decoded = self.decode(DecodeParams { grammar, ..alternative }, flag)?;
             usage.evaluated_tokens += decoded.n_prompt_tokens;
             usage.generated_tokens += decoded.n_generated;
             usage.speculative_tokens += decoded.n_speculative;
@@ -160,6 +166,12 @@ impl Runtime {
                 generate: prompt_done.elapsed(),
             },
         })
+    }
+
+    fn grammar_of(&mut self, task: &GenerateTask) -> Result<Option<GrammarState>, TaskError> {
+        let Some(grammar) = &task.grammar else { return Ok(None) };
+        let (vocabulary, info) = (self.backend.vocabulary(), self.backend.info());
+        self.grammars.start(grammar, vocabulary, info).map(Some).map_err(TaskError::Failed)
     }
 
     /// Scores continuations of a prompt, from the one after `done` on, which holds those that were
@@ -198,6 +210,7 @@ impl Runtime {
                 choice: TokenChoice::Given { tokens, first_logits: &first_logits },
                 required_prefix: &task.required_prefix,
                 mixer: task.mixer.as_deref_mut(),
+                grammar: None,
                 stop: &NeverStop,
                 limits: DecodeLimits {
                     n_alternatives: 0,
@@ -295,6 +308,7 @@ fn params_of<'a>(
         choice,
         required_prefix: &task.required_prefix,
         mixer: task.mixer.as_deref_mut(),
+        grammar: None,
         stop: task.stop.as_ref(),
         limits,
         generated_before,

@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lm::grammar::Grammar;
 use crate::lm::mixer::NextTokenMixer;
 use crate::lm::vocabulary::Token;
 
@@ -144,6 +145,10 @@ pub struct GenerateTask {
     pub cold: bool,
     /// What is mixed into the model's distribution; `None`: the model alone.
     pub mixer: Option<Box<dyn NextTokenMixer>>,
+    /// What the text has to be: no other token is chosen, and the end token only where the text is
+    /// whole. In the second half of `max_tokens` what closes it goes before all else; a text that
+    /// is not whole by then ends with [`Finish::Budget`].
+    pub grammar: Option<Arc<Grammar>>,
 }
 
 impl GenerateTask {
@@ -163,6 +168,7 @@ impl GenerateTask {
             max_generate: Duration::MAX,
             cold: false,
             mixer: None,
+            grammar: None,
         }
     }
 }

@@ -33,10 +33,12 @@ mod escalation_kills;
 mod escalation_later;
 mod escalation_one_view;
 mod escalation_route;
+mod extract;
 #[cfg(unix)]
 mod foreign_text;
 mod gguf_file;
 mod ghost_text;
+mod grammars;
 #[cfg(all(target_os = "linux", feature = "llama"))]
 mod helix;
 mod helix_config;
@@ -77,6 +79,7 @@ mod property;
 mod protocols;
 mod provider;
 mod quiet;
+mod random_schemas;
 mod redact;
 mod release;
 mod retrieval;

@@ -5,6 +5,7 @@
 //! done, the exact command is printed. No dependencies, so that this starts in a second.
 
 mod processor;
+mod python;
 mod release;
 
 use std::ffi::OsStr;
@@ -70,36 +71,14 @@ fn test(arguments: &[String]) -> Result<(), String> {
     build_tools()?;
     editors()?;
     tracer()?;
+    python::instruct_model()?;
     // Release, because the tests run a real model, and so that the library is compiled once for all.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
     all.extend(QUICK_BUILD);
     all.extend(arguments.iter().map(String::as_str));
     cargo(&all)?;
     // Names of tests after `test` mean these tests alone.
-    if arguments.is_empty() { model_pipeline() } else { Ok(()) }
-}
-
-/// Trains, exports and measures a tiny model from a small corpus of real packages, and runs the
-/// pipeline's own tests. What has not changed since the last time is not made again.
-fn model_pipeline() -> Result<(), String> {
-    const CAN_MAKE_ENVIRONMENTS: &[&str] = &["-c", "import venv, ensurepip"];
-    if !works("python3", CAN_MAKE_ENVIRONMENTS) {
-        apt_install(
-            "python3 python3-venv",
-            "the model's tests need Python 3.11 or newer with its venv module",
-        )?;
-    }
-    say("making a tiny model from a small corpus (the first time fetches PyTorch, some 2 GB)");
-    let work = root().join("target/model-small");
-    // The tests have built it: a test of the whole program is one of its package.
-    let keyside =
-        root().join("target/release").join(format!("keyside{}", std::env::consts::EXE_SUFFIX));
-    let mut all = Command::new("python3");
-    all.arg(root().join("model/run.py")).args(["--setting", "small", "--keyside"]).arg(keyside);
-    run(all.arg("--work").arg(&work).env("KEYSIDE_HOME", work.join("home")))?;
-    let python = work.join("venv/bin/python");
-    let mut tests = Command::new(python);
-    run(tests.args(["-m", "unittest", "discover", "tests"]).current_dir(root().join("model")))
+    if arguments.is_empty() { python::model_pipeline() } else { Ok(()) }
 }
 
 /// Makes sure that cmake, a C++ compiler and libclang are there.

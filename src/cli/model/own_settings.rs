@@ -28,6 +28,14 @@ pub fn set_model_path(folders: &Folders, path: &str) -> Result<(), String> {
     change(folders, |text| with_in_model(text, "path", Some(path)))
 }
 
+/// Sets `model.instruct`, or takes it out.
+///
+/// # Errors
+/// As [`set_model_path`].
+pub fn set_instruct(folders: &Folders, path: Option<&str>) -> Result<(), String> {
+    change(folders, |text| with_in_model(text, "instruct", path))
+}
+
 /// Takes `model.path` out; `name` is which of the built-in models, where a person says.
 ///
 /// # Errors

@@ -1,10 +1,13 @@
 //! `keyside model use`: which model suggests, in the user's own settings file.
 
+use crate::app::instruct::{InstructSettings, check_file, check_memory};
 use crate::cli::model::{named, own_settings, size};
+use crate::cli::setup;
 use crate::cli::terminal;
 use crate::config::folders::Folders;
-use crate::lm::backend::probe;
+use crate::lm::backend::{NamedBy, probe};
 use crate::machine;
+use crate::models::FoundModel;
 
 /// Writes the setting, where the model can do it.
 ///
@@ -42,14 +45,56 @@ pub(super) fn run(folders: &Folders, wanted: &str, anyway: bool) -> Result<(), S
             size(free)
         ));
     }
-    probe::check(&model.path, &folders.cache)?;
-    let path = std::path::absolute(&model.path).unwrap_or_else(|_| model.path.clone());
-    let path = path.to_str().ok_or_else(|| {
-        format!("the path of {name} is no UTF-8, as settings are; rename it, nothing was changed")
-    })?;
-    own_settings::set_model_path(folders, path)?;
+    probe::check(&model.path, &folders.cache, NamedBy::Path)?;
+    own_settings::set_model_path(folders, &path_of(&model)?)?;
     terminal::print(&format!(
         "{name} suggests from now on ({}); {then}. `keyside try` shows it, `keyside model use built-in` goes back\n",
         file.display()
     ))
+}
+
+/// The same for the model that follows instructions.
+///
+/// # Errors
+/// One sentence; then nothing was changed.
+pub(super) fn run_instruct(folders: &Folders, wanted: &str, anyway: bool) -> Result<(), String> {
+    let file = folders.config_file();
+    if wanted == "none" {
+        own_settings::set_instruct(folders, None)?;
+        return terminal::print(&format!("no model follows instructions ({})\n", file.display()));
+    }
+    let model = named(folders, wanted)?;
+    let name = &model.name;
+    let unusable = |fault: String| format!("{fault}; nothing was changed");
+    let header = model.header.as_ref().map_err(|fault| {
+        format!("{name} can't be used: {fault}; get it again, nothing was changed")
+    })?;
+    if model.path.as_os_str().is_empty() {
+        return Err(format!(
+            "the built-in model {} completes code and follows no instructions; nothing was changed",
+            model.other_names.join("")
+        ));
+    }
+    check_file(name, header).map_err(unusable)?;
+    let settings = setup::settings(folders).config.model;
+    let settings = InstructSettings::of(&settings, model.path.clone());
+    if !anyway {
+        check_memory(&settings, machine::free_memory_bytes()).map_err(unusable)?;
+    }
+    probe::check(&model.path, &folders.cache, NamedBy::Instruct)?;
+    own_settings::set_instruct(folders, Some(&path_of(&model)?))?;
+    terminal::print(&format!(
+        "{name} follows instructions from now on ({}): `keyside extract` and `keyside summarize` ask it\n",
+        file.display()
+    ))
+}
+
+/// A model's file as the settings have it.
+fn path_of(model: &FoundModel) -> Result<String, String> {
+    let path = std::path::absolute(&model.path).unwrap_or_else(|_| model.path.clone());
+    let path = path.into_os_string().into_string();
+    path.map_err(|_| {
+        let name = &model.name;
+        format!("the path of {name} is no UTF-8, as settings are; rename it, nothing was changed")
+    })
 }

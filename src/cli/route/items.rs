@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cli::classify::items::{ItemFault, Line, Named};
+use crate::cli::items::{ItemFault, Line, Named};
 use crate::cli::route::task_of;
 use crate::route::{RequestTask, RouteDecision, RouteRequest, RouteTarget};
 

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::lm::backend::llama::{self, LoadOptions};
 use crate::lm::backend::measure::{ModelMeasurement, measure};
-use crate::lm::backend::{Backend, embedded, probe};
+use crate::lm::backend::{Backend, NamedBy, embedded, probe};
 use crate::lm::gguf_header::GgufHeader;
 use crate::lm::registry::LoadRequest;
+use crate::lm::sizing;
 use crate::stdx::cancel::CancelFlag;
 
 /// Loads a model that is in this program.
@@ -27,8 +28,25 @@ pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> 
 /// One sentence.
 pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     let path = expand_home(request.place);
-    probe::check(&path, request.cache_folder)?;
+    probe::check(&path, request.cache_folder, NamedBy::Path)?;
     llama::load(&options(request, &path))
+}
+
+/// Loads a file of an instruct model, after such a process has tried it. One prompt stays in its KV
+/// cache: that of the task that it is given item by item.
+///
+/// # Errors
+/// One sentence.
+pub fn load_instruct(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
+    let path = expand_home(request.place);
+    probe::check(&path, request.cache_folder, NamedBy::Instruct)?;
+    let options = options(request, &path);
+    llama::load(&LoadOptions {
+        n_context_tokens: options.n_context_tokens.or(Some(sizing::INSTRUCT_CONTEXT_TOKENS)),
+        n_sequences: Some(1),
+        named_by: NamedBy::Instruct,
+        ..options
+    })
 }
 
 /// Loads a file and evaluates one token. llama.cpp may end the process, so this is for one that may
@@ -61,6 +79,8 @@ fn load_alone(path: &Path, n_context_tokens: Option<usize>) -> Result<Box<dyn Ba
         use_mmap: true,
         n_threads: None,
         n_context_tokens,
+        n_sequences: None,
+        named_by: NamedBy::Path,
     })
 }
 
@@ -73,6 +93,8 @@ fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
         use_mmap: true,
         n_threads: not_zero(request.spec.n_threads),
         n_context_tokens: not_zero(request.spec.n_context_tokens),
+        n_sequences: None,
+        named_by: NamedBy::Path,
     }
 }
 

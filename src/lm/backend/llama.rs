@@ -5,6 +5,7 @@
 //! chunk of a prompt that `prefill` hands over; flash attention, which is several times faster
 //! than without on a short context.
 
+mod chat;
 mod tokens;
 
 use std::ffi::{CStr, c_char, c_void};
@@ -23,8 +24,9 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 
 use crate::files;
+use crate::lm::backend::llama::chat::chat_template_of;
 use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vocabulary_of};
-use crate::lm::backend::{Backend, EvaluateError, probe};
+use crate::lm::backend::{Backend, EvaluateError, NamedBy, probe};
 use crate::lm::fim::{self, Markers};
 use crate::lm::model_info::{Capabilities, ModelInfo};
 use crate::lm::sizing;
@@ -54,6 +56,10 @@ pub struct LoadOptions {
     pub n_threads: Option<usize>,
     /// `None`: by the model's size, never more than it was trained on.
     pub n_context_tokens: Option<usize>,
+    /// Prompts that stay in the KV cache. `None`: by the model's size.
+    pub n_sequences: Option<usize>,
+    /// What a person would change.
+    pub named_by: NamedBy,
 }
 
 /// Loads a model and makes it ready to decode.
@@ -64,16 +70,16 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     let started = Instant::now();
     let path = &options.path;
     probe::processor()?;
-    check_file(path)?;
+    check_file(path, options.named_by)?;
     let backend = backend()?;
     let parameters = LlamaModelParams::default().with_use_mmap(options.use_mmap);
     forget_errors();
     let model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|_| {
         format!(
-            "{} can't be loaded ({}); get the file again, or leave model.path empty for the built-in \
-             model",
+            "{} can't be loaded ({}); get the file again, or {}",
             path.display(),
-            last_error()
+            last_error(),
+            options.named_by.or_else()
         )
     })?;
     let model = Arc::new(model);
@@ -98,15 +104,16 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     let n_context =
         options.n_context_tokens.unwrap_or(sizing::n_context_tokens(model.n_params())).min(trained);
     let n_context = n_context.max(256);
-    let n_sequences = sizing::n_sequences(model.n_params());
+    let n_sequences = options.n_sequences.unwrap_or(sizing::n_sequences(model.n_params())).max(1);
 
     let abort = Arc::new(AbortData::default());
     let kind = ContextKind::Decode { n_context, n_sequences };
     let context = new_context(backend, &model, &kind, n_threads, &abort).ok_or_else(|| {
         format!(
-            "no context of {n_context} tokens could be made for {} ({}); lower model.context_tokens",
+            "no context of {n_context} tokens could be made for {} ({}); lower {}",
             path.display(),
-            last_error()
+            last_error(),
+            options.named_by.context_setting()
         )
     })?;
     let vocabulary = vocabulary_of(&model, &ends);
@@ -122,7 +129,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         end: end_of(&model, &ends),
         capabilities: Capabilities {
             fim: template,
-            chat: model.chat_template(None).is_ok(),
+            chat: chat_template_of(&model),
             score: is_causal(&model),
             embed: true,
         },
@@ -143,12 +150,10 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
 }
 
 /// What can be said of a file without llama.cpp, in better words than it has.
-fn check_file(path: &Path) -> Result<(), String> {
+fn check_file(path: &Path, named_by: NamedBy) -> Result<(), String> {
     let wrong = |what: &str| {
         let path = path.display();
-        Err(format!(
-            "{path} {what}; set model.path to a GGUF file, or leave it empty for the built-in model"
-        ))
+        Err(format!("{path} {what}; {}", named_by.set_to_another()))
     };
     let mut file = match files::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

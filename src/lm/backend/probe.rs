@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use crate::files;
+use crate::lm::backend::NamedBy;
 use crate::lm::backend::measure::ModelMeasurement;
 
 /// The hidden command that tries a file; see `cli/check_model.rs`.
@@ -81,7 +82,7 @@ fn is_there(name: &str) -> bool {
 /// # Errors
 /// One sentence, where the child died. A file that llama.cpp refuses properly passes: loading it
 /// here says better why.
-pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
+pub fn check(path: &Path, cache_folder: &Path, named_by: NamedBy) -> Result<(), String> {
     let Some(program) = PROGRAM.get() else { return Ok(()) };
     let Some(fingerprint) = fingerprint(path) else { return Ok(()) };
     let known = cache_folder.join("models").join("checked.txt");
@@ -110,9 +111,9 @@ pub fn check(path: &Path, cache_folder: &Path) -> Result<(), String> {
         }
         Some(1) => Ok(()),
         _ => Err(format!(
-            "{} makes llama.cpp fail, its contents are not what they should be; get the file again, or \
-             leave model.path empty for the built-in model",
-            path.display()
+            "{} makes llama.cpp fail, its contents are not what they should be; get the file again, or {}",
+            path.display(),
+            named_by.or_else()
         )),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lm::backend::{Backend, EvaluateError};
+use crate::lm::chat::ChatTemplate;
 use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
 use crate::lm::model_info::{Capabilities, ModelInfo, Tokenizer};
 use crate::lm::registry::LoadRequest;
@@ -113,7 +114,11 @@ impl ScriptedBackend {
                     file_separator: None,
                     ends: vec![END],
                 }),
-                chat: false,
+                chat: Some(ChatTemplate {
+                    before_instruction: vec![PREFIX],
+                    before_question: vec![SUFFIX],
+                    before_answer: vec![MIDDLE],
+                }),
                 score: true,
                 embed: true,
             },

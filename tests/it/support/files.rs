@@ -38,6 +38,13 @@ pub fn project(path: &str) -> PathBuf {
     repository("tests/fixtures/project").join(path)
 }
 
+/// A GGUF file of an instruct model, SmolLM2-135M-Instruct, which `cargo xtask test` fetches.
+pub fn instruct_model() -> PathBuf {
+    let path = repository("target/instruct-model/SmolLM2-135M-Instruct.Q4_1.gguf");
+    assert!(path.exists(), "{} is missing; `cargo xtask test` fetches it", path.display());
+    path
+}
+
 /// The text of a file of the frozen workspace.
 pub fn frozen(path: &str) -> String {
     let path = project(path);

@@ -1,13 +1,14 @@
-//! Items of a stream of JSON lines: reading them, and writing what was found.
+//! Items of a stream of JSON lines: reading them, and what stands in the place of an answer.
+
+pub mod progress;
+pub mod stream;
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::io::BufRead;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-
-use crate::classify::TextClassifier;
 
 /// Of a line; what is longer is no item of text.
 const MAX_LINE_BYTES: usize = 16 << 20;
@@ -145,24 +146,8 @@ impl TextItem {
         }
     }
 
-    /// The answer, a line of JSON; `ms` is asked when all is done but writing it.
-    pub fn answered(&self, classifier: &TextClassifier, ms: impl FnOnce() -> f64) -> String {
-        let found = classifier.classify(&self.text);
-        let labels = classifier.labels();
-        let mut line = String::new();
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let _ = write!(line, "{{\"id\":{},\"label\":{}", self.id, quoted(labels.name(found.best)));
-        line.push_str(",\"scores\":{");
-        for (index, (label, probability)) in labels.iter().zip(&found.probabilities).enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            let _ = write!(line, "{comma}{}:{}", quoted(&label.name), rounded(*probability));
-        }
-        let _ = write!(line, "}},\"unsure\":{}", found.is_unsure);
-        if found.n_cut_chars > 0 {
-            let _ = write!(line, ",\"cut_chars\":{}", found.n_cut_chars);
-        }
-        let _ = writeln!(line, ",\"ms\":{}}}", (ms() * 1e3).round() / 1e3);
-        line
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -178,11 +163,6 @@ impl ItemFault {
     }
 }
 
-/// Nine places are enough for a thousand labels to add up to 1.
-pub fn rounded(probability: f64) -> f64 {
-    (probability * 1e9).round() / 1e9
-}
-
 /// Ids that were answered, each as often as it was.
 #[derive(Debug, Default)]
 pub struct DoneItems(HashMap<String, usize>);
@@ -191,14 +171,14 @@ pub struct DoneItems(HashMap<String, usize>);
 struct AnswerLine {
     #[serde(default = "null")]
     id: Box<RawValue>,
-    #[serde(rename = "label")]
-    _label: String,
+    error: Option<IgnoredAny>,
 }
 
 impl DoneItems {
     /// Notes a line of answers; one that has an error is to be tried again.
     pub fn note(&mut self, line: &[u8]) {
-        if let Ok(answer) = serde_json::from_slice::<AnswerLine>(line) {
+        let answer = serde_json::from_slice::<AnswerLine>(line).ok();
+        if let Some(answer) = answer.filter(|it| it.error.is_none()) {
             *self.0.entry(answer.id.get().to_owned()).or_default() += 1;
         }
     }
