@@ -244,9 +244,10 @@ fn conforms_to_random_schemas(n: usize, seed: u64) {
         let parsed = AnswerSchema::parse(schema.to_string().as_bytes());
         let parsed = parsed.unwrap_or_else(|fault| panic!("{schema}: {fault}"));
         let instruction = extraction_instruction(&parsed.text, None, &[]);
+        let lane = Lane::Interactive { document: "items".into(), arrival: 1 };
         let answer = runtime.block_on(async {
             let in_use = model.take().await.expect("it loads");
-            let answers = Answers::new(in_use, Lane::Background, &instruction, 96).unwrap();
+            let answers = Answers::new(in_use, lane, &instruction, 256).unwrap();
             answers
                 .extract("Order 4711 of 2024-05-02: two red lamps for Ada, 39.90 euros.", &parsed)
                 .await
@@ -256,8 +257,10 @@ fn conforms_to_random_schemas(n: usize, seed: u64) {
         n_early += usize::from(answer.value.is_closed_early);
         let value: Value = serde_json::from_str(&answer.value.json).unwrap();
         assert_conforms(&schema, &value);
+        if (at + 1) % 50 == 0 {
+            println!("{} schemas, asked {n_asked} times, {n_early} closed early", at + 1);
+        }
     }
-    println!("{n} schemas, asked {n_asked} times, {n_early} closed early");
 }
 
 #[tokio::test(start_paused = true)]
