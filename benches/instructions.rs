@@ -9,7 +9,7 @@ use std::process::Command;
 
 use keyside::assistant::apply::minimal_edits;
 use keyside::config::cloud::Protocol;
-use keyside::lm::{Finish, Token, Tokenizer};
+use keyside::lm::{Finish, TextSplits, Token, Tokenizer};
 use keyside::privacy::redact::Redactor;
 use keyside::prompt::excerpt::Excerpt;
 use keyside::prompt::{finish, stop};
@@ -123,8 +123,8 @@ impl Tokenizer for Words {
         }));
     }
 
-    fn splits_at_lines(&self) -> bool {
-        true
+    fn splits(&self) -> TextSplits {
+        TextSplits::BeforeLines
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and one file a command.
 
+pub mod bench_model;
 pub mod beside;
 pub mod broker;
 pub mod check_model;
@@ -144,6 +145,9 @@ enum Command {
         measure: bool,
         path: std::path::PathBuf,
     },
+    /// Type a workspace's code with one model, for `model bench`.
+    #[command(hide = true)]
+    BenchModel,
     /// The process with a network that `model pull` starts.
     #[command(hide = true)]
     FetchModel,
@@ -217,7 +221,7 @@ fn enter_sandbox(command: Option<&Command>) {
         Some(Command::Model(command)) => command.enter_sandbox(),
         // It writes where a person says.
         Some(Command::Eval(_)) => drop(sandbox::enter(Needs { writable: None, ..Needs::NOTHING })),
-        Some(Command::CheckModel { .. } | Command::Redact { .. }) => {
+        Some(Command::CheckModel { .. } | Command::BenchModel | Command::Redact { .. }) => {
             sandbox::enter(Needs::NOTHING);
         }
         Some(Command::Extract(arguments)) => arguments.instruct.enter_sandbox(),
@@ -293,6 +297,7 @@ pub fn run() -> ExitCode {
         Some(Command::Settle) => settle::run().map(done),
         Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
         Some(Command::CheckModel { measure, path }) => check_model::run(&path, measure).map(done),
+        Some(Command::BenchModel) => bench_model::run().map(done),
         Some(Command::FetchModel) => fetch_model::run().map(|never| match never {}),
         Some(Command::Model(command)) => model::run(&command).map(done),
         Some(Command::Doctor { json }) => doctor::run(json).map(done),

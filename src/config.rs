@@ -32,8 +32,9 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelConfig {
-    /// A GGUF file of a code model with fill-in-the-middle tokens; `~/` is the home folder. Empty:
-    /// the built-in model. Followed in the user's settings file alone.
+    /// A GGUF file of a model that writes text, best a code model with fill-in-the-middle tokens;
+    /// without them it sees the text before the caret alone. `~/` is the home folder. Empty: the
+    /// built-in model. Followed in the user's settings file alone.
     pub path: String,
     /// Which of the built-in models completes where `path` is empty: `keyside-nano-v2`, or
     /// `keyside-nano-v1`, which is half as large and takes half as long; its suggestions are not as

@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod keyboard;
 pub mod keys;
+pub mod model_bench;
 pub mod names;
 pub mod openers;
 pub mod positions;

@@ -45,7 +45,7 @@ pub use grammar::Grammar;
 pub use mixer::{
     ModelConfidence, NextTokenContext, NextTokenMixer, NextTokenMixture, PrefixConstraint,
 };
-pub use model_info::{Capabilities, ModelInfo, Tokenizer};
+pub use model_info::{Capabilities, ModelInfo, TextSplits, Tokenizer};
 pub use scheduler::IdleWork;
 pub use task::{
     ContinuationScore, EmbedTask, Finish, GenerateTask, GeneratedText, Generation, Lane,

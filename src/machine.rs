@@ -30,8 +30,20 @@ pub fn free_memory_bytes() -> Option<u64> {
     free_memory_in(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 
+/// This process's share of the memory that is resident (PSS): what is shared with others counts by
+/// how many share it. `None` where the system does not tell.
+pub fn own_memory_bytes() -> Option<u64> {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    kib_of(&rollup, "Pss:")
+}
+
 fn free_memory_in(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|it| it.strip_prefix("MemAvailable:"))?;
+    kib_of(meminfo, "MemAvailable:")
+}
+
+/// The bytes of a line of `/proc`, which counts in KiB.
+fn kib_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|it| it.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
     kib.checked_mul(1_024)
 }

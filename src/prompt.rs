@@ -4,7 +4,9 @@
 
 pub mod assemble;
 pub mod block;
+pub mod blocks;
 pub mod brackets;
+pub mod budget;
 pub mod ends;
 pub mod excerpt;
 pub mod finish;

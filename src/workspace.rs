@@ -14,6 +14,7 @@ use crate::machine::lower_priority;
 use crate::retrieval::suffix_array::IndexView;
 use crate::text::language::LANGUAGES;
 pub use collect::Skipped;
+pub use collect::code_files;
 use collect::{Indexed, family_of};
 use open::OpenFiles;
 

@@ -1,6 +1,6 @@
 //! Which model completes: the one that the settings name, or the built-in one in its place.
 
-use crate::completion::model_context::fim_template;
+use crate::completion::model_context::prompt_template;
 use crate::config::ModelConfig;
 use crate::lm::ModelInfo;
 use crate::lm::registry::ModelSpec;
@@ -19,5 +19,5 @@ pub fn model_spec(model: &ModelConfig) -> ModelSpec {
 /// # Errors
 /// Why not, with what to do.
 pub fn for_completion(model: &ModelInfo) -> Result<(), String> {
-    fim_template(model).map(|_| ())
+    prompt_template(model).map(|_| ())
 }

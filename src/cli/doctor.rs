@@ -264,10 +264,11 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
         Ok(completion) => good(
             "model",
             format!(
-                "{} ({:.1} million parameters, {} threads), loaded in {:.0} ms, completes in {:.1} ms",
+                "{} ({:.1} million parameters, {} threads{}), loaded in {:.0} ms, completes in {:.1} ms",
                 model.name,
                 model.n_params as f64 / 1e6,
                 model.n_threads,
+                model.completes_how().map(|it| format!("; it {it}")).unwrap_or_default(),
                 ms(model.load_time),
                 ms(completion.total)
             ),
@@ -279,7 +280,8 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
 /// The models that other programs have fetched.
 fn on_disk(folders: &Folders, resolved: &Resolved) -> Finding {
     let found = found(folders, &resolved.config.model.folders, &[]);
-    let completes = |it: &&FoundModel| it.header.as_ref().is_ok_and(|it| it.fim_family.is_some());
+    let completes =
+        |it: &&FoundModel| it.header.as_ref().is_ok_and(|it| it.completes_by().is_some());
     let usable: Vec<&str> =
         found.models.iter().filter(completes).map(|it| it.name.as_str()).collect();
     let first = usable.iter().take(3).map(|it| clean::name(it)).collect::<Vec<_>>().join(", ");

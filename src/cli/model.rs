@@ -1,6 +1,7 @@
 //! `keyside model`: the models on this machine, and which of them suggests. What other programs
 //! have fetched is used where it lies.
 
+mod bench;
 mod info;
 mod list;
 pub mod own_settings;
@@ -15,6 +16,7 @@ use clap::Subcommand;
 
 use crate::cli::setup;
 use crate::config::folders::Folders;
+use crate::lm::gguf_header::{CompletesBy, GgufHeader};
 use crate::models::{self, FoundModel, FoundModels};
 use crate::sandbox::{self, Needs};
 
@@ -46,6 +48,9 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Which model is best for you: each types code of yours on this machine, and how fast it
+    /// answers, what it spares and the memory that it takes decide. Nothing leaves the machine.
+    Bench(bench::BenchArguments),
     /// Suggest with this model from now on (`model.path` in your settings file).
     Use {
         /// Its name in `keyside model list` or a part of it, or a file; `built-in` for the model
@@ -98,7 +103,7 @@ impl ModelCommand {
                 }
                 return;
             }
-            Self::List { .. } | Self::Info { .. } | Self::Verify { .. } => false,
+            Self::List { .. } | Self::Info { .. } | Self::Verify { .. } | Self::Bench(_) => false,
         };
         match setup::folders() {
             Ok(folders) if writes_settings => {
@@ -125,6 +130,7 @@ pub fn run(command: &ModelCommand) -> Result<(), String> {
         ModelCommand::List { folders: more, json } => list::run(&folders, more, *json),
         ModelCommand::Info { model, json } => info::run(&folders, model, *json),
         ModelCommand::Verify { model, json } => verify::run(&folders, model, *json),
+        ModelCommand::Bench(arguments) => bench::run(&folders, arguments),
         ModelCommand::Use { model, instruct: true, anyway } => {
             use_model::run_instruct(&folders, model, *anyway)
         }
@@ -148,6 +154,17 @@ pub fn named(folders: &Folders, wanted: &str) -> Result<FoundModel, String> {
 /// Everything that is on this disk.
 pub fn found(folders: &Folders, of_settings: &[String], more: &[PathBuf]) -> FoundModels {
     models::find(&places::of(folders, of_settings, more))
+}
+
+/// Of a model that makes vectors of texts.
+const NO_TEXT: &str = "no, and it gives no text, so it can't complete code at a caret";
+
+/// What a model is shown of the text around a caret, for JSON; `None` where it can't complete.
+fn completes(header: &GgufHeader) -> Option<&'static str> {
+    header.completes_by().map(|it| match it {
+        CompletesBy::FillInTheMiddle(_) => "in the middle",
+        CompletesBy::TextBefore => "after the text before",
+    })
 }
 
 /// A size as people read it: 986 MB.

@@ -225,7 +225,7 @@ impl Completer {
     /// What requests to this model are made with.
     ///
     /// # Errors
-    /// Where the model can't fill in the middle.
+    /// Where the model can't complete.
     pub(crate) fn request_maker(
         &self,
         config: &Arc<Config>,

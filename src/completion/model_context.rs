@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ropey::Rope;
 
 use crate::lm::ModelInfo;
-use crate::lm::fim::FimTemplate;
+use crate::lm::fim::PromptTemplate;
 use crate::prompt::assemble::{Assembler, PromptBudget};
 use crate::retrieval::datastore::{OpenDocuments, RecentDocuments, RelatedTexts};
 use crate::retrieval::mixture::{MixtureNetworks, Retriever};
@@ -41,16 +41,15 @@ impl ModelContexts {
     }
 }
 
-/// How a model is asked to fill in the middle.
+/// How a model is asked at a caret.
 ///
 /// # Errors
-/// Why it can't, with what to do.
-pub fn fim_template(model: &ModelInfo) -> Result<&FimTemplate, String> {
-    model.capabilities.fim.as_ref().ok_or_else(|| {
+/// Why it can't be, with what to do.
+pub fn prompt_template(model: &ModelInfo) -> Result<PromptTemplate, String> {
+    model.prompt_template().ok_or_else(|| {
         format!(
-            "{} has no fill-in-the-middle tokens, so it can't complete code; set model.path to a model \
-             that has them (Qwen2.5-Coder, StarCoder2 and others), or leave it empty for the built-in \
-             model",
+            "{} makes vectors of texts and no text, so it can't complete code; set model.path to a model \
+             that does (Qwen2.5-Coder, StarCoder2 and others), or leave it empty for the built-in model",
             model.name
         )
     })
@@ -71,17 +70,17 @@ pub struct ModelContext {
 }
 
 impl ModelContext {
-    /// For a model that fills in the middle.
+    /// For a model that completes.
     ///
     /// # Errors
     /// Why it can't complete code, where it doesn't.
     pub fn new(model: &Arc<ModelInfo>) -> Result<Self, String> {
-        let template = fim_template(model)?;
+        let template = prompt_template(model)?;
         let budget = PromptBudget::of_context(model.n_context_tokens);
         let tokenizer = Arc::clone(&model.tokenizer);
         Ok(Self {
             model: Arc::clone(model),
-            assembler: Assembler::new(tokenizer, template.clone(), budget),
+            assembler: Assembler::new(tokenizer, template, budget),
             documents: RecentDocuments::default(),
             open_documents: OpenDocuments::default(),
             ngrams: NgramTable::embedded_for(model),

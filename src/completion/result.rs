@@ -77,7 +77,7 @@ pub struct Completion {
 }
 
 impl Completion {
-    pub(super) fn nothing(caret: usize, why: Option<Dropped>) -> Self {
+    pub(crate) fn nothing(caret: usize, why: Option<Dropped>) -> Self {
         Self {
             text: String::new(),
             crlf: false,

@@ -1,6 +1,8 @@
 //! A person at a keyboard: types a stretch of a text key by key through the whole pipeline, and
 //! takes what is shown when it is right.
 
+use std::time::{Duration, Instant};
+
 use ropey::Rope;
 
 use crate::completion::{
@@ -30,6 +32,8 @@ pub struct SimulatedTypist<'a> {
     goal: Vec<char>,
     after: String,
     files: OtherFiles,
+    mode: CompletionMode,
+    patience: Option<Duration>,
 }
 
 impl<'a> SimulatedTypist<'a> {
@@ -42,12 +46,21 @@ impl<'a> SimulatedTypist<'a> {
             goal: rope.slice(from..to).chars().collect(),
             after: rope.slice(to..).to_string(),
             files: OtherFiles::None,
+            mode: CompletionMode::Scripted,
+            patience: None,
         }
     }
 
     /// The same with other files in the workspace.
     pub fn beside(self, files: OtherFiles) -> Self {
         Self { files, ..self }
+    }
+
+    /// The same by a person whose next key comes after `patience`: an answer that is not there by
+    /// then is not seen, and its request is dropped. The first one is waited for.
+    #[must_use]
+    pub fn at_keyboard(self, patience: Duration) -> Self {
+        Self { mode: CompletionMode::Typing, patience: Some(patience), ..self }
     }
 
     /// What is to be typed.
@@ -76,7 +89,7 @@ impl<'a> SimulatedTypist<'a> {
         let mut at = 0;
         let mut left = String::new();
         while at < self.goal.len() {
-            let completion = self.ask(at, CompletionMode::Scripted).await?;
+            let completion = self.seen(at).await?;
             on_key(at, &accepted, &completion);
             let shown: Vec<char> = completion.text.chars().collect();
             let was_right = !shown.is_empty()
@@ -129,6 +142,21 @@ impl<'a> SimulatedTypist<'a> {
             return next;
         }
         next + self.goal[next..].iter().take_while(|c| matches!(c, ' ' | '\t')).count()
+    }
+
+    /// What a person sees before the next key.
+    async fn seen(&self, at: usize) -> Result<Completion, TaskError> {
+        let asked = self.ask(at, self.mode);
+        let Some(patience) = self.patience.filter(|_| at > 0) else { return asked.await };
+        let began = Instant::now();
+        match tokio::time::timeout(patience, asked).await {
+            Ok(completion) => completion,
+            Err(_) => {
+                let caret = self.before.chars().count() + at;
+                let nothing = Completion::nothing(caret, None);
+                Ok(Completion { total: began.elapsed(), ..nothing })
+            }
+        }
     }
 
     /// Asks at one place of the stretch. It types without the pauses that a person makes.

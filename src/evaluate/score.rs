@@ -7,6 +7,7 @@ use ropey::Rope;
 use crate::completion::model_context::ModelContext;
 use crate::lm::backend::Backend;
 use crate::lm::decode::DecodePosition;
+use crate::lm::fim::PromptTemplate;
 use crate::lm::runtime::Runtime;
 use crate::lm::task::{StopAtLineEnd, TokenScore};
 use crate::lm::{GenerateTask, ModelInfo, ScoreTask, TaskError};
@@ -125,7 +126,10 @@ impl Scorer {
 
         let info = self.runtime.info();
         let mut right = info.tokens_of(&format!("{forced}{}", case.rest));
-        right.push(info.end);
+        match info.prompt_template() {
+            Some(PromptTemplate::TextBefore { .. }) => right.extend(info.tokens_of("\n")),
+            _ => right.push(info.end),
+        }
         let mut task = ScoreTask {
             required_prefix: forced.as_bytes().to_vec(),
             max_batch_tokens: 1,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ropey::Rope;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::completion::{Completer, CompletionSource, OtherFiles};
 use crate::evaluate::cases::SourceFile;
@@ -18,7 +18,7 @@ use crate::stdx::{milliseconds, quantile};
 const TYPED_LINES: usize = 12;
 /// What a person's time is counted at: a character typed, a suggestion accepted, and a wrong one
 /// looked at.
-const SECONDS_A_KEY: f64 = 0.18;
+pub const SECONDS_A_KEY: f64 = 0.18;
 const SECONDS_AN_ACCEPTANCE: f64 = 0.5;
 const SECONDS_A_WRONG_TEXT: f64 = 0.3;
 
@@ -62,18 +62,28 @@ pub fn stretches<'a>(
     n_characters: usize,
     random: &mut Random,
 ) -> Vec<Stretch<'a>> {
+    stretches_of(packages, n_characters, TYPED_LINES, random)
+}
+
+/// The same, of `n_lines` lines each.
+pub fn stretches_of<'a>(
+    packages: &[&'a [SourceFile]],
+    n_characters: usize,
+    n_lines: usize,
+    random: &mut Random,
+) -> Vec<Stretch<'a>> {
     let (mut found, mut n_found) = (Vec::new(), 0);
     // Files that are too short are passed over; a corpus of nothing else must not keep this going.
     for _ in 0..n_characters {
-        if n_found >= n_characters || packages.is_empty() {
+        if n_found >= n_characters || packages.iter().all(|it| it.is_empty()) {
             break;
         }
         let package = packages[random.below(packages.len())];
         let file = random.below(package.len());
         let rope = Rope::from_str(&package[file].text);
-        let Some(room) = rope.len_lines().checked_sub(TYPED_LINES + 10) else { continue };
+        let Some(room) = rope.len_lines().checked_sub(n_lines + 10) else { continue };
         let first = 8 + random.below(room);
-        let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + TYPED_LINES) - 1);
+        let (from, to) = (rope.line_to_char(first), rope.line_to_char(first + n_lines) - 1);
         n_found += to - from;
         found.push(Stretch { package, file, rope, from, to });
     }
@@ -83,6 +93,15 @@ pub fn stretches<'a>(
 impl<'a> Stretch<'a> {
     fn source(&self) -> &'a SourceFile {
         &self.package[self.file]
+    }
+
+    pub fn n_characters(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// The file's path and text, and which of its characters are typed.
+    pub fn place(&self) -> (&'a str, &Rope, usize, usize) {
+        (&self.source().path, &self.rope, self.from, self.to)
     }
 
     fn typist<'c>(
@@ -106,38 +125,89 @@ pub fn typing_figures(
     completer: &Completer,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Typing, String> {
-    let mut typing = Typing::default();
-    let mut all: Vec<Key> = Vec::new();
-    let (mut n_by_hand, mut latencies) = (0, Vec::new());
+    let mut all = TypedKeys::default();
     for stretch in stretches {
         let mut typist = stretch.typist(workspaces, completer);
         let (keys, _) =
             runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
-        typing.n_characters += stretch.to - stretch.from;
-        n_by_hand += typist.n_keys_by_hand();
-        // The first prompt of a file is evaluated from nothing.
-        latencies.extend(keys.iter().skip(1).map(|it| milliseconds(it.completion.total)));
-        all.extend(keys);
+        all.add(TypedKeys::of(stretch.n_characters(), typist.n_keys_by_hand(), &keys));
     }
-    latencies.sort_by(f64::total_cmp);
-    let count = |is: &dyn Fn(&Key) -> bool| all.iter().filter(|it| is(it)).count();
-    let by_model = CompletionSource::Generated(Source::WholePrompt);
-    let n_right = count(&|it| it.was_right);
-    let n_shown = count(&|it| it.goes_on && !it.completion.text.is_empty());
-    typing.n_keys = all.len();
-    typing.n_showings = count(&|it| it.is_new);
-    typing.spared = share(n_spared(&all), typing.n_characters);
-    typing.shown = share(n_shown, count(&|it| it.goes_on));
-    typing.right_of_shown = share(n_right, typing.n_showings);
-    typing.showings_per_100_keys = 100.0 * share(typing.n_showings, typing.n_keys);
-    typing.reused = share(count(&|it| it.completion.source != by_model), typing.n_keys);
-    let seconds = SECONDS_A_KEY * (typing.n_keys - n_right) as f64
-        + SECONDS_AN_ACCEPTANCE * n_right as f64
-        + SECONDS_A_WRONG_TEXT * typing.n_showings.saturating_sub(n_right) as f64;
-    typing.time_gained = 1.0 - seconds / (SECONDS_A_KEY * n_by_hand.max(1) as f64);
-    typing.median_ms = quantile(&latencies, 0.5);
-    typing.p95_ms = quantile(&latencies, 0.95);
-    Ok(typing)
+    Ok(all.figures())
+}
+
+/// Keys that were pressed and what came of them, as counts that add up.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct TypedKeys {
+    pub n_characters: usize,
+    pub n_keys: usize,
+    /// Without suggestions.
+    pub n_by_hand: usize,
+    /// Texts that were shown and right, so that they were taken.
+    pub n_right: usize,
+    pub n_showings: usize,
+    /// Places where the line goes on, and of these those at which something is shown.
+    pub n_going_on: usize,
+    pub n_shown: usize,
+    pub n_reused: usize,
+    pub n_spared: usize,
+    /// Of each key but the first of a stretch: the first prompt of a file is evaluated from
+    /// nothing.
+    pub latencies_ms: Vec<f64>,
+}
+
+impl TypedKeys {
+    /// Of one stretch.
+    pub fn of(n_characters: usize, n_by_hand: usize, keys: &[Key]) -> Self {
+        let count = |is: &dyn Fn(&Key) -> bool| keys.iter().filter(|it| is(it)).count();
+        let by_model = CompletionSource::Generated(Source::WholePrompt);
+        Self {
+            n_characters,
+            n_keys: keys.len(),
+            n_by_hand,
+            n_right: count(&|it| it.was_right),
+            n_showings: count(&|it| it.is_new),
+            n_going_on: count(&|it| it.goes_on),
+            n_shown: count(&|it| it.goes_on && !it.completion.text.is_empty()),
+            n_reused: count(&|it| it.completion.source != by_model),
+            n_spared: n_spared(keys),
+            latencies_ms: keys.iter().skip(1).map(|it| milliseconds(it.completion.total)).collect(),
+        }
+    }
+
+    /// Adds another stretch.
+    pub fn add(&mut self, other: Self) {
+        self.n_characters += other.n_characters;
+        self.n_keys += other.n_keys;
+        self.n_by_hand += other.n_by_hand;
+        self.n_right += other.n_right;
+        self.n_showings += other.n_showings;
+        self.n_going_on += other.n_going_on;
+        self.n_shown += other.n_shown;
+        self.n_reused += other.n_reused;
+        self.n_spared += other.n_spared;
+        self.latencies_ms.extend(other.latencies_ms);
+    }
+
+    /// What they mean for a person.
+    pub fn figures(mut self) -> Typing {
+        self.latencies_ms.sort_by(f64::total_cmp);
+        let seconds = SECONDS_A_KEY * (self.n_keys - self.n_right) as f64
+            + SECONDS_AN_ACCEPTANCE * self.n_right as f64
+            + SECONDS_A_WRONG_TEXT * self.n_showings.saturating_sub(self.n_right) as f64;
+        Typing {
+            n_characters: self.n_characters,
+            n_keys: self.n_keys,
+            spared: share(self.n_spared, self.n_characters),
+            time_gained: 1.0 - seconds / (SECONDS_A_KEY * self.n_by_hand.max(1) as f64),
+            shown: share(self.n_shown, self.n_going_on),
+            n_showings: self.n_showings,
+            right_of_shown: share(self.n_right, self.n_showings),
+            showings_per_100_keys: 100.0 * share(self.n_showings, self.n_keys),
+            reused: share(self.n_reused, self.n_keys),
+            median_ms: quantile(&self.latencies_ms, 0.5),
+            p95_ms: quantile(&self.latencies_ms, 0.95),
+        }
+    }
 }
 
 /// Types the stretches by hand and writes what is suggested at each key, a line a key.

@@ -1,4 +1,5 @@
-//! Fill in the middle: which markers a model has and in which order its prompt goes.
+//! Fill in the middle: which markers a model has and in which order its prompt goes; and what a
+//! model without markers is asked instead.
 //!
 //! The table in [`families`] comes first, because only it knows the order and how a path is
 //! written; the model's own metadata (`tokenizer.ggml.fim_*_token_id`, or what llama.cpp finds by
@@ -49,6 +50,19 @@ pub struct FimTemplate {
     pub file_separator: Option<Token>,
     /// Tokens that end a generation: end tokens and every marker. Sorted.
     pub ends: Vec<Token>,
+}
+
+/// How a model is asked what stands at a caret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PromptTemplate {
+    /// With the text before and after the caret.
+    FillInTheMiddle(FimTemplate),
+    /// With the text before the caret alone, as base and instruct models without markers are. Such
+    /// a model ends a line with a line break, and no generation with the end of a middle.
+    TextBefore {
+        /// Must come first where the model wants it.
+        begin_of_text: Option<Token>,
+    },
 }
 
 /// What there is to know of a vocabulary.

@@ -4,6 +4,7 @@
 //! The file may be anybody's, so nothing of it is believed that is not there: lengths are bounded,
 //! and every fault is a [`HeaderFault`].
 
+mod completes_by;
 mod tensor_types;
 mod values;
 
@@ -15,6 +16,7 @@ use std::path::Path;
 use crate::files;
 use crate::lm::fim::families::FAMILIES;
 use crate::lm::fim::{self, Markers};
+pub use crate::lm::gguf_header::completes_by::{CompletesBy, generates};
 use crate::lm::gguf_header::tensor_types::{file_type_name, tensor_bytes, tensor_type_name};
 use crate::lm::gguf_header::values::{Value, ValueReader};
 use crate::lm::sizing;
@@ -40,6 +42,8 @@ pub struct GgufHeader {
     pub n_context_trained: u64,
     /// How the model fills in the middle: the family's name, or `metadata`. `None` where it can't.
     pub fim_family: Option<&'static str>,
+    /// It generates text; others make vectors of texts.
+    pub generates: bool,
     pub has_chat_template: bool,
     /// Of the KV cache, in 16 bits a value.
     pub kv_bytes_per_token: u64,
@@ -146,6 +150,10 @@ impl GgufHeader {
             n_vocab: metadata.n_vocab,
             n_context_trained: metadata.number(&of_it("context_length")).unwrap_or_default(),
             fim_family: fim::resolve(&metadata).map(|it| it.family),
+            generates: generates(
+                &architecture,
+                metadata.number(&of_it("attention.causal")).map(|it| it > 0),
+            ),
             has_chat_template: metadata.values.contains_key("tokenizer.chat_template"),
             kv_bytes_per_token: metadata.kv_bytes_per_token(&architecture),
             n_parts: metadata.number("split.count").unwrap_or(1).clamp(1, 99_999),

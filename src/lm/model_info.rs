@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lm::chat::ChatTemplate;
-use crate::lm::fim::FimTemplate;
+use crate::lm::fim::{FimTemplate, PromptTemplate};
 use crate::lm::vocabulary::Token;
 
 /// Text to tokens. Shared between threads; a pure function of the text.
@@ -14,16 +14,28 @@ pub trait Tokenizer: Send + Sync {
     /// markers.
     fn tokenize(&self, text: &str, into: &mut Vec<Token>);
 
-    /// Whether text may be cut before a line that is not blank and each part tokenised alone, with
-    /// the same tokens as the whole: true for byte-level BPE, whose pre-tokenizers all break there.
-    fn splits_at_lines(&self) -> bool;
+    /// Where a text may be cut and each part tokenised alone, with the same tokens as the whole.
+    fn splits(&self) -> TextSplits;
+}
+
+/// Where the tokens of a text do not depend on each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextSplits {
+    /// Before a line that is not blank: vocabularies whose line breaks are tokens of their own
+    /// (Qwen, Llama 3, keyside's own).
+    BeforeLines,
+    /// Behind the last character of a line that is not blank: vocabularies whose line breaks are in
+    /// one token with the indentation behind them (GPT-2, StarCoder, SmolLM).
+    AfterLines,
+    /// Nowhere that is known: SentencePiece.
+    Nowhere,
 }
 
 /// Which tasks a model can be given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Fill in the middle: how a prompt with text before and after the caret is written. `None` for
-    /// models without markers for it, which can't complete code at a caret.
+    /// models without markers for it, which see the text before the caret alone.
     pub fim: Option<FimTemplate>,
     /// How conversations are written. `None` for models that have learned none.
     pub chat: Option<ChatTemplate>,
@@ -32,6 +44,9 @@ pub struct Capabilities {
     /// It gives vectors of texts.
     pub embed: bool,
 }
+
+/// Of a model without markers.
+pub const FROM_TEXT_BEFORE: &str = "completes from the text before the caret alone";
 
 /// What is known of a model that is loaded.
 pub struct ModelInfo {
@@ -51,11 +66,29 @@ pub struct ModelInfo {
     pub tokenizer: Arc<dyn Tokenizer>,
     /// The token that the model ends a generation with.
     pub end: Token,
+    /// The token that the model wants first, if it wants one.
+    pub begin_of_text: Option<Token>,
     /// From the start of loading until the first decode could run.
     pub load_time: Duration,
 }
 
 impl ModelInfo {
+    /// How the model is asked at a caret; `None` where it gives no text.
+    pub fn prompt_template(&self) -> Option<PromptTemplate> {
+        let Capabilities { fim, score, .. } = &self.capabilities;
+        let begin_of_text = self.begin_of_text;
+        let text_before = score.then_some(PromptTemplate::TextBefore { begin_of_text });
+        fim.clone().map(PromptTemplate::FillInTheMiddle).or(text_before)
+    }
+
+    /// What a person should know of how it completes, as the end of a sentence about it; `None`
+    /// where there is nothing to know.
+    pub fn completes_how(&self) -> Option<&'static str> {
+        let is_text_before =
+            matches!(self.prompt_template(), Some(PromptTemplate::TextBefore { .. }));
+        is_text_before.then_some(FROM_TEXT_BEFORE)
+    }
+
     /// The tokens of a text.
     pub fn tokens_of(&self, text: &str) -> Vec<Token> {
         let mut tokens = Vec::new();

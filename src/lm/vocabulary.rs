@@ -14,6 +14,7 @@ pub struct Vocabulary {
     by_bytes: Vec<Token>,
     kinds: Vec<TokenKind>,
     ends: Vec<Token>,
+    line_ends: Vec<Token>,
 }
 
 /// What a token is for.
@@ -37,7 +38,8 @@ impl Vocabulary {
             starts.push(bytes.len() as u32);
             kinds.push(kind);
         }
-        let mut this = Self { bytes, starts, by_bytes: Vec::new(), kinds, ends: Vec::new() };
+        let (by_bytes, ends, line_ends) = (Vec::new(), Vec::new(), Vec::new());
+        let mut this = Self { bytes, starts, by_bytes, kinds, ends, line_ends };
         let all = 0..this.kinds.len() as Token;
         this.ends = all.filter(|it| this.kind(*it) == TokenKind::End).collect();
         let mut by_bytes: Vec<Token> = (0..this.kinds.len() as Token)
@@ -47,7 +49,16 @@ impl Vocabulary {
             .collect();
         by_bytes.sort_by(|a, b| this.bytes_of(*a).cmp(this.bytes_of(*b)));
         this.by_bytes = by_bytes;
+        this.line_ends.clone_from(&this.ends);
         this
+    }
+
+    /// Of a model that ends a line with a break: one that is shown the text before the caret alone.
+    #[must_use]
+    pub fn with_breaks_as_line_ends(mut self) -> Self {
+        let breaks: Vec<Token> = self.beginning_with(b"\n").collect();
+        self.line_ends.extend(breaks);
+        self
     }
 
     /// How many tokens there are, of all kinds.
@@ -64,6 +75,11 @@ impl Vocabulary {
     /// The tokens that end a generation.
     pub fn ends(&self) -> &[Token] {
         &self.ends
+    }
+
+    /// The tokens by which the model says that a line is over.
+    pub fn line_ends(&self) -> &[Token] {
+        &self.line_ends
     }
 
     /// FNV-1a over the bytes of every text token, in the order of their ids, each with a byte 255

@@ -195,7 +195,8 @@ pub enum ModelStats {
         n_params: u64,
         context_tokens: usize,
         threads: usize,
-        /// The name of the template; `null` where the model can't fill in the middle.
+        /// The name of the template; `null` where the model is shown the text before the caret
+        /// alone.
         fim: Option<&'static str>,
         load_ms: f64,
     },

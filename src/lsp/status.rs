@@ -135,7 +135,7 @@ fn of_session(session: &Session) -> Status {
         _ if !session.config().completion.enabled => (StatusState::Off, config::OFF.to_owned()),
         EngineState::Loading => (StatusState::Loading, "loading the model".to_owned()),
         EngineState::Ready(model) => {
-            (StatusState::Ready, instead(&model).unwrap_or_else(|| model.name.clone()))
+            (StatusState::Ready, instead(&model).unwrap_or_else(|| named(&model)))
         }
         EngineState::Failed(sentence) => (StatusState::Error, sentence),
     };
@@ -150,6 +150,12 @@ fn of_session(session: &Session) -> Status {
         message.push_str(held);
     }
     Status { state, message, network, files, uri: None }
+}
+
+/// A model's name, with what a person should know of it.
+fn named(model: &ModelInfo) -> String {
+    let how = model.completes_how().map(|it| format!(", which {it}"));
+    format!("{}{}", model.name, how.unwrap_or_default())
 }
 
 /// Which model suggests in the place of the one that the settings name.

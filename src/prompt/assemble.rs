@@ -3,6 +3,7 @@
 //! Order (models with a middle marker): `[file header] <prefix> whole lines before the caret's line
 //! <suffix> text after the caret <middle> the caret's line up to the caret`. While a line is typed
 //! only its own tokens change, at the very end, so the resident prompt is valid up to there.
+//! A model without markers is shown the text before the caret alone, as it stands.
 //!
 //! Two things keep the rest still. The window's first line is remembered per document and moves
 //! only when the budget is exceeded or the caret leaves the window, and then far enough not to move
@@ -10,13 +11,15 @@
 //! thousand tokens a matter of look-ups (llama.cpp tokenises about 3 MB a second).
 
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::lm::{Token, Tokenizer};
+use crate::lm::fim::{FileHeader, FimOrder, FimTemplate, PromptTemplate};
+use crate::lm::{TextSplits, Token, Tokenizer};
+use crate::prompt::blocks::{TextBlock, blocks_of, cut_off_last_break};
+use crate::prompt::budget::PATH_TOKENS;
+pub use crate::prompt::budget::{PromptBudget, PromptSize, max_generated_tokens};
 use crate::prompt::excerpt::Excerpt;
 use crate::prompt::window::{Block, tail, window_start};
 
@@ -29,74 +32,11 @@ const REMEMBERED_WINDOWS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 const MAX_CACHED_BLOCK: usize = 400;
 /// Characters of the path in the header, from its end; what the embedded model was trained on.
 const MAX_PATH_CHARS: usize = 60;
-/// The same in tokens, for paths in scripts of which a character takes several.
-const PATH_TOKENS: usize = 48;
-
-/// How many tokens each section of the prompt may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PromptBudget {
-    pub lines_before: usize,
-    pub after: usize,
-    pub caret_line: usize,
-}
-
-impl PromptBudget {
-    /// Shares out a context: a tenth for what follows the caret, an eighth for the caret's line,
-    /// the rest for what comes before. What follows is evaluated anew with each line that is typed;
-    /// a fifth of the context for it made 0.2% more of the lines right (1,800 of packages for
-    /// fitting).
-    pub fn of_context(n_context_tokens: usize) -> Self {
-        // Markers, and the forced bytes of token healing.
-        const OVERHEAD: usize = 16;
-        let generated = max_generated_tokens(n_context_tokens);
-        let usable = n_context_tokens.saturating_sub(generated + PATH_TOKENS + OVERHEAD);
-        let after = usable / 10;
-        let caret_line = usable / 8;
-        Self { lines_before: usable - after - caret_line, after, caret_line }
-    }
-
-    /// No more than a machine evaluates in a bearable time: what follows the caret at each line
-    /// break, what comes before it in each new document.
-    fn within(self, tokens_per_second: u64) -> Self {
-        let in_seconds = |seconds: f64| (tokens_per_second as f64 * seconds) as usize;
-        Self {
-            after: self.after.min(in_seconds(0.25).max(24)),
-            lines_before: self.lines_before.min(in_seconds(4.0).max(192)),
-            ..self
-        }
-    }
-
-    /// For an answer before the rest of the text is evaluated.
-    fn short(self, tokens_per_second: u64) -> Self {
-        let n_tokens = ((tokens_per_second as f64 * 0.06) as usize).clamp(96, 256);
-        Self {
-            lines_before: self.lines_before.min(n_tokens / 2),
-            after: self.after.min(n_tokens / 6),
-            caret_line: self.caret_line.min(n_tokens / 3),
-        }
-    }
-}
-
-/// How much of the text around a caret a prompt holds. `tokens_per_second` is the prefill rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PromptSize {
-    /// As much as the context takes.
-    Full,
-    /// As much as can be evaluated while a person waits now and then.
-    Whole { tokens_per_second: u64 },
-    /// As little as can be answered from at once.
-    Short { tokens_per_second: u64 },
-}
-
-/// The most tokens that can be generated in a context of this size, whatever is asked for.
-pub fn max_generated_tokens(n_context_tokens: usize) -> usize {
-    (n_context_tokens / 8).clamp(16, 512)
-}
 
 /// Builds prompts for one model. Keeps no text beyond its cache of tokens.
 pub struct Assembler {
     tokenizer: Arc<dyn Tokenizer>,
-    template: FimTemplate,
+    template: PromptTemplate,
     budget: PromptBudget,
     blocks: LruCache<Box<str>, Arc<[Token]>>,
     /// The first line of each document's window, in prompts that are whole and in short ones.
@@ -104,7 +44,11 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    pub fn new(tokenizer: Arc<dyn Tokenizer>, template: FimTemplate, budget: PromptBudget) -> Self {
+    pub fn new(
+        tokenizer: Arc<dyn Tokenizer>,
+        template: PromptTemplate,
+        budget: PromptBudget,
+    ) -> Self {
         Self {
             tokenizer,
             template,
@@ -129,19 +73,53 @@ impl Assembler {
             PromptSize::Whole { tokens_per_second } => (self.budget.within(tokens_per_second), 0),
             PromptSize::Short { tokens_per_second } => (self.budget.short(tokens_per_second), 1),
         };
-        let before = self.lines_before((uri, window), excerpt, budget.lines_before);
-        let after = self.after(excerpt, budget.after);
+        let template = self.template.clone();
+        let (mut prompt, before_line) = match &template {
+            PromptTemplate::FillInTheMiddle(template) => {
+                self.markers_and_text((uri, window), path, excerpt, (template, budget))
+            }
+            PromptTemplate::TextBefore { begin_of_text } => {
+                let (before, line_break) =
+                    self.lines_before((uri, window), excerpt, budget.lines_before, true);
+                (begin_of_text.iter().copied().chain(before).collect(), line_break)
+            }
+        };
         let mut line = Vec::new();
-        self.tokenizer.tokenize(caret_line, &mut line);
-        let line = &line[tail(line.len(), budget.caret_line)];
+        self.tokenizer.tokenize(&format!("{before_line}{caret_line}"), &mut line);
+        prompt.extend(&line[tail(line.len(), budget.caret_line)]);
+        match &template {
+            PromptTemplate::FillInTheMiddle(it) if it.order == FimOrder::SuffixPrefixMiddle => {
+                prompt.extend(it.middle);
+            }
+            // There is no beginning of nothing.
+            PromptTemplate::TextBefore { .. } if prompt.is_empty() => {
+                self.tokenizer.tokenize("\n", &mut prompt);
+            }
+            _ => {}
+        }
+        prompt
+    }
+
+    /// All of a prompt before the caret's line, and the text that is to be tokenised together with
+    /// that line.
+    fn markers_and_text(
+        &mut self,
+        document: (&str, usize),
+        path: &str,
+        excerpt: &Excerpt,
+        (template, budget): (&FimTemplate, PromptBudget),
+    ) -> (Vec<Token>, String) {
+        let is_line_next = template.order == FimOrder::SuffixPrefixMiddle;
+        let (before, before_line) =
+            self.lines_before(document, excerpt, budget.lines_before, is_line_next);
+        let after = self.after(excerpt, budget.after);
         let mut path_line = Vec::new();
-        if self.template.header != FileHeader::None {
+        if template.header != FileHeader::None {
             self.tokenizer.tokenize(&format!("{}\n", path_tail(path)), &mut path_line);
             path_line.drain(..path_line.len().saturating_sub(PATH_TOKENS));
         }
 
-        let template = &self.template;
-        let mut prompt = Vec::with_capacity(before.len() + after.len() + line.len() + 64);
+        let mut prompt = Vec::with_capacity(before.len() + after.len() + 128);
         prompt.extend(template.begin_of_text);
         if template.header != FileHeader::None {
             prompt.extend(template.file_separator);
@@ -161,7 +139,6 @@ impl Assembler {
                 prompt.push(template.suffix);
                 prompt.extend(&after);
                 prompt.extend(template.middle);
-                prompt.extend(line);
             }
             FimOrder::SuffixPrefixMiddle => {
                 prompt.push(template.suffix);
@@ -169,29 +146,34 @@ impl Assembler {
                 prompt.push(template.prefix);
                 prompt.extend(inside_prefix);
                 prompt.extend(&before);
-                prompt.extend(line);
-                prompt.extend(template.middle);
             }
         }
-        prompt
+        (prompt, before_line)
     }
 
+    /// The tokens of the lines before the caret's, and the text at their end that is to be
+    /// tokenised together with what is next, where that is the caret's line (`is_line_next`).
     fn lines_before(
         &mut self,
         (uri, window): (&str, usize),
         excerpt: &Excerpt,
         budget: usize,
-    ) -> Vec<Token> {
-        let blocks = blocks_of(&excerpt.lines_before, self.tokenizer.splits_at_lines());
-        let tokens: Vec<Arc<[Token]>> =
-            blocks.iter().map(|it| self.tokens_of(&excerpt.lines_before[it.clone()])).collect();
+        is_line_next: bool,
+    ) -> (Vec<Token>, String) {
+        let splits = self.tokenizer.splits();
+        let mut blocks = blocks_of(&excerpt.lines_before, splits);
+        let before_line = match splits {
+            TextSplits::AfterLines if is_line_next => cut_off_last_break(&mut blocks),
+            _ => String::new(),
+        };
+        let tokens: Vec<Arc<[Token]>> = blocks.iter().map(|it| self.tokens_of(&it.text)).collect();
         let starts: Vec<Block> = blocks
             .iter()
             .zip(&tokens)
-            .map(|(lines, tokens)| Block {
-                first_line: excerpt.first_line + lines.start,
+            .map(|(block, tokens)| Block {
+                first_line: excerpt.first_line + block.first_line,
                 n_tokens: tokens.len(),
-                top_level: excerpt.lines_before[lines.start]
+                top_level: excerpt.lines_before[block.first_line]
                     .starts_with(|c: char| !c.is_whitespace() && c != '}' && c != ')'),
             })
             .collect();
@@ -205,7 +187,7 @@ impl Assembler {
         // One block alone can be over the budget: a model without line borders, a very long line.
         let keep = tail(out.len(), budget);
         out.drain(..keep.start);
-        out
+        (out, before_line)
     }
 
     fn after(&mut self, excerpt: &Excerpt, budget: usize) -> Vec<Token> {
@@ -214,8 +196,8 @@ impl Assembler {
         lines.push(format!("{}{line_break}", excerpt.line_after));
         lines.extend(excerpt.lines_after.iter().cloned());
         let mut out: Vec<Token> = Vec::new();
-        for block in blocks_of(&lines, self.tokenizer.splits_at_lines()) {
-            let tokens = self.tokens_of(&lines[block]);
+        for TextBlock { text, .. } in blocks_of(&lines, self.tokenizer.splits()) {
+            let tokens = self.tokens_of(&text);
             if !out.is_empty() && out.len() + tokens.len() > budget {
                 break;
             }
@@ -225,40 +207,18 @@ impl Assembler {
         out
     }
 
-    fn tokens_of(&mut self, lines: &[String]) -> Arc<[Token]> {
-        let text = lines.concat();
-        if let Some(tokens) = self.blocks.get(text.as_str()) {
+    fn tokens_of(&mut self, text: &str) -> Arc<[Token]> {
+        if let Some(tokens) = self.blocks.get(text) {
             return Arc::clone(tokens);
         }
         let mut tokens = Vec::new();
-        self.tokenizer.tokenize(&text, &mut tokens);
+        self.tokenizer.tokenize(text, &mut tokens);
         let tokens: Arc<[Token]> = tokens.into();
         if text.len() <= MAX_CACHED_BLOCK {
             self.blocks.put(text.into(), Arc::clone(&tokens));
         }
         tokens
     }
-}
-
-/// Ranges of lines whose tokens do not depend on their neighbours: each ends before a line that is
-/// not blank. (A run of line breaks and blanks is one pre-token, so it must not be cut.)
-fn blocks_of(lines: &[String], splits_at_lines: bool) -> Vec<Range<usize>> {
-    if !splits_at_lines {
-        return if lines.is_empty() {
-            Vec::new()
-        } else {
-            std::iter::once(0..lines.len()).collect()
-        };
-    }
-    let mut blocks = Vec::new();
-    let mut start = 0;
-    for at in 1..=lines.len() {
-        if at == lines.len() || !lines[at].trim().is_empty() {
-            blocks.push(start..at);
-            start = at;
-        }
-    }
-    blocks
 }
 
 /// The end of a path, with `/` between its parts.
@@ -282,13 +242,13 @@ mod tests {
         fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
             into.extend(text.chars().map(|c| c as Token));
         }
-        fn splits_at_lines(&self) -> bool {
-            true
+        fn splits(&self) -> TextSplits {
+            TextSplits::BeforeLines
         }
     }
 
-    fn template(order: FimOrder, header: FileHeader) -> FimTemplate {
-        FimTemplate {
+    fn template(order: FimOrder, header: FileHeader) -> PromptTemplate {
+        PromptTemplate::FillInTheMiddle(FimTemplate {
             family: "test",
             order,
             header,
@@ -298,7 +258,7 @@ mod tests {
             middle: Some(-3),
             file_separator: Some(-4),
             ends: vec![],
-        }
+        })
     }
 
     fn shown(order: FimOrder, header: FileHeader, marked: &str, budget: PromptBudget) -> String {
@@ -342,6 +302,22 @@ mod tests {
     }
 
     #[test]
+    fn without_markers_the_text_before_the_caret_is_all() {
+        let shown = |marked: &str, begin_of_text: Option<Token>| {
+            let excerpt = excerpt::at(marked);
+            let template = PromptTemplate::TextBefore { begin_of_text };
+            let mut assembler = Assembler::new(Arc::new(Characters), template, WIDE);
+            let line = excerpt.line_before.clone();
+            show(&assembler.assemble("file:///a", "src/a.rs", &excerpt, &line, PromptSize::Full))
+        };
+        let text = "use a;\n\nfn f() {\n    le$0t\n}\n";
+        assert_eq!(shown(text, None), "use a;\n\nfn f() {\n    le");
+        assert_eq!(shown(text, Some(-1)), "<P>use a;\n\nfn f() {\n    le");
+        // A model can't be asked about nothing.
+        assert_eq!(shown("$0\nlet a;", None), "\n");
+    }
+
+    #[test]
     fn what_follows_is_cut_at_its_budget() {
         let budget = PromptBudget { after: 9, ..WIDE };
         assert_eq!(
@@ -374,27 +350,5 @@ mod tests {
         // 300 lines of 8 or 9 characters are 2,600 tokens; each move drops a quarter to a half of
         // 200.
         assert!((10..60).contains(&moves), "{moves} moves");
-    }
-
-    #[test]
-    fn a_slow_machine_gets_a_shorter_prompt_and_a_short_one_is_shorter_still() {
-        let whole = PromptBudget::of_context(2_048);
-        assert_eq!(whole, PromptBudget { lines_before: 1_340, after: 172, caret_line: 216 });
-        assert_eq!(whole.within(4_096), whole);
-        let slow = PromptBudget { lines_before: 512, after: 32, caret_line: 216 };
-        assert_eq!(whole.within(128), slow);
-        assert_eq!(whole.within(1).after, 24);
-        let short = PromptBudget { lines_before: 48, after: 16, caret_line: 32 };
-        assert_eq!(whole.short(128), short);
-        assert_eq!(whole.short(1_000_000).lines_before, 128);
-    }
-
-    #[test]
-    fn blocks_end_before_lines_that_are_not_blank() {
-        let lines: Vec<String> =
-            ["a\n", "\n", "  \n", "b\n", "c\n"].iter().map(ToString::to_string).collect();
-        assert_eq!(blocks_of(&lines, true), [0..3, 3..4, 4..5]);
-        assert_eq!(blocks_of(&lines, false), vec![0..lines.len()]);
-        assert!(blocks_of(&[], true).is_empty());
     }
 }

@@ -278,6 +278,7 @@ impl OpenDocuments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lm::TextSplits;
 
     /// A token a byte.
     struct Bytes;
@@ -286,8 +287,8 @@ mod tests {
         fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
             into.extend(text.bytes().map(Token::from));
         }
-        fn splits_at_lines(&self) -> bool {
-            true
+        fn splits(&self) -> TextSplits {
+            TextSplits::BeforeLines
         }
     }
 

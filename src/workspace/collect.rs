@@ -78,7 +78,8 @@ impl Indexed {
     ) -> Self {
         let began = Instant::now();
         let mut skipped = Skipped::default();
-        let found = walk(folders, recursive, family, &mut skipped);
+        let is_of_family = |it: &Path| family_of(it) == Some(family);
+        let found = walk(folders, recursive, &is_of_family, &mut skipped);
         let mut hasher = DefaultHasher::new();
         max_tokens.hash(&mut hasher);
         found.iter().for_each(|it| (&it.path, it.stamp).hash(&mut hasher));
@@ -133,9 +134,31 @@ impl Indexed {
     }
 }
 
-/// The family's files, recently changed ones first. What git ignores is left out at once, and
+/// Files of a folder, and of those in it, that hold code in a language whose files are watched;
+/// none that git ignores or a fence leaves out. By path.
+pub fn code_files(folder: &Path) -> Vec<PathBuf> {
+    let is_code = |path: &Path| {
+        let extension = path.extension().and_then(|it| it.to_str());
+        let of_it = extension.and_then(|it| Language::of("", &format!(".{it}")));
+        of_it.is_some_and(|it| it.is_watched)
+    };
+    let folders = [folder.to_owned()];
+    let mut found = walk(&folders, true, &is_code, &mut Skipped::default());
+    let left_out = LeftOutOf::these(&folders, &found);
+    found.retain(|it| !left_out.holds(&it.path));
+    let mut paths: Vec<PathBuf> = found.into_iter().map(|it| it.path).collect();
+    paths.sort();
+    paths
+}
+
+/// The wanted files, recently changed ones first. What git ignores is left out at once, and
 /// symbolic links are not followed, so that there are no circles.
-fn walk(folders: &[PathBuf], recursive: bool, family: &str, skipped: &mut Skipped) -> Vec<Found> {
+fn walk(
+    folders: &[PathBuf],
+    recursive: bool,
+    is_wanted: &dyn Fn(&Path) -> bool,
+    skipped: &mut Skipped,
+) -> Vec<Found> {
     let began = Instant::now();
     let mut found = Vec::new();
     let Some((first, others)) = folders.split_first() else { return found };
@@ -153,7 +176,7 @@ fn walk(folders: &[PathBuf], recursive: bool, family: &str, skipped: &mut Skippe
         // What can't be listed, for want of a right say, is not there for us.
         let Ok(entry) = entry else { continue };
         let is_file = entry.file_type().is_some_and(|it| it.is_file());
-        if !is_file || family_of(entry.path()) != Some(family) {
+        if !is_file || !is_wanted(entry.path()) {
             continue;
         }
         match entry.metadata() {

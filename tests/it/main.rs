@@ -34,6 +34,7 @@ mod escalation_later;
 mod escalation_one_view;
 mod escalation_route;
 mod extract;
+mod fim_formats;
 #[cfg(unix)]
 mod foreign_text;
 mod gguf_file;
@@ -52,6 +53,8 @@ mod lifecycle;
 mod limits;
 mod lm_tasks;
 mod mixture_parity;
+#[cfg(feature = "llama")]
+mod model_bench;
 mod model_files;
 mod model_headers;
 mod model_pull;
@@ -98,6 +101,8 @@ mod sync;
 mod sync_versions;
 #[cfg(unix)]
 mod terminal;
+#[cfg(feature = "llama")]
+mod text_before;
 mod tidy;
 mod tidy_documents;
 mod tidy_names;

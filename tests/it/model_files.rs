@@ -133,7 +133,7 @@ async fn another_architecture() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
-async fn no_fill_in_the_middle_tokens() {
+async fn without_fill_in_the_middle_tokens_the_text_before_is_enough() {
     let home = TempFolder::new();
     let mut without = WITHOUT_METADATA.to_vec();
     without.extend([
@@ -142,8 +142,14 @@ async fn no_fill_in_the_middle_tokens() {
         ("<|fim_middle|>", "<|not_middle|>"),
     ]);
     let path = written(&home, &changed(&without));
-    let sentence = sentence_for(home, &path).await;
-    assert!(sentence.contains("has no fill-in-the-middle tokens"), "{sentence}");
+    let settings = format!("[model]\npath = {:?}\n", path.display().to_string());
+    std::fs::write(home.0.join("config.toml"), settings).unwrap();
+    let client = Client::real_process_in(home);
+    client.initialize(&["utf-8"]).await;
+    client.open(URI, "let first = map.get_or_insert(1);\nlet second = map.\n");
+    assert!(client.ghost(URI, 1, 17).await.is_some());
+    let model = client.stats().await["model"].clone();
+    assert_eq!((&model["name"], &model["fim"]), (&json!("model"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]

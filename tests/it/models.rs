@@ -14,17 +14,17 @@ use crate::support::{TempFolder, keyside, run, text};
 static BYTES: &[u8] = MODELS[0].bytes;
 
 /// A home folder with other programs' models in it, and keyside's own folders beside it.
-struct Machine {
+pub struct Machine {
     own: TempFolder,
     home: TempFolder,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { own: TempFolder::new(), home: TempFolder::new() }
     }
 
-    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.home.0.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
@@ -60,19 +60,19 @@ impl Machine {
         run(command, "")
     }
 
-    fn printed(&self, arguments: &[&str]) -> String {
+    pub fn printed(&self, arguments: &[&str]) -> String {
         let output = self.keyside(arguments);
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     }
 
-    fn refused(&self, arguments: &[&str]) -> String {
+    pub fn refused(&self, arguments: &[&str]) -> String {
         let output = self.keyside(arguments);
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
         text(&output.stderr).trim_end().to_owned()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.printed(arguments)).unwrap()
     }
 
@@ -87,7 +87,8 @@ fn link(to: impl AsRef<Path>, at: PathBuf) {
     std::os::unix::fs::symlink(to, at).unwrap();
 }
 
-fn coder(weight: u8) -> Vec<u8> {
+/// A model that keyside's own reader takes for one, and llama.cpp does not.
+pub fn coder(weight: u8) -> Vec<u8> {
     GgufFile { weight, ..GgufFile::default() }.bytes()
 }
 
@@ -252,10 +253,10 @@ fn a_model_is_chosen_by_name_and_what_else_is_set_stays() {
     let doctor = text(&machine.keyside(&["doctor"]).stdout);
     assert!(doctor.contains("✓ model: keyside-nano"), "{doctor}");
 
-    let chat = GgufFile { tokens: &["a"], ..Default::default() };
-    let chat = machine.write("chat.gguf", chat.bytes());
-    let refused = machine.refused(&["model", "use", chat.to_str().unwrap()]);
-    assert!(refused.contains("chat has no fill-in-the-middle tokens"), "{refused}");
+    let encoder = GgufFile { architecture: "bert", tokens: &["a"], ..Default::default() };
+    let encoder = machine.write("vectors.gguf", encoder.bytes());
+    let refused = machine.refused(&["model", "use", encoder.to_str().unwrap()]);
+    assert!(refused.contains("vectors makes vectors of texts and no text"), "{refused}");
     let half = machine.write("half.gguf", &BYTES[..BYTES.len() - 1]);
     let refused = machine.refused(&["model", "use", half.to_str().unwrap()]);
     assert!(refused.contains("half can't be used: it is cut short; get it again"), "{refused}");

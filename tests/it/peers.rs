@@ -4,16 +4,25 @@
 use std::sync::{Arc, Mutex};
 
 use keyside::config::cloud::{Auth, Protocol, Provider};
+use keyside::lm::GenerateTask;
+use keyside::lm::registry::{ModelSpec, Registry};
+use keyside::lm::runtime::Runtime;
+use keyside::lm::task::StopAtLineEnd;
+use keyside::prompt::assemble::{Assembler, PromptBudget, PromptSize};
+use keyside::prompt::excerpt::Excerpt;
+use keyside::prompt::healing;
 use keyside::remote::broker::ipc::Event;
 use keyside::remote::protocol::fault::FaultKind;
 use keyside::remote::protocol::fim_server::FimAsk;
 use keyside::remote::protocol::usage::Usage;
 use keyside::remote::protocol::{self, Ask, Role, StopReason, Turn};
+use keyside::stdx::cancel::CancelFlag;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::broker::{Setup, all, failure, text_of};
+use crate::support::{TempFolder, frozen};
 
 const PROTOCOLS: [Protocol; 3] =
     [Protocol::AnthropicMessages, Protocol::OpenaiChat, Protocol::OpenaiResponses];
@@ -87,11 +96,18 @@ fn usage_of(events: &[Event]) -> Usage {
     events.iter().rev().find_map(usage).unwrap_or_else(|| panic!("no usage: {events:?}"))
 }
 
+async fn get(server: &str, path: &str) -> Value {
+    asked_plainly(server, "GET", path, "").await
+}
+
 async fn post(server: &str, path: &str, body: &Value) -> Value {
+    asked_plainly(server, "POST", path, &body.to_string()).await
+}
+
+async fn asked_plainly(server: &str, method: &str, path: &str, body: &str) -> Value {
     let mut stream = TcpStream::connect(server).await.unwrap();
-    let body = body.to_string();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {server}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: {server}\r\ncontent-type: application/json\r\nconnection: close\r\n"
     );
     let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -215,4 +231,52 @@ async fn llama_server_fills_in_the_middle_and_tells_how_sure_it_is() {
         };
         assert!((0.0..=1.0).contains(probability), "{piece:?}");
     }
+}
+
+/// Started with `tests/peers/llama_server.py`. What both are asked is token for token the same; what may
+/// differ is the arithmetic (other versions of llama.cpp, other batches) and how the likeliest token is
+/// told. `cargo test --release --test it same_text -- --ignored --nocapture` prints the share.
+#[tokio::test]
+#[ignore = "needs llama-server on 127.0.0.1:8089"]
+async fn llama_server_writes_the_same_text_as_the_resident_engine() {
+    const SERVER: &str = "127.0.0.1:8089";
+    const N_PLACES: usize = 200;
+    const N_TOKENS: usize = 24;
+    let model = get(SERVER, "/props").await["model_path"].as_str().unwrap().to_owned();
+    let home = TempFolder::new();
+    let backend = Registry::new(home.0.clone()).load(&ModelSpec::named(format!("file:{model}")));
+    let mut runtime = Runtime::new(backend.unwrap(), Arc::default()).with_fixed_chunks(128);
+    let info = Arc::clone(runtime.info());
+    let budget = PromptBudget::of_context(512);
+    let tokenizer = Arc::clone(&info.tokenizer);
+    let mut assembler = Assembler::new(tokenizer, info.prompt_template().unwrap(), budget);
+    let files =
+        ["lib/text/edit.rs", "lib/wire/retry.rs", "pipeline/counts.py", "pipeline/samples.py"];
+    let (mut n_same, mut others) = (0, Vec::new());
+    for place in 0..N_PLACES {
+        let file = files[place % files.len()];
+        let rope = ropey::Rope::from_str(&frozen(file));
+        let line = 4 + (place / files.len() * 37) % (rope.len_lines() - 8);
+        let columns = rope.line(line).len_chars().saturating_sub(1);
+        let caret = rope.line_to_char(line) + columns * (place % 3) / 3;
+        let excerpt = Excerpt::around(&rope, caret);
+        // Whole words before the caret: llama-server has no bytes to begin with.
+        let (kept, _) = healing::split(&excerpt.line_before);
+        let prompt = assembler.assemble(file, file, &excerpt, kept, PromptSize::Full);
+        let mut task = GenerateTask {
+            stop: Arc::new(StopAtLineEnd),
+            ..GenerateTask::after(prompt.clone(), N_TOKENS)
+        };
+        let own = runtime.generate(&mut task, &CancelFlag::default()).unwrap().best.text;
+        let body = json!({"prompt": prompt, "n_predict": N_TOKENS, "temperature": 0, "top_k": 1,
+            "samplers": ["top_k"], "cache_prompt": false, "stop": ["\n"]});
+        let theirs = post(SERVER, "/completion", &body).await["content"].clone();
+        match theirs == own.as_str() {
+            true => n_same += 1,
+            false => others.push(format!("{file}:{}: {own:?} and {theirs}", line + 1)),
+        }
+    }
+    println!("{} of {N_PLACES} texts are the same with {}; not:", n_same, info.name);
+    others.iter().for_each(|it| println!("  {it}"));
+    assert!(n_same * 100 >= N_PLACES * 95, "{n_same}");
 }

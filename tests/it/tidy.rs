@@ -115,6 +115,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "corrections",
             "retrieval",
             "privacy",
+            "workspace",
             "machine",
             "models",
             "sandbox",

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use crate::cli::model::{named, parameters, size};
+use crate::cli::model::{NO_TEXT, completes, named, parameters, size};
 use crate::cli::terminal;
 use crate::config::folders::Folders;
+use crate::lm::gguf_header::CompletesBy;
+use crate::lm::model_info::FROM_TEXT_BEFORE;
 use crate::machine;
 
 /// Prints what is known.
@@ -35,6 +37,7 @@ pub(super) fn run(folders: &Folders, wanted: &str, as_json: bool) -> Result<(), 
             "vocabulary": header.n_vocab,
             "context_tokens": header.n_context_trained,
             "fim": header.fim_family,
+            "completes": completes(header),
             "chat": header.has_chat_template,
             "files": header.n_parts,
             "memory_bytes": needed,
@@ -47,10 +50,13 @@ pub(super) fn run(folders: &Folders, wanted: &str, as_json: bool) -> Result<(), 
         Some(free) => format!("{} are free", size(free)),
         None => "this system does not tell what is free".to_owned(),
     };
-    let fim = match header.fim_family {
-        Some("metadata") => "yes, by the file's own marker ids".to_owned(),
-        Some(family) => format!("yes, as {family}"),
-        None => "no, so it can't complete code at a caret".to_owned(),
+    let fim = match header.completes_by() {
+        Some(CompletesBy::FillInTheMiddle("metadata")) => {
+            "yes, by the file's own marker ids".to_owned()
+        }
+        Some(CompletesBy::FillInTheMiddle(family)) => format!("yes, as {family}"),
+        Some(CompletesBy::TextBefore) => format!("no, so it {FROM_TEXT_BEFORE}"),
+        None => NO_TEXT.to_owned(),
     };
     let none = || "not stated".to_owned();
     let mut lines = vec![

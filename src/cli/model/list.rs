@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::cli::model::{found, own_settings, parameters, places, size};
+use crate::cli::model::{completes, found, own_settings, parameters, places, size};
 use crate::cli::{setup, terminal};
 use crate::config::folders::Folders;
 use crate::files;
+use crate::lm::gguf_header::CompletesBy;
 use crate::machine;
 use crate::models::{FoundModel, FoundModels, built_in, of_file};
 
@@ -114,6 +115,7 @@ impl<'a> Row<'a> {
             "parameters": header.ok().map(|it| it.n_params),
             "quantization": header.ok().map(|it| it.quantization),
             "fim": header.ok().and_then(|it| it.fim_family),
+            "completes": header.ok().and_then(completes),
             "memory_bytes": self.memory_bytes,
             "fits": self.fits,
             "is_used": self.is_used,
@@ -144,7 +146,11 @@ fn to_text<'a>(rows: impl Iterator<Item = Row<'a>>) -> String {
                     size(model.n_bytes),
                     parameters(header.n_params),
                     format!("{} {}", header.architecture, header.quantization),
-                    header.fim_family.unwrap_or("no").to_owned(),
+                    match header.completes_by() {
+                        Some(CompletesBy::FillInTheMiddle(family)) => family.to_owned(),
+                        Some(CompletesBy::TextBefore) => "no: text before".to_owned(),
+                        None => "no text".to_owned(),
+                    },
                     memory,
                     place,
                 ]

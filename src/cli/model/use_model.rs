@@ -6,6 +6,8 @@ use crate::cli::setup;
 use crate::cli::terminal;
 use crate::config::folders::Folders;
 use crate::lm::backend::{NamedBy, probe};
+use crate::lm::gguf_header::CompletesBy;
+use crate::lm::model_info::FROM_TEXT_BEFORE;
 use crate::machine;
 use crate::models::FoundModel;
 
@@ -30,12 +32,12 @@ pub(super) fn run(folders: &Folders, wanted: &str, anyway: bool) -> Result<(), S
     let header = model.header.as_ref().map_err(|fault| {
         format!("{name} can't be used: {fault}; get it again, nothing was changed")
     })?;
-    if header.fim_family.is_none() {
+    let Some(completes_by) = header.completes_by() else {
         return Err(format!(
-            "{name} has no fill-in-the-middle tokens, so it can't complete code at a caret; choose a model that \
-             has them (Qwen2.5-Coder, StarCoder2 and others), nothing was changed"
+            "{name} makes vectors of texts and no text, so it can't complete code at a caret; choose another, \
+             nothing was changed"
         ));
-    }
+    };
     let needed = header.resident_bytes(model.n_bytes);
     if let Some(free) = machine::free_memory_bytes().filter(|it| needed > *it && !anyway) {
         return Err(format!(
@@ -48,8 +50,16 @@ pub(super) fn run(folders: &Folders, wanted: &str, anyway: bool) -> Result<(), S
     probe::check(&model.path, &folders.cache, NamedBy::Path)?;
     own_settings::set_model_path(folders, &path_of(&model)?)?;
     terminal::print(&format!(
-        "{name} suggests from now on ({}); {then}. `keyside try` shows it, `keyside model use built-in` goes back\n",
-        file.display()
+        "{name} suggests from now on ({}); {then}. `keyside try` shows it, `keyside model use built-in` goes \
+         back\n{}",
+        file.display(),
+        match completes_by {
+            CompletesBy::FillInTheMiddle(_) => String::new(),
+            CompletesBy::TextBefore => format!(
+                "It has no fill-in-the-middle tokens, so it {FROM_TEXT_BEFORE}; a code model that has them \
+                 (Qwen2.5-Coder, StarCoder2 and others) also sees what follows\n"
+            ),
+        }
     ))
 }
 

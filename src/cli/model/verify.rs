@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::cli::model::{named, size};
+use crate::cli::model::{NO_TEXT, named, size};
 use crate::cli::terminal;
 use crate::config::folders::Folders;
 use crate::files;
 use crate::lm::backend::probe;
+use crate::lm::model_info::FROM_TEXT_BEFORE;
 use crate::lm::registry::ModelMeasurement;
 use crate::models::FoundModel;
 use crate::stdx::hex;
@@ -71,10 +72,11 @@ fn to_text(model: &FoundModel, sha256: &str, measured: &ModelMeasurement) -> Str
         true => "a text of several scripts comes back from its tokens".to_owned(),
         false => "a text does not come back from its tokens".to_owned(),
     };
-    let fim = measured.fim.as_ref().map_or_else(
-        || "no, so it can't complete code at a caret".to_owned(),
-        |family| format!("yes, as {family}"),
-    );
+    let fim = match &measured.fim {
+        Some(family) => format!("yes, as {family}"),
+        None if measured.generates => format!("no, so it {FROM_TEXT_BEFORE}"),
+        None => NO_TEXT.to_owned(),
+    };
     let lines = [
         ("model", model.name.clone()),
         ("size", size(model.n_bytes)),

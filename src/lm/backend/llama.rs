@@ -28,6 +28,7 @@ use crate::lm::backend::llama::chat::chat_template_of;
 use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vocabulary_of};
 use crate::lm::backend::{Backend, EvaluateError, NamedBy, probe};
 use crate::lm::fim::{self, Markers};
+use crate::lm::gguf_header::generates;
 use crate::lm::model_info::{Capabilities, ModelInfo};
 use crate::lm::sizing;
 use crate::lm::vocabulary::{Token, Vocabulary};
@@ -94,6 +95,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         },
         |it| it.ends.clone(),
     );
+    let begin_of_text = markers.begin_of_text();
     drop(markers);
 
     let tiny = model.n_params() < sizing::TINY_PARAMETERS;
@@ -117,6 +119,10 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         )
     })?;
     let vocabulary = vocabulary_of(&model, &ends);
+    let vocabulary = match template {
+        Some(_) => vocabulary,
+        None => vocabulary.with_breaks_as_line_ends(),
+    };
     let tokenizer = Arc::new(LlamaTokenizer::new(&model, &ends));
     let info = Arc::new(ModelInfo {
         instead_of: options.instead_of.clone(),
@@ -127,10 +133,11 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         n_context_tokens: context.n_ctx() as usize / n_sequences,
         n_threads,
         end: end_of(&model, &ends),
+        begin_of_text,
         capabilities: Capabilities {
             fim: template,
             chat: chat_template_of(&model),
-            score: is_causal(&model),
+            score: gives_text(&model),
             embed: true,
         },
         tokenizer,
@@ -319,9 +326,10 @@ fn of_architecture(model: &LlamaModel, key: &str) -> String {
 }
 
 /// Whether each token sees those before it only, so that the model can say which comes next.
-fn is_causal(model: &LlamaModel) -> bool {
+fn gives_text(model: &LlamaModel) -> bool {
+    let architecture = model.meta_val_str("general.architecture").unwrap_or_default();
     let causal = model.meta_val_str(&of_architecture(model, "attention.causal"));
-    causal.map_or(true, |it| it != "false")
+    generates(&architecture, causal.ok().map(|it| it != "false"))
 }
 
 /// A loaded model. The order of the fields is the order in which they must be dropped.

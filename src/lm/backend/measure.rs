@@ -17,6 +17,8 @@ use crate::stdx::milliseconds;
 pub struct ModelMeasurement {
     /// The family of its fill-in-the-middle tokens, if it has any.
     pub fim: Option<String>,
+    /// It generates text.
+    pub generates: bool,
     /// Whether [`SCRIPTS`] comes back from its tokens.
     pub is_round_trip: bool,
     /// What it writes at a caret; or, without such tokens, after a text.
@@ -48,7 +50,10 @@ pub fn measure(model: &mut dyn Backend) -> Result<ModelMeasurement, String> {
     let template = info.capabilities.fim.as_ref();
     let (prompt, ends) = match template {
         Some(template) => (fim_prompt(&info, template), template.ends.clone()),
-        None => (padded(&info), model.vocabulary().ends().to_vec()),
+        None => {
+            let begin = info.begin_of_text.into_iter();
+            (begin.chain(padded(&info)).collect(), model.vocabulary().ends().to_vec())
+        }
     };
     let flag = CancelFlag::default();
     let failed = |error: EvaluateError| format!("llama.cpp can't evaluate it ({error:?})");
@@ -70,6 +75,7 @@ pub fn measure(model: &mut dyn Backend) -> Result<ModelMeasurement, String> {
     let rate = |n: usize, time: std::time::Duration| n as f64 / time.as_secs_f64().max(1e-6);
     Ok(ModelMeasurement {
         fim: template.map(|it| it.family.to_owned()),
+        generates: info.capabilities.score,
         is_round_trip,
         text: String::from_utf8_lossy(&bytes(model, &written)).into_owned(),
         load_ms: milliseconds(info.load_time),

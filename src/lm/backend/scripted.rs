@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::lm::backend::{Backend, EvaluateError};
 use crate::lm::chat::ChatTemplate;
 use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::lm::model_info::{Capabilities, ModelInfo, Tokenizer};
+use crate::lm::model_info::{Capabilities, ModelInfo, TextSplits, Tokenizer};
 use crate::lm::registry::LoadRequest;
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 use crate::stdx::cancel::CancelFlag;
@@ -83,8 +83,8 @@ impl Tokenizer for ByteTokenizer {
     fn tokenize(&self, text: &str, into: &mut Vec<Token>) {
         into.extend(text.bytes().map(Token::from));
     }
-    fn splits_at_lines(&self) -> bool {
-        true
+    fn splits(&self) -> TextSplits {
+        TextSplits::BeforeLines
     }
 }
 
@@ -124,6 +124,7 @@ impl ScriptedBackend {
             },
             tokenizer: Arc::new(ByteTokenizer),
             end: END,
+            begin_of_text: None,
             load_time: Duration::ZERO,
         });
         let sequences = vec![ScriptedSequence::default(); script.n_sequences];

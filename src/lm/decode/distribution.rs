@@ -102,14 +102,15 @@ impl<'a> NextToken<'a> {
         this
     }
 
-    /// Of several tokens that end a generation the model means one, and retrieval knows only of
-    /// one.
+    /// Of several tokens that end a line the model means one, and retrieval knows only of one.
     fn as_the_model_ends(&self, token: Token) -> Token {
-        let ends = self.vocabulary.ends();
+        let is_end = self.vocabulary.ends().contains(&token);
+        let ends =
+            self.vocabulary.line_ends().iter().filter(|it| (**it as usize) < self.logits.len());
         let by_logit = |a: &&Token, b: &&Token| {
             self.logits[**a as usize].total_cmp(&self.logits[**b as usize])
         };
-        if ends.contains(&token) { *ends.iter().max_by(by_logit).unwrap_or(&token) } else { token }
+        if is_end { *ends.max_by(by_logit).unwrap_or(&token) } else { token }
     }
 
     /// How sure the model alone is.

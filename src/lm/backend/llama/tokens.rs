@@ -9,7 +9,7 @@ use llama_cpp_2::token_type::LlamaTokenAttr;
 use llama_cpp_2::vocab::VocabType;
 
 use crate::lm::fim::Markers;
-use crate::lm::model_info::Tokenizer;
+use crate::lm::model_info::{TextSplits, Tokenizer};
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 
 /// The token that a generation ends with: the end of text, as a model that fills in a middle learns
@@ -37,7 +37,7 @@ pub(super) fn vocabulary_of(model: &LlamaModel, ends: &[Token]) -> Vocabulary {
 /// Tokenizes with the model's own vocabulary.
 pub(super) struct LlamaTokenizer {
     model: Arc<LlamaModel>,
-    byte_level: bool,
+    splits: TextSplits,
     /// Spelled-out markers, for vocabularies that match them even in plain text.
     markers: HashMap<Token, String>,
     /// How many tokens [`GUARD`] takes, for vocabularies that put a space before any text.
@@ -61,7 +61,28 @@ impl LlamaTokenizer {
             .collect();
         let n_guard_tokens =
             if byte_level { 0 } else { vocab.tokenize(GUARD.as_bytes(), false, false).len() };
-        Self { model: Arc::clone(model), byte_level, markers, n_guard_tokens }
+        let model = Arc::clone(model);
+        let mut this = Self { model, splits: TextSplits::Nowhere, markers, n_guard_tokens };
+        if byte_level {
+            this.splits = this.tried_splits();
+        }
+        this
+    }
+
+    /// Cuts a text to see whether its tokens stay: pre-tokenizers are many, and each has its rule
+    /// of blanks.
+    fn tried_splits(&self) -> TextSplits {
+        let stays = |parts: &[&str]| {
+            let apart: Vec<Token> = parts.iter().flat_map(|it| self.plain(it)).collect();
+            apart == self.plain(&parts.concat())
+        };
+        const BEFORE: &[&str] = &["fn f() {\n", "    a(b);\n\n", "    c();\n", "\td\n", "}\n"];
+        const AFTER: &[&str] = &["fn f() {", "\n    a(b);", "\n\n    c();", "\n\td", "\n}", "\n"];
+        match (stays(BEFORE), stays(AFTER)) {
+            (true, _) => TextSplits::BeforeLines,
+            (false, true) => TextSplits::AfterLines,
+            (false, false) => TextSplits::Nowhere,
+        }
     }
 
     fn plain(&self, text: &str) -> Vec<Token> {
@@ -95,8 +116,8 @@ impl Tokenizer for LlamaTokenizer {
         }
     }
 
-    fn splits_at_lines(&self) -> bool {
-        self.byte_level
+    fn splits(&self) -> TextSplits {
+        self.splits
     }
 }
 
