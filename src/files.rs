@@ -37,6 +37,25 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether a file holds these bytes and no more. It is compared piece by piece, so that it takes no
+/// memory.
+pub fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let Ok(mut file) = open(path) else { return false };
+    let mut buffer = [0; 1 << 16];
+    let mut left = bytes;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return left.is_empty(),
+            Ok(n) => match left.strip_prefix(&buffer[..n]) {
+                Some(rest) => left = rest,
+                None => return false,
+            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+}
+
 /// Reads a text that a person may have written, of at most [`MAX_TEXT_BYTES`].
 ///
 /// # Errors

@@ -58,6 +58,8 @@ mod model_bench;
 mod model_files;
 mod model_headers;
 mod model_pull;
+#[cfg(feature = "llama")]
+mod model_zoo;
 mod models;
 #[cfg(unix)]
 mod nvim;
@@ -94,6 +96,8 @@ mod second_tier;
 mod secrets_elsewhere;
 mod settings;
 mod settler;
+#[cfg(all(target_os = "linux", feature = "llama"))]
+mod several_windows;
 mod streams;
 mod streams_odd;
 mod support;

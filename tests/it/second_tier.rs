@@ -1,7 +1,9 @@
 //! A larger model behind a server on this machine, beside the built-in one: the real program
 //! against servers that do as they are told.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -181,23 +183,36 @@ async fn a_server_that_is_killed_and_started_ten_times_while_somebody_types() {
     let host = first.host.clone();
     let client = beside(&first).await;
     let mut first = Some(first);
-    let version = AtomicI32::new(1);
+    let (version, slowest_key) = (AtomicI32::new(1), Mutex::new(Duration::ZERO));
     let key = async || {
         let version = version.fetch_add(1, Ordering::Relaxed) + 1;
         client.type_at(URI, version, 0, 0, " ");
-        client.ghost(URI, 1, COLUMN).await.map(|it| it.text)
+        let asked = Instant::now();
+        let shown = client.ghost(URI, 1, COLUMN).await.map(|it| it.text);
+        let mut slowest = slowest_key.lock().unwrap();
+        *slowest = asked.elapsed().max(*slowest);
+        shown
     };
+    let (mut slowest_fro, mut slowest_to) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..10 {
         let peer = match first.take() {
             Some(peer) => peer,
             None => Peer::start_at(&host, vec![says(SAID)]).await,
         };
+        let started = Instant::now();
         assert_eq!(until(&key).await, SAID);
+        slowest_to = started.elapsed().max(slowest_to);
         drop(peer);
+        let killed = Instant::now();
         // Without it every key is answered, and with nothing of the server's.
         until(async || key().await.is_none().then_some(())).await;
+        slowest_fro = killed.elapsed().max(slowest_fro);
         assert_eq!(key().await, None);
     }
+    let slowest_key = *slowest_key.lock().unwrap();
+    println!(
+        "to the server {slowest_to:?}, from it {slowest_fro:?}, a key {slowest_key:?} at most"
+    );
     client.assert_no_faults();
 }
 

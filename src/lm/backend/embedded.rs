@@ -2,9 +2,9 @@
 //!
 //! llama.cpp loads from a file, so a model is unpacked once into the cache folder, under a name
 //! that carries its hash, and compared with what is in the program at every start: a file that
-//! somebody has changed is written anew. Where the cache folder can't be written, a file in memory
-//! serves until the model has been read; on systems without those, a folder of its own below the
-//! temporary one.
+//! somebody has changed is written anew. It is mapped into memory, so that several windows share
+//! its weights. Where the cache folder can't be written, a file in memory serves until the model
+//! has been read; on systems without those, a folder of its own below the temporary one.
 
 use std::path::{Path, PathBuf};
 
@@ -107,12 +107,25 @@ fn temporary(model: &EmbeddedModel) -> std::io::Result<(PathBuf, Temporary)> {
 fn unpack_into(model: &EmbeddedModel, folder: &Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!("{}-{}.gguf", model.name, &model.sha256[..12]));
     // Comparing takes a millisecond where hashing takes sixteen, and says more.
-    let n_bytes = model.bytes.len() as u64;
-    if files::read(&path, n_bytes).is_ok_and(|bytes| bytes == model.bytes) {
-        return Ok(path);
+    if !files::holds(&path, model.bytes) {
+        std::fs::create_dir_all(folder)?;
+        files::replace(&path, model.bytes)?;
     }
-    std::fs::create_dir_all(folder)?;
-    files::replace(&path, model.bytes).map(|()| path)
+    protect(&path);
+    Ok(path)
+}
+
+/// It is mapped, and a mapped file that shrinks ends the process, so nobody is to write it by
+/// accident.
+fn protect(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Where it is refused, the file is somebody else's to write.
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444));
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 #[cfg(test)]

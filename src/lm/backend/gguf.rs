@@ -18,7 +18,7 @@ pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> 
     // Keeps a temporary file until the model has been read.
     let model = embedded::model(request.place);
     let unpacked = embedded::unpack(model, request.cache_folder)?;
-    let options = LoadOptions { use_mmap: false, ..options(request, &unpacked.path) };
+    let options = options(request, &unpacked.path);
     llama::load(&LoadOptions { name: model.name.to_owned(), ..options })
 }
 
@@ -76,7 +76,6 @@ fn load_alone(path: &Path, n_context_tokens: Option<usize>) -> Result<Box<dyn Ba
         instead_of: None,
         path: path.to_owned(),
         name: String::new(),
-        use_mmap: true,
         n_threads: None,
         n_context_tokens,
         n_sequences: None,
@@ -90,7 +89,6 @@ fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
         instead_of: request.instead_of.map(ToOwned::to_owned),
         path: path.to_owned(),
         name: name_of(path),
-        use_mmap: true,
         n_threads: not_zero(request.spec.n_threads),
         n_context_tokens: not_zero(request.spec.n_context_tokens),
         n_sequences: None,

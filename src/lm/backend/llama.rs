@@ -50,9 +50,6 @@ pub struct LoadOptions {
     pub path: PathBuf,
     /// The model's name for people.
     pub name: String,
-    /// Map the file into memory. Not for small files in a cache folder: a file that shrinks while
-    /// it is mapped kills the process.
-    pub use_mmap: bool,
     /// `None`: by the model's size and the machine's cores.
     pub n_threads: Option<usize>,
     /// `None`: by the model's size, never more than it was trained on.
@@ -73,7 +70,8 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     probe::processor()?;
     check_file(path, options.named_by)?;
     let backend = backend()?;
-    let parameters = LlamaModelParams::default().with_use_mmap(options.use_mmap);
+    // Mapped: processes share the weights of one file.
+    let parameters = LlamaModelParams::default().with_use_mmap(true);
     forget_errors();
     let model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|_| {
         format!(
@@ -124,6 +122,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         None => vocabulary.with_breaks_as_line_ends(),
     };
     let tokenizer = Arc::new(LlamaTokenizer::new(&model, &ends));
+    give_back_free_memory();
     let info = Arc::new(ModelInfo {
         instead_of: options.instead_of.clone(),
         name: options.name.clone(),
@@ -154,6 +153,15 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         abort,
         model,
     }))
+}
+
+/// Gives what loading has left free back to the system: some megabytes, in each window.
+fn give_back_free_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes the allocator's own locks, and moves nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// What can be said of a file without llama.cpp, in better words than it has.
