@@ -8,6 +8,7 @@ pub mod keyboard;
 pub mod keys;
 pub mod model_bench;
 pub mod names;
+pub mod new_code;
 pub mod openers;
 pub mod positions;
 pub mod report;

@@ -14,8 +14,9 @@ use crate::config::folders::Folders;
 use crate::config::{CompletionConfig, Config};
 use crate::evaluate::cases::{HeldOut, Part};
 use crate::evaluate::report::{Figures, Plan, Records, language_figures};
-use crate::evaluate::scenarios;
 use crate::evaluate::score::Scorer;
+use crate::evaluate::{new_code, scenarios};
+use crate::lm::ModelInfo;
 use crate::lm::registry::Registry;
 use crate::retrieval::mixture::MixtureNetworks;
 
@@ -23,11 +24,14 @@ use crate::retrieval::mixture::MixtureNetworks;
 #[derive(Debug, Args)]
 pub struct EvalArguments {
     /// The folder with LANGUAGE.heldout.jsonl, as the pipeline in model/ makes it.
-    #[arg(long, required_unless_present = "scenarios")]
+    #[arg(long, required_unless_present_any = ["scenarios", "new_code"])]
     pub text: Option<PathBuf>,
     /// Ask at the carets of these scenarios instead (tests/scenarios), as while a person types.
     #[arg(long, conflicts_with = "text")]
     pub scenarios: Option<PathBuf>,
+    /// Type the new files of these projects instead (tests/new_code), from their beginning.
+    #[arg(long, conflicts_with_all = ["text", "scenarios"])]
+    pub new_code: Option<PathBuf>,
     /// Use this GGUF file instead of the model in the settings.
     #[arg(long)]
     pub model: Option<String>,
@@ -124,6 +128,9 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     if let Some(folder) = &arguments.scenarios {
         return run_scenarios(folder, config, folders);
     }
+    if let Some(folder) = &arguments.new_code {
+        return run_new_code(folder, config, folders);
+    }
     let Some(text) = &arguments.text else { return Err("--text is missing".to_owned()) };
     let mut held_out = HeldOut::read_folder(text)?;
     held_out
@@ -153,10 +160,7 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     if arguments.no_ngrams {
         scorer.drop_ngrams();
     }
-    let session = Session::start(config, folders)
-        .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
-    let runtime = setup::runtime()?;
-    runtime.block_on(session.engine().ready())?;
+    let (session, runtime, _) = started(config, folders)?;
     let mut figures = Figures {
         name: arguments.name.clone().unwrap_or_else(|| info.name.clone()),
         n_parameters: info.n_params,
@@ -191,12 +195,28 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
 /// Asks at the carets of scenarios, and prints the table and what was wrong.
 fn run_scenarios(folder: &Path, config: Config, folders: Folders) -> Result<(), String> {
     let all = scenarios::read_folder(folder)?;
+    let (session, runtime, _) = started(config, folders)?;
+    let shown = runtime.block_on(scenarios::shown(&session.completer, &all))?;
+    setup::print(&scenarios::report(&all, &shown))
+}
+
+/// Types the new files of projects, and prints the table.
+fn run_new_code(folder: &Path, config: Config, folders: Folders) -> Result<(), String> {
+    let projects = new_code::read_folder(folder)?;
+    let (session, runtime, info) = started(config, folders)?;
+    setup::print(&new_code::table(&projects, &session.completer, &info, &runtime)?)
+}
+
+/// A session whose model is loaded.
+fn started(
+    config: Config,
+    folders: Folders,
+) -> Result<(Session, tokio::runtime::Runtime, Arc<ModelInfo>), String> {
     let session = Session::start(config, folders)
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let runtime = setup::runtime()?;
-    runtime.block_on(session.engine().ready())?;
-    let shown = runtime.block_on(scenarios::shown(&session.completer, &all))?;
-    setup::print(&scenarios::report(&all, &shown))
+    let info = runtime.block_on(session.engine().ready())?;
+    Ok((session, runtime, info))
 }
 
 /// A file of records that were asked for.

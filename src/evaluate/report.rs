@@ -12,7 +12,7 @@ use crate::evaluate::names::{Names, name_figures, name_sites};
 use crate::evaluate::openers::{Openers, opener_figures};
 use crate::evaluate::positions::PositionRecord;
 use crate::evaluate::score::{LineCase, LineScore, Position, Scorer};
-use crate::evaluate::typing::{Typing, stretches, typing_figures, write_keys};
+use crate::evaluate::typing::{Typing, stretches, typed_keys, write_keys};
 use crate::lm::ModelInfo;
 use crate::retrieval::datastore::tokenize_lines;
 use crate::retrieval::suffix_array::{IndexView, SuffixArray};
@@ -103,7 +103,7 @@ pub fn language_figures(
     // Each kind of place has a beginning of its own, so that how many there are of one changes no
     // other.
     let sites = line_sites(&packages, plan.n_lines, &mut Random::new(SEED));
-    let mut workspaces = Workspaces::new(plan.workspace, scorer);
+    let mut workspaces = Workspaces::new(plan.workspace, Arc::clone(scorer.info()));
     let mut kinds = [const { Vec::<(LineScore, f64)>::new() }; 3];
     let mut bytes = 0;
     for (number, site) in sites.iter().enumerate() {
@@ -150,7 +150,7 @@ pub fn language_figures(
     let bits: f64 = kinds[0].iter().map(|(score, _)| score.bits).sum();
     let stretches = stretches(&packages, plan.n_typed, &mut Random::new(SEED + 2));
     let typing = match keys {
-        None => typing_figures(&stretches, &mut workspaces, completer, runtime)?,
+        None => typed_keys(&stretches, &mut workspaces, completer, runtime)?.figures(),
         Some(file) => {
             let language = &held_out.language;
             write_keys(&stretches, language, &mut workspaces, completer, runtime, file)?;
@@ -227,8 +227,9 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    fn new(wanted: bool, scorer: &Scorer) -> Self {
-        Self { wanted, info: Arc::clone(scorer.info()), made: Vec::new() }
+    /// For the model of `info`; without other files where they are not `wanted`.
+    pub fn new(wanted: bool, info: Arc<ModelInfo>) -> Self {
+        Self { wanted, info, made: Vec::new() }
     }
 
     /// The package's other files.

@@ -91,6 +91,13 @@ pub fn stretches_of<'a>(
 }
 
 impl<'a> Stretch<'a> {
+    /// All of a file.
+    pub fn whole_file(package: &'a [SourceFile], file: usize) -> Self {
+        let rope = Rope::from_str(&package[file].text);
+        let to = rope.len_chars();
+        Self { package, file, rope, from: 0, to }
+    }
+
     fn source(&self) -> &'a SourceFile {
         &self.package[self.file]
     }
@@ -119,12 +126,12 @@ impl<'a> Stretch<'a> {
 ///
 /// # Errors
 /// Those of the model.
-pub fn typing_figures(
+pub fn typed_keys(
     stretches: &[Stretch],
     workspaces: &mut Workspaces,
     completer: &Completer,
     runtime: &tokio::runtime::Runtime,
-) -> Result<Typing, String> {
+) -> Result<TypedKeys, String> {
     let mut all = TypedKeys::default();
     for stretch in stretches {
         let mut typist = stretch.typist(workspaces, completer);
@@ -132,7 +139,7 @@ pub fn typing_figures(
             runtime.block_on(typist.type_all(|_, _, _| ())).map_err(|error| error.to_string())?;
         all.add(TypedKeys::of(stretch.n_characters(), typist.n_keys_by_hand(), &keys));
     }
-    Ok(all.figures())
+    Ok(all)
 }
 
 /// Keys that were pressed and what came of them, as counts that add up.
