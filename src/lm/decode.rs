@@ -199,7 +199,7 @@ impl Runtime {
             }
             text.push(chosen, piece);
             if let Some(grammar) = &mut grammar {
-                grammar.take(token).map_err(TaskError::Failed)?;
+                grammar.take(token, piece).map_err(TaskError::Failed)?;
                 if grammar.is_complete() {
                     break Finish::EndToken;
                 }

@@ -86,6 +86,23 @@ fn answers_conform_in_order_and_a_bad_line_is_passed_over() {
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
 }
 
+/// A model that has no address to write goes on before the `@` for as long as it may, and the part
+/// before the `@` may have the signs that close things elsewhere.
+#[test]
+#[cfg_attr(not(feature = "llama"), ignore = "needs llama.cpp")]
+fn a_format_that_the_text_has_nothing_of_comes_to_an_end() {
+    let home = home();
+    let address = |format: &str| json!({"type": "string", "format": format});
+    let properties = json!({"mail": address("email"), "page": address("uri")});
+    let schema = json!({"type": "object", "properties": properties, "required": ["mail", "page"]});
+    std::fs::write(home.0.join("schema.json"), schema.to_string()).unwrap();
+    let arguments = ["extract", "--schema", "schema.json", "--max-tokens", "48"];
+    let output = command(&home, &arguments, json!({"text": "Two red lamps for Ada."}).to_string());
+    let answers = answers(&output.stdout);
+    assert_eq!(answers[0]["error"], Value::Null, "{answers:?}");
+    assert_conforms(&schema, &answers[0]["value"]);
+}
+
 #[test]
 #[cfg_attr(not(feature = "llama"), ignore = "needs llama.cpp")]
 fn what_was_stopped_goes_on_and_each_answer_comes_at_once() {

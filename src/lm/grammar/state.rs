@@ -6,7 +6,7 @@ use llguidance::api::GrammarInit;
 use llguidance::toktrie::{ApproximateTokEnv, InferenceCapabilities, TokRxInfo, TokTrie};
 use llguidance::{Logger, Matcher, ParserFactory};
 
-use crate::lm::grammar::closing::closing_tokens;
+use crate::lm::grammar::closing::{StringState, closing_tokens, single_characters, way_out};
 use crate::lm::grammar::{Grammar, first_line, limits};
 use crate::lm::model_info::ModelInfo;
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
@@ -47,7 +47,12 @@ impl ModelGrammars {
                 matcher
             }
         };
-        Ok(GrammarState { matcher, logits: Vec::new() })
+        Ok(GrammarState {
+            matcher,
+            logits: Vec::new(),
+            characters: None,
+            string: StringState::default(),
+        })
     }
 }
 
@@ -95,6 +100,9 @@ pub struct GrammarState {
     matcher: Matcher,
     /// Those of the tokens that may come; the others are minus infinity.
     logits: Vec<f32>,
+    /// The tokens of single characters, once they were needed.
+    characters: Option<Vec<(u8, Token)>>,
+    string: StringState,
 }
 
 impl GrammarState {
@@ -117,7 +125,12 @@ impl GrammarState {
             }
         });
         if is_closing {
-            allowed = closing_tokens(allowed, vocabulary);
+            let is_in_string = self.string.is_in_string;
+            allowed = match closing_tokens(&allowed, vocabulary, is_in_string) {
+                Some(nearer) => nearer,
+                None if is_in_string => self.way_out(vocabulary).map_or(allowed, |it| vec![it]),
+                None => allowed,
+            };
         }
         self.logits.clear();
         self.logits.resize(logits.len(), f32::NEG_INFINITY);
@@ -127,11 +140,22 @@ impl GrammarState {
         Ok(&self.logits)
     }
 
-    /// Goes on behind a token that is no end.
+    fn way_out(&mut self, vocabulary: &Vocabulary) -> Option<Token> {
+        let characters = self.characters.get_or_insert_with(|| single_characters(vocabulary));
+        let matcher = &mut self.matcher;
+        let mut may_come = |tokens: &[Token]| {
+            let tokens: Vec<u32> = tokens.iter().map(|it| *it as u32).collect();
+            matcher.validate_tokens(&tokens).is_ok_and(|it| it == tokens.len())
+        };
+        way_out(characters, &mut may_come)
+    }
+
+    /// Goes on behind a token that is no end, of these bytes.
     ///
     /// # Errors
     /// A sentence: the token may not come.
-    pub fn take(&mut self, token: Token) -> Result<(), String> {
+    pub fn take(&mut self, token: Token, bytes: &[u8]) -> Result<(), String> {
+        self.string.take(bytes);
         self.matcher.consume_token(token as u32).map_err(unusable)
     }
 
