@@ -98,6 +98,10 @@ fn has_more_than_ref(map: &Map<String, Value>) -> bool {
     map.contains_key("$ref") && map.keys().any(|it| it != "$ref" && !is_remark(it))
 }
 
+/// How long a text of a format may be, which the grammar does not know by itself: RFC 5321 has 64
+/// characters for the part of an address before the `@`, RFC 1035 253 for the name of a host.
+const FORMAT_LENGTHS: &[(&str, u64)] = &[("email", 64), ("hostname", 253), ("uri", 400)];
+
 fn is_remark(key: &str) -> bool {
     let remarks = ["title", "description", "$comment", "examples", "default", "deprecated"];
     remarks.contains(&key) || ["$schema", "$id", "$defs", "definitions"].contains(&key)
@@ -116,6 +120,11 @@ impl Walk {
         let is_known = |it: &Value| it.as_str().is_some_and(|it| FORMATS.contains(&it));
         if map.get("format").is_some_and(|it| !is_known(it)) {
             map.remove("format");
+        }
+        let format = map.get("format").and_then(Value::as_str).unwrap_or_default();
+        if let Some((_, most)) = FORMAT_LENGTHS.iter().find(|(name, _)| *name == format) {
+            let given = map.get("maxLength").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            map.insert("maxLength".to_owned(), json!(given.min(*most)));
         }
         if map.get("uniqueItems") == Some(&json!(false)) {
             map.remove("uniqueItems");
@@ -227,6 +236,14 @@ mod tests {
             (
                 json!({"type": "string", "format": "date"}),
                 json!({"type": "string", "format": "date"}),
+            ),
+            (
+                json!({"type": "string", "format": "email"}),
+                json!({"type": "string", "format": "email", "maxLength": 64}),
+            ),
+            (
+                json!({"type": "string", "format": "hostname", "maxLength": 9}),
+                json!({"type": "string", "format": "hostname", "maxLength": 9}),
             ),
             (
                 json!({"type": "integer", "minimum": 0}),
