@@ -4,8 +4,8 @@ use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 
 /// The longest way out of a string, in characters.
 const MAX_WAY_OUT: usize = 5;
-/// What a way out of more than one character is made of: the signs of addresses, and a letter and a
-/// digit to stand between them.
+/// What a way out of more than one character is made of where it may be: the signs of addresses,
+/// and a letter and a digit to stand between them.
 const WAY_OUT: &[u8] = b"@.:/-a0";
 
 /// The next character of the shortest way to the end of a string that can't end yet, `user` without
@@ -16,32 +16,47 @@ pub fn way_out(
     may_come: &mut dyn FnMut(&[Token]) -> bool,
 ) -> Option<Token> {
     let quote = characters.iter().find(|it| it.0 == b'"')?.1;
-    let of_way: Vec<Token> =
-        characters.iter().filter(|it| WAY_OUT.contains(&it.0)).map(|it| it.1).collect();
-    let all: Vec<Token> = characters.iter().map(|it| it.1).collect();
+    let mut all: Vec<Token> = characters.iter().map(|it| it.1).collect();
+    // Those that are likeliest to be of use first.
+    all.sort_by_key(|token| {
+        let byte = characters.iter().find(|it| it.1 == *token).map_or(0, |it| it.0);
+        WAY_OUT.iter().position(|it| *it == byte).unwrap_or(WAY_OUT.len())
+    });
     let mut way = Vec::new();
     (1..=MAX_WAY_OUT).find_map(|length| {
-        let steps = if length == 1 { &all } else { &of_way };
+        // One character may be any; of more, there would be too many ways.
+        let n_likely = if length == 1 { all.len() } else { WAY_OUT.len().min(all.len()) };
+        let steps = (&all[..], n_likely);
         is_way_out(steps, quote, length, &mut way, may_come).then(|| way[0])
     })
 }
 
+/// `steps`: all characters, and how many of them are tried where one of these may come.
 fn is_way_out(
-    steps: &[Token],
+    (all, n_likely): (&[Token], usize),
     quote: Token,
     n_left: usize,
     way: &mut Vec<Token>,
     may_come: &mut dyn FnMut(&[Token]) -> bool,
 ) -> bool {
-    let end = [quote];
-    for step in if n_left == 0 { &end } else { steps } {
-        way.push(*step);
-        if may_come(way) && (n_left == 0 || is_way_out(steps, quote, n_left - 1, way, may_come)) {
-            return true;
-        }
-        way.pop();
+    let mut goes_on = |steps: &[Token], is_any: &mut bool| {
+        steps.iter().any(|step| {
+            way.push(*step);
+            let is_out = may_come(way) && {
+                *is_any = true;
+                n_left == 0 || is_way_out((all, n_likely), quote, n_left - 1, way, may_come)
+            };
+            if !is_out {
+                way.pop();
+            }
+            is_out
+        })
+    };
+    let mut is_any = false;
+    if n_left == 0 {
+        return goes_on(&[quote], &mut is_any);
     }
-    false
+    goes_on(&all[..n_likely], &mut is_any) || (!is_any && goes_on(&all[n_likely..], &mut is_any))
 }
 
 /// The tokens that are a character of ASCII each.
@@ -184,10 +199,23 @@ mod tests {
             None
         };
         let is_address = |it: &str| it.split_once('@').is_some_and(|it| !it.1.is_empty());
-        assert_eq!(end_of(is_address, "user").as_deref(), Some("user@ "));
+        assert_eq!(end_of(is_address, "user").as_deref(), Some("user@@"));
         let is_host = |it: &str| it.split('.').count() == 3 && !it.ends_with('.');
-        assert_eq!(end_of(is_host, "www").as_deref(), Some("www.. "));
+        assert_eq!(end_of(is_host, "www").as_deref(), Some("www..@"));
         assert_eq!(end_of(|it| it.ends_with('Z'), "xy").as_deref(), Some("xyZ"));
         assert_eq!(end_of(|it| it.ends_with("QQ"), "xy"), None);
+    }
+
+    #[test]
+    fn where_one_character_alone_may_come_it_is_the_way() {
+        let letters = ["a", "@", "x", "y", "\""].map(|it| (it, TokenKind::Text));
+        let vocabulary = Vocabulary::new(letters);
+        let characters = single_characters(&vocabulary);
+        // `[a]*@xy`, behind the first letters.
+        let mut may_come = |tokens: &[Token]| {
+            let way = tokens.iter().skip_while(|it| **it == 0);
+            way.zip([1, 2, 3, 4]).all(|(token, expected)| *token == expected)
+        };
+        assert_eq!(way_out(&characters, &mut may_come), Some(1));
     }
 }
