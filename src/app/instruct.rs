@@ -59,7 +59,7 @@ struct Loaded {
 
 /// The model while somebody has work for it: it stays loaded.
 pub struct InUse {
-    model: Arc<InstructModel>,
+    _use: Use,
     pub engine: Arc<Engine>,
     pub info: Arc<ModelInfo>,
     pub chat: ChatTemplate,
@@ -79,7 +79,7 @@ impl InstructModel {
     pub async fn take(self: &Arc<Self>) -> Result<InUse, String> {
         let engine = self.engine()?;
         // From here on it counts as used, until this is dropped.
-        let mut in_use = Use { model: Arc::clone(self), is_kept: false };
+        let in_use = Use(Arc::clone(self));
         let info = match engine.ready().await {
             Ok(info) => info,
             Err(fault) => {
@@ -92,8 +92,7 @@ impl InstructModel {
             self.loaded().engine = None;
             return Err(without_template(&info.name));
         };
-        in_use.is_kept = true;
-        Ok(InUse { model: Arc::clone(self), engine, info, chat })
+        Ok(InUse { _use: in_use, engine, info, chat })
     }
 
     /// Whether it is in memory.
@@ -130,34 +129,19 @@ impl InstructModel {
         Ok(engine)
     }
 
-    fn put_back(&self) {
-        let mut loaded = self.loaded();
-        loaded.n_uses -= 1;
-        loaded.last_used = Some(Instant::now());
-    }
-
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for InUse {
-    fn drop(&mut self) {
-        self.model.put_back();
-    }
-}
-
-/// A use that did not come to be one.
-struct Use {
-    model: Arc<InstructModel>,
-    is_kept: bool,
-}
+/// The model counts as used until this is dropped.
+struct Use(Arc<InstructModel>);
 
 impl Drop for Use {
     fn drop(&mut self) {
-        if !self.is_kept {
-            self.model.put_back();
-        }
+        let mut loaded = self.0.loaded();
+        loaded.n_uses -= 1;
+        loaded.last_used = Some(Instant::now());
     }
 }
 

@@ -9,23 +9,19 @@ const MAX_WAY_OUT: usize = 5;
 const WAY_OUT: &[u8] = b"@.:/-a0";
 
 /// The next character of the shortest way to the end of a string that can't end yet, `user` without
-/// its `@` for one. `characters` are the tokens of single characters of ASCII, with `"` among them;
-/// `may_come` says whether some tokens may come one after the other.
+/// its `@` for one. `characters` are [`single_characters`], with `"` among them; `may_come` says
+/// whether some tokens may come one after the other.
 pub fn way_out(
     characters: &[(u8, Token)],
     may_come: &mut dyn FnMut(&[Token]) -> bool,
 ) -> Option<Token> {
     let quote = characters.iter().find(|it| it.0 == b'"')?.1;
-    let mut all: Vec<Token> = characters.iter().map(|it| it.1).collect();
-    // Those that are likeliest to be of use first.
-    all.sort_by_key(|token| {
-        let byte = characters.iter().find(|it| it.1 == *token).map_or(0, |it| it.0);
-        WAY_OUT.iter().position(|it| *it == byte).unwrap_or(WAY_OUT.len())
-    });
+    let all: Vec<Token> = characters.iter().map(|it| it.1).collect();
+    let n_of_way = characters.iter().filter(|it| WAY_OUT.contains(&it.0)).count();
     let mut way = Vec::new();
     (1..=MAX_WAY_OUT).find_map(|length| {
         // One character may be any; of more, there would be too many ways.
-        let n_likely = if length == 1 { all.len() } else { WAY_OUT.len().min(all.len()) };
+        let n_likely = if length == 1 { all.len() } else { n_of_way };
         let steps = (&all[..], n_likely);
         is_way_out(steps, quote, length, &mut way, may_come).then(|| way[0])
     })
@@ -59,14 +55,16 @@ fn is_way_out(
     goes_on(&all[..n_likely], &mut is_any) || (!is_any && goes_on(&all[n_likely..], &mut is_any))
 }
 
-/// The tokens that are a character of ASCII each.
+/// The tokens that are a character of ASCII each, those of [`WAY_OUT`] first and in its order.
 pub fn single_characters(vocabulary: &Vocabulary) -> Vec<(u8, Token)> {
     let all = 0..vocabulary.len() as Token;
     let single = |token: Token| match vocabulary.bytes_of(token) {
         [byte @ b' '..=b'~'] if vocabulary.kind(token) == TokenKind::Text => Some((*byte, token)),
         _ => None,
     };
-    all.filter_map(single).collect()
+    let mut found: Vec<(u8, Token)> = all.filter_map(single).collect();
+    found.sort_by_key(|it| WAY_OUT.iter().position(|byte| *byte == it.0).unwrap_or(WAY_OUT.len()));
+    found
 }
 
 /// Of the tokens that may come those that bring the text nearest to its end: the end itself, then
