@@ -18,6 +18,7 @@ pub mod request;
 pub mod result;
 pub mod second_tier;
 mod secrets;
+pub mod snooze;
 pub mod stats;
 pub mod suggestion_log;
 pub mod when_to_speak;

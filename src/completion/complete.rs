@@ -13,7 +13,6 @@ use crate::completion::second_tier::KeptFor;
 use crate::completion::stats::{LastCompletion, Stats};
 use crate::completion::when_to_speak::ShowRule;
 use crate::completion::{second_tier, secrets};
-use crate::config::CompletionConfig;
 use crate::lm::{Engine, Finish, GeneratedText, Generation, Lane, ShortPrompt, TaskError};
 use crate::prompt::assemble::PromptSize;
 use crate::prompt::block::line_break_into_block;
@@ -33,7 +32,7 @@ pub async fn complete(
 ) -> Result<Completion, TaskError> {
     let started = Instant::now();
     Stats::count(&completer.stats.requested);
-    if let Some(why) = why_quiet(&completer.config().completion, &ask) {
+    if let Some(why) = why_quiet(completer, &ask) {
         return Ok(recorded(completer, Completion::nothing(ask.caret, Some(why)), started));
     }
     secrets::leave_out(&completer.workspace, &mut ask).await;
@@ -56,12 +55,16 @@ pub async fn complete(
 }
 
 /// Why nothing is to be suggested, whatever the model would say.
-fn why_quiet(settings: &CompletionConfig, ask: &CompletionAsk) -> Option<Dropped> {
+fn why_quiet(completer: &Completer, ask: &CompletionAsk) -> Option<Dropped> {
+    let settings = &completer.config().completion;
     if !settings.suggests_in(&ask.language_id) {
         return Some(Dropped::SwitchedOff);
     }
     if ask.mode.is_explicit() {
         return None;
+    }
+    if completer.snooze.left().is_some() {
+        return Some(Dropped::Snoozed);
     }
     if ask.is_deleting {
         return Some(Dropped::Deleting);

@@ -12,6 +12,7 @@ use crate::completion::prefetch::Prefetcher;
 use crate::completion::request::RequestMaker;
 use crate::completion::result::Completion;
 use crate::completion::second_tier::{CountCall, SecondTier};
+use crate::completion::snooze::Snooze;
 use crate::completion::stats::Stats;
 use crate::completion::suggestion_log::SuggestionLog;
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub struct Completer {
     cache: Arc<Mutex<CompletionCache>>,
     pub(super) prefetcher: Arc<Prefetcher>,
     pub stats: Stats,
+    pub snooze: Snooze,
     /// Suggestions that may be accepted yet.
     pub(super) suggestions: SuggestionLog,
     /// The files on the disk beside those that are open.
@@ -60,6 +62,7 @@ impl Completer {
             cache,
             prefetcher,
             stats: Stats::default(),
+            snooze: Snooze::default(),
             suggestions: SuggestionLog::default(),
             workspace: Workspace::default(),
             spare: Arc::default(),

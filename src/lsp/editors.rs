@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::lsp::ext::{ANSWERS_CAPABILITY, EVENTS_CAPABILITY};
+use crate::lsp::ext::{ANSWERS_CAPABILITY, EVENTS_CAPABILITY, STATUS_CAPABILITY};
 
 /// What an editor can do. The first ones it declares; the last three are known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct EditorCapabilities {
     pub shows_growing_answers: bool,
     /// It reports what it shows (`keyside/didShow`).
     pub reports_suggestions: bool,
+    /// It follows `keyside/status`. Some clients warn at each notification that they do not know.
+    pub follows_status: bool,
     /// It can be asked to report files that change, by globs of the workspace.
     pub watches_workspace_files: bool,
     /// The same by globs of other folders.
@@ -46,6 +48,7 @@ impl EditorCapabilities {
             has_show_document: is_true("/capabilities/window/showDocument/support"),
             shows_growing_answers: is_true(ANSWERS_CAPABILITY),
             reports_suggestions: is_true(EVENTS_CAPABILITY),
+            follows_status: is_true(STATUS_CAPABILITY),
             watches_workspace_files: is_true(&format!("{watched}/dynamicRegistration")),
             watches_other_files: is_true(&format!("{watched}/relativePatternSupport")),
             ..Self::default()
@@ -87,13 +90,14 @@ mod tests {
                 "textDocument": {"inlineCompletion": {}},
                 "window": {"workDoneProgress": true, "showDocument": {"support": "odd"}},
                 "workspace": {"didChangeWatchedFiles": {"dynamicRegistration": true}},
-                "experimental": {"keyside": {"answers": true, "events": 1}},
+                "experimental": {"keyside": {"answers": true, "events": 1, "status": true}},
             },
         });
         let expected = EditorCapabilities {
             has_inline_completion: true,
             has_progress: true,
             shows_growing_answers: true,
+            follows_status: true,
             watches_workspace_files: true,
             ..EditorCapabilities::default()
         };

@@ -29,7 +29,11 @@ pub const CLASSIFY: &str = "keyside/classify";
 pub const ACCEPTED_COMMAND: &str = "keyside.accepted";
 /// Ends all requests to a cloud model.
 pub const CANCEL_COMMAND: &str = "keyside.cancel";
-
+/// Nothing is suggested unasked for as many minutes as its argument says, or 15; 0 ends that. For
+/// editors whose plugins have no such thing of their own.
+pub const SNOOZE_COMMAND: &str = "keyside.snooze";
+/// Shows the [`Status`] as a message, for editors that have no place for it.
+pub const SHOW_STATUS_COMMAND: &str = "keyside.showStatus";
 /// The same as [`CLASSIFY`], for editors that run commands.
 pub const CLASSIFY_COMMAND: &str = "keyside.classify";
 
@@ -37,8 +41,11 @@ pub const CLASSIFY_COMMAND: &str = "keyside.classify";
 pub const ANSWERS_CAPABILITY: &str = "/capabilities/experimental/keyside/answers";
 /// In the parameters of `initialize`: the client reports what it shows ([`DID_SHOW`]).
 pub const EVENTS_CAPABILITY: &str = "/capabilities/experimental/keyside/events";
+/// In the parameters of `initialize`: the client follows [`STATUS`] as a notification.
+pub const STATUS_CAPABILITY: &str = "/capabilities/experimental/keyside/status";
 
-/// [`STATUS`], server to client: whether ghost text can be had. As a request: the same, now.
+/// [`STATUS`], server to client, where the client has [`STATUS_CAPABILITY`]: whether ghost text can
+/// be had. As a request, from any client: the same, now.
 #[derive(Debug)]
 pub enum StatusNotification {}
 

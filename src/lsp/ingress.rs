@@ -19,11 +19,12 @@ use tower_lsp::{Client, ExitedError, LspService};
 
 use crate::lsp::capabilities;
 use crate::lsp::client::ClientProfile;
-use crate::lsp::ext::{self, Status, StatusNotification};
+use crate::lsp::ext::{self, Status};
 use crate::lsp::handlers::{files, suggestion};
 use crate::lsp::notes::NoteKind;
 use crate::lsp::proto::from_change;
 use crate::lsp::server::Server;
+use crate::lsp::status::tell;
 use crate::text::{DocumentError, Documents, World, file_path};
 
 tokio::task_local! {
@@ -174,6 +175,7 @@ impl Ingress {
         let counts = Arc::clone(&self.service.inner().notes);
         let notes: Vec<String> = notes.into_iter().filter_map(|it| counts.next(kind, it)).collect();
         let client = self.client.clone();
+        let is_followed = self.follows_status();
         let news = self.news();
         let rest = self.forward(request);
         async move {
@@ -181,7 +183,7 @@ impl Ingress {
             for note in notes {
                 client.show_message(lsp::MessageType::Warning, note).await;
             }
-            tell(&client, news).await;
+            tell(&client, is_followed, news).await;
             if let Some(registration) = registration
                 && let Err(error) = client.register_capability(vec![registration]).await
             {
@@ -190,6 +192,10 @@ impl Ingress {
             answer
         }
         .boxed()
+    }
+
+    fn follows_status(&self) -> bool {
+        self.service.inner().profile().editor.follows_status
     }
 
     /// What the client has to be told of the documents as they are now.
@@ -235,14 +241,14 @@ impl Ingress {
             let note = counts.next(NoteKind::Documents, format!("keyside: {error}"))?;
             Some((is_open, note))
         });
-        let client = self.client.clone();
+        let (client, is_followed) = (self.client.clone(), self.follows_status());
         async move {
             match told {
                 Some((true, note)) => client.show_message(lsp::MessageType::Warning, note).await,
                 Some((false, note)) => client.log_message(lsp::MessageType::Warning, note).await,
                 None => {}
             }
-            tell(&client, news).await;
+            tell(&client, is_followed, news).await;
             Ok(None)
         }
         .boxed()
@@ -287,10 +293,4 @@ impl Ingress {
 /// `null`.
 fn version(params: &Value) -> Option<i32> {
     i32::try_from(params.pointer("/textDocument/version")?.as_i64()?).ok()
-}
-
-async fn tell(client: &Client, news: Vec<Status>) {
-    for status in news {
-        client.send_notification::<StatusNotification>(status).await;
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tower_lsp::Client;
 use tower_lsp::gen_lsp_types as lsp;
 
 use crate::app::Session;
@@ -76,9 +77,41 @@ impl Server {
 
     /// Tells the client what [`Self::news_of_documents`] finds.
     pub(super) async fn tell_of_documents(&self, world: &World) {
-        for status in self.news_of_documents(world) {
-            self.client().send_notification::<StatusNotification>(status).await;
-        }
+        let news = self.news_of_documents(world);
+        tell(self.client(), self.profile().editor.follows_status, news).await;
+    }
+
+    /// Nothing is suggested unasked for this long, which is told now and when it is over.
+    pub(super) fn snooze(&self, time: Duration) {
+        self.session.completer.snooze.set(time);
+        let is_followed = self.profile().editor.follows_status;
+        // The session ends when its client does, not when this does.
+        let (client, session) = (self.client().clone(), Arc::downgrade(&self.session));
+        let now = of_session(&self.session);
+        tokio::spawn(async move {
+            tell(&client, is_followed, vec![now]).await;
+            tokio::time::sleep(time).await;
+            let after = session.upgrade().filter(|it| it.completer.snooze.left().is_none());
+            let Some(after) = after.map(|it| of_session(&it)).filter(|_| !time.is_zero()) else {
+                return;
+            };
+            tell(&client, is_followed, vec![after]).await;
+        });
+    }
+
+    /// How things are, for a message.
+    pub(super) fn sentence_of_status(&self) -> String {
+        let Status { state, message, network, .. } = of_session(&self.session);
+        let is_on = match state {
+            StatusState::Ready => "ready: ",
+            _ => "",
+        };
+        let off = &self.session.config().completion.disabled_languages;
+        let off = match &off[..] {
+            [] => String::new(),
+            languages => format!("; off in {}", languages.join(", ")),
+        };
+        format!("keyside: {is_on}{message}{off}; {network}")
     }
 
     fn told_documents(&self) -> MutexGuard<'_, HashMap<Arc<str>, String>> {
@@ -92,6 +125,7 @@ impl Server {
         // The session ends when its client does, not when this does.
         let (client, session) = (self.client().clone(), Arc::downgrade(&self.session));
         let notes = Arc::clone(&self.notes);
+        let is_followed = self.profile().editor.follows_status;
         let watcher = tokio::spawn(async move {
             loop {
                 // A model that is replaced at once has nothing to say.
@@ -113,7 +147,7 @@ impl Server {
                 if let Some(note) = note.and_then(|it| notes.next(NoteKind::Model, it)) {
                     client.show_message(kind, note).await;
                 }
-                client.send_notification::<StatusNotification>(status).await;
+                tell(&client, is_followed, vec![status]).await;
                 if state.changed().await.is_err() {
                     return;
                 }
@@ -127,12 +161,23 @@ impl Server {
     }
 }
 
+/// Sends each status to a client that follows them. A person who uses another one is told of faults
+/// by messages.
+pub(super) async fn tell(client: &Client, is_followed: bool, news: Vec<Status>) {
+    for status in news.into_iter().filter(|_| is_followed) {
+        client.send_notification::<StatusNotification>(status).await;
+    }
+}
+
 /// As `sandbox` has it where a rule does not hold.
 const BEST_EFFORT: &str = "best effort";
 
 fn of_session(session: &Session) -> Status {
     let (state, message) = match session.engine().state() {
         _ if !session.config().completion.enabled => (StatusState::Off, config::OFF.to_owned()),
+        _ if let Some(left) = session.completer.snooze.left() => {
+            (StatusState::Off, format!("snoozed for another {}", minutes(left)))
+        }
         EngineState::Loading => (StatusState::Loading, "loading the model".to_owned()),
         EngineState::Ready(model) => {
             (StatusState::Ready, instead(&model).unwrap_or_else(|| named(&model)))
@@ -150,6 +195,14 @@ fn of_session(session: &Session) -> Status {
         message.push_str(held);
     }
     Status { state, message, network, files, uri: None }
+}
+
+/// A time in whole minutes, rounded up.
+pub(super) fn minutes(time: Duration) -> String {
+    match time.as_secs().div_ceil(60) {
+        1 => "minute".to_owned(),
+        n => format!("{n} minutes"),
+    }
 }
 
 /// A model's name, with what a person should know of it.

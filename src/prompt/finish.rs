@@ -46,6 +46,8 @@ pub enum Dropped {
     HoldsSecret,
     /// The settings leave the language out, or comments or strings.
     SwitchedOff,
+    /// For a while, and not where a person asks.
+    Snoozed,
     /// A person deletes.
     Deleting,
 }
@@ -64,6 +66,7 @@ impl Dropped {
             Self::NameAlone => "a name alone",
             Self::HoldsSecret => "holds a secret",
             Self::SwitchedOff => "switched off",
+            Self::Snoozed => "snoozed",
             Self::Deleting => "deleting",
         }
     }

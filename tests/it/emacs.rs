@@ -33,7 +33,6 @@ const LSP_MODE: &str = r#"
 (lsp-register-client
  (make-lsp-client :new-connection (lsp-stdio-connection '(PROGRAM "serve"))
                   :activation-fn (lambda (&rest _) t)
-                  :notification-handlers (ht ("keyside/status" #'ignore))
                   :server-id 'keyside
                   :add-on? t))
 (setq lsp-idle-delay 0.1 lsp-inline-completion-idle-delay 0.1)

@@ -97,6 +97,39 @@ fn the_popup_has_what_is_more_than_a_name_and_enter_takes_it() {
     assert!(entry.trim_end_matches("()").contains(|it| !is_name(it)), "{entry:?} is a name");
 }
 
+/// Runs a command of keyside's, as somebody types it, and waits for what it says.
+fn command(helix: &Helix, command: &str, said: &str) {
+    helix.keys(&format!("\x1b:lsp-workspace-command {command}\r"));
+    helix.wait(said, |rows| rows.iter().any(|it| it.contains(said)));
+}
+
+#[test]
+fn the_state_is_shown_and_suggestions_are_snoozed_and_switched_off_in_a_language() {
+    let helix = Helix::open("totals.rs", TOTALS, "[completion]\ngenerate_ms = 60000\n");
+    command(&helix, "keyside.showStatus", "keyside: ready: keyside-nano");
+
+    command(&helix, "keyside.snooze 20", "nothing is suggested for the next 20 minutes");
+    helix.keys_until_answered("6Golet delta = map");
+    assert_eq!(helix.entry(), None);
+    command(&helix, "keyside.showStatus", "keyside: snoozed for another 20 minutes");
+    command(&helix, "keyside.snooze 0", "snoozing has ended");
+    helix.keys("A\x18");
+    until_blocking(|| helix.entry());
+
+    // In keyside's settings file, which Helix says it has written.
+    helix.keys(&format!("\x1b:o {}\r", helix.home.0.join("keyside/config.toml").display()));
+    helix.wait("the settings", |rows| rows.iter().any(|it| it.contains("generate_ms")));
+    helix.keys("Godisabled_languages = [\"rust\"]\x1b:w\r");
+    helix.keys(":buffer-previous\r");
+    helix.wait("the code", |rows| rows.iter().any(|it| it.trim_end().ends_with("= map")));
+    until_blocking(|| {
+        helix.keys("\x1b:lsp-workspace-command keyside.showStatus\r");
+        helix.terminal.rows().iter().any(|it| it.contains("; off in rust;")).then_some(())
+    });
+    helix.keys_until_answered("A\x18");
+    assert_eq!(helix.entry(), None);
+}
+
 /// `provider`'s row of the ledger: status, source of the cost, cost and most that it could cost.
 fn call(home: &Path) -> Option<(String, String, i64, i64)> {
     let ledger = home.join("keyside/data/ledger.db");
@@ -134,6 +167,38 @@ async fn an_explanation_is_asked_for_agreed_to_and_read() {
     let settled = until_blocking(|| call(&helix.home.0).filter(|it| it.0 == "ok"));
     // 50 and 20 tokens at 3 and 15 dollars a million.
     assert_eq!((settled.1.as_str(), settled.2), ("table", 450_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refactoring_is_put_in_and_is_one_step_to_undo() {
+    let changed =
+        TOTALS.replace("    alpha + beta + gamma\n", "    [alpha, beta, gamma].iter().sum()\n");
+    let function = changed.split_once("\n\n").unwrap().1;
+    let text = format!("```rust\n{function}```\n");
+    let provider =
+        Provider::start(Answer::Says { text, input_tokens: 50, output_tokens: 20 }).await;
+    let helix = Helix::open("totals.rs", TOTALS, &provider.settings(""));
+    choose(&helix, "Refactor");
+    helix.wait("the change", |rows| rows.iter().any(|it| it.contains("[alpha, beta, gamma]")));
+    helix.keys("\x1b:w\r");
+    until_blocking(|| helix.saved().filter(|it| *it == changed));
+    helix.keys("u:w\r");
+    until_blocking(|| helix.saved().filter(|it| it == TOTALS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_under_way_is_cancelled_by_its_command() {
+    let text = "It multiplies ".to_owned();
+    let provider = Provider::start(Answer::SaysAndStalls { text }).await;
+    let helix = Helix::open("totals.rs", TOTALS, &provider.settings(""));
+    choose(&helix, "Explain");
+    helix.wait("the progress", |rows| rows.iter().any(|it| it.contains("writing, about ")));
+    helix.keys(":lsp-workspace-command keyside.cancel\r");
+    let mut n_closed = provider.n_closed.clone();
+    n_closed.wait_for(|it| *it == 1).await.unwrap();
+    let settled = until_blocking(|| call(&helix.home.0).filter(|it| it.0 == "cancelled"));
+    assert!(0 < settled.2 && settled.2 < settled.3 / 100, "{settled:?}");
+    helix.wait("no progress", |rows| !rows.iter().any(|it| it.contains("writing, about ")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,6 +69,7 @@ mod nvim_0_11;
 mod nvim_cloud;
 #[cfg(unix)]
 mod nvim_events;
+mod nvim_faults;
 #[cfg(unix)]
 mod nvim_keys;
 #[cfg(unix)]

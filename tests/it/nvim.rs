@@ -205,6 +205,18 @@ impl Neovim {
 
     /// The same, with settings of the user's.
     pub fn open_with(name: &str, text: &str, settings: &str) -> Self {
+        let mut nvim = Self::start(name, text, settings, PROGRAM);
+        nvim.server = until_blocking(|| {
+            let answer = nvim.try_lua(STATUS).ok()?;
+            assert_ne!(answer[0], "error", "the server reports: {}", answer[1]);
+            let is_there = answer[0] == "ready" || answer[0] == "off";
+            is_there.then(|| answer[2][0].as_u64().expect("Neovim has the server for a child"))
+        }) as u32;
+        nvim
+    }
+
+    /// Opens a file in a Neovim whose server is this program, and waits until Neovim answers.
+    pub fn start(name: &str, text: &str, settings: &str, server: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let program = find_neovim();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -217,7 +229,6 @@ impl Neovim {
         fs::write(home.join("keyside/config.toml"), settings).expect("write the settings");
         let init = home.join("init.lua");
         let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/nvim");
-        let server = PROGRAM;
         fs::write(
             &init,
             format!(
@@ -240,14 +251,8 @@ impl Neovim {
             .stderr(Stdio::null())
             .spawn()
             .expect("start Neovim");
-        let mut nvim = Self { program, home, child, server: 0 };
-
-        nvim.server = until_blocking(|| {
-            let answer = nvim.try_lua(STATUS).ok()?;
-            assert_ne!(answer[0], "error", "the server reports: {}", answer[1]);
-            let is_there = answer[0] == "ready" || answer[0] == "off";
-            is_there.then(|| answer[2][0].as_u64().expect("Neovim has the server for a child"))
-        }) as u32;
+        let nvim = Self { program, home, child, server: 0 };
+        until_blocking(|| nvim.try_lua("return true").ok());
         nvim
     }
 

@@ -30,6 +30,10 @@ fn versions_are_in_step() {
     let changelog = read("CHANGELOG.md");
     let newest = changelog.lines().find_map(|it| it.strip_prefix("## ")).unwrap();
     assert_eq!(newest.split(' ').next(), Some(version()), "CHANGELOG.md: its newest section");
+    // The plugin for Neovim says which versions of the program it works with.
+    let (minor, _) = version().rsplit_once('.').unwrap();
+    let plugin = read("editors/nvim/lua/keyside/server.lua");
+    assert!(plugin.contains(&format!("M.VERSION = '{minor}.'")), "server.lua");
 }
 
 #[test]

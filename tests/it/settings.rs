@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, TempFolder, saying, until};
+use crate::support::{Client, TempFolder, inline_params, saying, until};
 
 const URI: &str = "file:///home/me/a.rs";
 
@@ -227,5 +227,64 @@ async fn folders_and_ignore_files_are_followed_while_the_server_runs() {
         client.notify("workspace/didChangeWorkspaceFolders", odd.clone());
         client.notify("workspace/didChangeWatchedFiles", odd);
     }
+    client.assert_no_faults();
+}
+
+fn run(command: &str, arguments: Value) -> Value {
+    json!({"command": command, "arguments": arguments})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snoozed_nothing_comes_unasked_and_whoever_asks_is_answered() {
+    let client = Client::with_fake(saying("1;"));
+    client.initialize(&["utf-8"]).await;
+    client.model_ready().await;
+    client.open(URI, "let x = ");
+    assert!(client.ghost(URI, 0, 8).await.is_some());
+    // A number; and a text, which is what some editors make of what is typed.
+    for (minutes, said) in [(json!([1]), "for the next minute;"), (json!(["20"]), "20 minutes;")] {
+        client.ask("workspace/executeCommand", run("keyside.snooze", minutes)).await;
+        until(async || messages(&client).iter().any(|it| it.contains(said)).then_some(())).await;
+        assert!(client.ghost(URI, 0, 8).await.is_none());
+        let mut params = inline_params(URI, 0, 8);
+        params["context"]["triggerKind"] = json!(1);
+        let asked = client.ask("textDocument/inlineCompletion", params).await;
+        assert_eq!(asked["result"]["items"][0]["insertText"], "1;", "{asked}");
+        let status = client.ask("keyside/status", json!({})).await["result"].clone();
+        let message = status["message"].as_str().unwrap();
+        assert!(status["state"] == "off" && message.starts_with("snoozed for another"), "{status}");
+    }
+    client.ask("workspace/executeCommand", run("keyside.showStatus", json!([]))).await;
+    let sentence = "keyside: snoozed for another 20 minutes; ";
+    until(async || messages(&client).iter().any(|it| it.starts_with(sentence)).then_some(())).await;
+    client.ask("workspace/executeCommand", run("keyside.snooze", json!([0]))).await;
+    assert!(client.ghost(URI, 0, 8).await.is_some());
+    until(async || (states(&client, None).last()? == "ready").then_some(())).await;
+    assert!(states(&client, None).contains(&"off".to_owned()));
+    for odd in
+        [json!([-1]), json!([1.5]), json!(["soon"]), json!([1441]), json!([1, 2]), json!([{}])]
+    {
+        let refused = client.ask("workspace/executeCommand", run("keyside.snooze", odd)).await;
+        assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    }
+    assert!(client.ghost(URI, 0, 8).await.is_some());
+    client.assert_no_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_follow_the_status_is_sent_none() {
+    let client = Client::with_fake(saying("1;"));
+    let capabilities = json!({"textDocument": {"inlineCompletion": {}}});
+    client.initialize_with(json!({"processId": null, "capabilities": capabilities})).await;
+    client.model_ready().await;
+    client.open(URI, "let x = ");
+    configure(&client, json!({"completion": {"enabled": false}}));
+    configure(&client, json!({"completion": {"disabled_languages": ["rust"]}}));
+    client.ask("workspace/executeCommand", run("keyside.snooze", json!([]))).await;
+    // What it asks for it gets, and after the last answer nothing comes any more.
+    let status = client.ask("keyside/status", json!({})).await;
+    assert_eq!(status["result"]["state"], "off");
+    client.ask("shutdown", Value::Null).await;
+    assert!(told(&client, "keyside/status").is_empty());
     client.assert_no_faults();
 }

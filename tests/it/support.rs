@@ -214,6 +214,7 @@ impl Client {
         let capabilities = json!({
             "general": {"positionEncodings": encodings},
             "textDocument": {"inlineCompletion": {"dynamicRegistration": false}},
+            "experimental": {"keyside": {"status": true}},
         });
         self.initialize_with(json!({"processId": null, "capabilities": capabilities})).await
     }

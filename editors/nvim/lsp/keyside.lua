@@ -17,6 +17,8 @@ return {
         -- The server is told which suggestions are on the screen and what becomes of them, for
         -- `keyside usage`; not where this Neovim is another one than ghost.lua knows.
         events = require('keyside.ghost').at_once(),
+        -- The server says when its state changes.
+        status = true,
       },
     },
   },
@@ -29,6 +31,10 @@ return {
       return require('keyside.consent').on_question(...)
     end,
   },
+  -- A server that ends by itself is started again.
+  on_exit = function(...)
+    require('keyside.server').on_exit(...)
+  end,
   -- The server's settings, in the shape of its config.toml. None: its defaults are its own affair.
   init_options = vim.empty_dict(),
   -- Long enough for a clean exit; a server that hangs is ended, and does not hold up quitting.

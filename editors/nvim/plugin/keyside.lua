@@ -28,6 +28,7 @@ vim.api.nvim_create_autocmd('LspAttach', {
   callback = function(ev)
     local client = vim.lsp.get_client_by_id(ev.data.client_id)
     if client and client.name == 'keyside' then
+      require('keyside.server').attached(client)
       require('keyside.sync').attach(ev.buf)
       require('keyside.ghost').attach(client, ev.buf)
       require('keyside.caret').attach(ev.buf)
@@ -38,10 +39,13 @@ vim.lsp.enable('keyside')
 -- Neovim starts a server at the event FileType, which a file without a filetype never gets.
 vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile', 'BufWritePost' }, {
   group = 'keyside',
-  desc = 'keyside: ghost text in files without a filetype',
+  desc = 'keyside: ghost text in files without a filetype, and a word where the program is missing',
   callback = function(ev)
     vim.schedule(function()
       require('keyside.attach').without_filetype(ev.buf)
+      if vim.api.nvim_buf_is_valid(ev.buf) then
+        require('keyside.server').check_program(ev.buf)
+      end
     end)
   end,
 })

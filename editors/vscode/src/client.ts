@@ -100,7 +100,7 @@ function ownCapabilities(): StaticFeature {
     return {
         fillClientCapabilities: (capabilities) => {
             const experimental: Record<string, unknown> = { ...(capabilities.experimental as object | undefined) };
-            capabilities.experimental = { ...experimental, keyside: { answers: true, events: true } };
+            capabilities.experimental = { ...experimental, keyside: { answers: true, events: true, status: true } };
         },
         initialize: () => {},
         getState: () => ({ kind: 'static' }),

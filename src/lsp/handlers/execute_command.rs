@@ -4,6 +4,7 @@
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -13,16 +14,20 @@ use tower_lsp::jsonrpc::{Error, Result};
 use crate::assistant::actions::Action;
 use crate::assistant::{Cloud, CloudRequest, dialogue};
 use crate::lsp::ext::{
-    ACCEPTED_COMMAND, CANCEL_COMMAND, CLASSIFY_COMMAND, CloudArgument, SuggestionParams,
+    ACCEPTED_COMMAND, CANCEL_COMMAND, CLASSIFY_COMMAND, CloudArgument, SHOW_STATUS_COMMAND,
+    SNOOZE_COMMAND, SuggestionParams,
 };
 use crate::lsp::front::ClientFront;
 use crate::lsp::ingress::world;
 use crate::lsp::proto::{caret, document};
 use crate::lsp::server::Server;
+use crate::lsp::status::minutes;
 
 /// All commands; those that ask a cloud model are there where one may be asked.
 pub(crate) fn commands(with_cloud: bool) -> Vec<String> {
-    let own = [ACCEPTED_COMMAND, CANCEL_COMMAND, CLASSIFY_COMMAND].map(ToOwned::to_owned);
+    let own =
+        [ACCEPTED_COMMAND, CANCEL_COMMAND, CLASSIFY_COMMAND, SHOW_STATUS_COMMAND, SNOOZE_COMMAND]
+            .map(ToOwned::to_owned);
     let cloud = Action::ALL.iter().filter(|_| with_cloud).map(|it| it.command());
     own.into_iter().chain(cloud).collect()
 }
@@ -35,6 +40,22 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
             server.session.completer.note_accepted(id, index);
         }
         CANCEL_COMMAND => server.escalations.cancel_all(),
+        SHOW_STATUS_COMMAND => {
+            show(server, lsp::MessageType::Info, server.sentence_of_status());
+        }
+        SNOOZE_COMMAND => {
+            let time = snooze_time(params.arguments.as_deref().unwrap_or_default())?;
+            server.snooze(time);
+            let sentence = if time.is_zero() {
+                "keyside: snoozing has ended".to_owned()
+            } else {
+                let minutes = minutes(time);
+                format!(
+                    "keyside: nothing is suggested for the next {minutes}; {SNOOZE_COMMAND} with 0 ends that"
+                )
+            };
+            show(server, lsp::MessageType::Info, sentence);
+        }
         command => {
             let Some(action) = Action::of_command(command) else {
                 return Err(Error::invalid_params(format!("keyside has no command {command}")));
@@ -55,10 +76,7 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
                 let sentence = format!(
                     "keyside: {command} needs a place in a file; choose it among the code actions there"
                 );
-                let client = server.client().clone();
-                tokio::spawn(async move {
-                    client.show_message(lsp::MessageType::Warning, sentence).await;
-                });
+                show(server, lsp::MessageType::Warning, sentence);
                 return Ok(Value::Null);
             }
             let argument = serde_json::from_value::<CloudArgument>(json!(argument))
@@ -67,6 +85,29 @@ pub(crate) fn answer(server: &Server, params: lsp::ExecuteCommandParams) -> Resu
         }
     }
     Ok(Value::Null)
+}
+
+/// Beside the answer to a command, which editors put into a log.
+fn show(server: &Server, kind: lsp::MessageType, sentence: String) {
+    let client = server.client().clone();
+    tokio::spawn(async move { client.show_message(kind, sentence).await });
+}
+
+/// From the arguments of [`SNOOZE_COMMAND`]: minutes as a number, or as a text, which is what
+/// editors make of what is typed.
+fn snooze_time(arguments: &[Value]) -> Result<Duration> {
+    let minutes = match arguments {
+        [] => Some(15),
+        [Value::Number(number)] => number.as_u64(),
+        [Value::String(text)] => text.trim().parse().ok(),
+        _ => None,
+    };
+    match minutes {
+        Some(minutes @ 0..=1440) => Ok(Duration::from_secs(60 * minutes)),
+        _ => Err(Error::invalid_params(format!(
+            "{SNOOZE_COMMAND} takes a number of minutes up to 1440, or nothing for 15"
+        ))),
+    }
 }
 
 fn start(

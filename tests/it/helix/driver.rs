@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::support::{PROGRAM, TempFolder, until_blocking};
 use crate::terminal::Terminal;
 
@@ -103,6 +105,34 @@ impl Helix {
         let entry = row.trim_end().strip_suffix(" text")?.trim();
         let (_, entry) = entry.rsplit_once("  ").unwrap_or(("", entry));
         Some(entry.trim().to_owned())
+    }
+
+    /// How often Helix has asked for completions, and how often it was answered, by its log.
+    pub fn completions(&self) -> (usize, usize) {
+        let log = std::fs::read_to_string(self.home.0.join("helix.log")).unwrap_or_default();
+        let messages = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line.get(line.find('{')?..)?).ok());
+        let mut asked = Vec::new();
+        let mut n_answered = 0;
+        for message in messages {
+            if message["method"] == "textDocument/completion" {
+                asked.push(message["id"].clone());
+            } else if message["method"].is_null() && asked.contains(&message["id"]) {
+                n_answered += 1;
+            }
+        }
+        (asked.len(), n_answered)
+    }
+
+    /// Presses keys after which Helix asks for completions, and waits until all are answered.
+    pub fn keys_until_answered(&self, keys: &str) {
+        let (n_before, _) = self.completions();
+        self.keys(keys);
+        until_blocking(|| {
+            let (n_asked, n_answered) = self.completions();
+            (n_asked > n_before && n_answered == n_asked).then_some(())
+        });
     }
 
     /// What is on the disk; while it is written, nothing or a part may be.

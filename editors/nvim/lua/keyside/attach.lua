@@ -13,7 +13,7 @@ end
 
 ---@param bufnr integer
 ---@return boolean
-local function is_file(bufnr)
+function M.is_file(bufnr)
   local filetype = vim.bo[bufnr].filetype
   return vim.bo[bufnr].buftype == ''
     and not vim.list_contains(require('keyside.options').get().exclude, filetype)
@@ -23,7 +23,7 @@ end
 ---@param bufnr integer
 ---@param on_dir fun(root?: string)
 function M.root_dir(bufnr, on_dir)
-  if is_file(bufnr) then
+  if M.is_file(bufnr) then
     on_dir(vim.fs.root(bufnr, ROOT_MARKERS))
   end
 end
@@ -40,7 +40,7 @@ function M.without_filetype(bufnr)
     return
   end
   local config = vim.deepcopy(vim.lsp.config.keyside)
-  if config.filetypes or not is_file(bufnr) then
+  if config.filetypes or not M.is_file(bufnr) then
     return
   end
   local function start(root)

@@ -104,6 +104,7 @@ local subcommands = {
     end
   end,
   restart = function()
+    require('keyside.server').reset()
     if #clients() > 0 and vim.fn.exists(':lsp') == 2 then
       vim.cmd('lsp restart keyside')
     elseif #clients() > 0 then

@@ -190,6 +190,13 @@ local function patch()
     end
   end
 
+  -- The last server of the buffer has ended; what Neovim clears is its own.
+  local destroy = Completor.destroy
+  Completor.destroy = destroy and function(self)
+    pcall(self.hide, self)
+    destroy(self)
+  end
+
   Completor.handler = function(self, err, result, ctx)
     handler(self, err, result, ctx)
     local step = self.keyside_step

@@ -20,7 +20,8 @@ function M.status(client_id, bufnr)
   if not client_id then
     local client = clients(bufnr)[1]
     if not client then
-      return '', ''
+      local fault = require('keyside.server').fault()
+      return fault and 'error' or '', fault or ''
     end
     client_id = client.id
   end
@@ -62,6 +63,10 @@ function M.why_nothing(bufnr)
       return 'inline completion is disabled here; :lua vim.lsp.inline_completion.enable(true, { bufnr = 0 })'
     end
     return nil
+  end
+  local fault = require('keyside.server').fault()
+  if fault and require('keyside.attach').is_file(bufnr) then
+    return fault
   end
   local filetype = vim.bo[bufnr].filetype
   local filetypes = vim.lsp.config.keyside.filetypes
