@@ -31,7 +31,7 @@ pub const ACCEPTED_COMMAND: &str = "keyside.accepted";
 pub const CANCEL_COMMAND: &str = "keyside.cancel";
 /// Nothing is suggested unasked for as many minutes as its argument says, or 15; 0 ends that. For
 /// editors whose plugins have no such thing of their own.
-pub const SNOOZE_COMMAND: &str = "keyside.snooze";
+pub const SNOOZE_COMMAND: &str = "keyside.snoozeMinutes";
 /// Shows the [`Status`] as a message, for editors that have no place for it.
 pub const SHOW_STATUS_COMMAND: &str = "keyside.showStatus";
 /// The same as [`CLASSIFY`], for editors that run commands.

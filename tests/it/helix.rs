@@ -108,11 +108,11 @@ fn the_state_is_shown_and_suggestions_are_snoozed_and_switched_off_in_a_language
     let helix = Helix::open("totals.rs", TOTALS, "[completion]\ngenerate_ms = 60000\n");
     command(&helix, "keyside.showStatus", "keyside: ready: keyside-nano");
 
-    command(&helix, "keyside.snooze 20", "nothing is suggested for the next 20 minutes");
+    command(&helix, "keyside.snoozeMinutes 20", "nothing is suggested for the next 20 minutes");
     helix.keys_until_answered("6Golet delta = map");
     assert_eq!(helix.entry(), None);
     command(&helix, "keyside.showStatus", "keyside: snoozed for another 20 minutes");
-    command(&helix, "keyside.snooze 0", "snoozing has ended");
+    command(&helix, "keyside.snoozeMinutes 0", "snoozing has ended");
     helix.keys("A\x18");
     until_blocking(|| helix.entry());
 

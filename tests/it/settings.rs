@@ -243,7 +243,7 @@ async fn snoozed_nothing_comes_unasked_and_whoever_asks_is_answered() {
     assert!(client.ghost(URI, 0, 8).await.is_some());
     // A number; and a text, which is what some editors make of what is typed.
     for (minutes, said) in [(json!([1]), "for the next minute;"), (json!(["20"]), "20 minutes;")] {
-        client.ask("workspace/executeCommand", run("keyside.snooze", minutes)).await;
+        client.ask("workspace/executeCommand", run("keyside.snoozeMinutes", minutes)).await;
         until(async || messages(&client).iter().any(|it| it.contains(said)).then_some(())).await;
         assert!(client.ghost(URI, 0, 8).await.is_none());
         let mut params = inline_params(URI, 0, 8);
@@ -257,14 +257,15 @@ async fn snoozed_nothing_comes_unasked_and_whoever_asks_is_answered() {
     client.ask("workspace/executeCommand", run("keyside.showStatus", json!([]))).await;
     let sentence = "keyside: snoozed for another 20 minutes; ";
     until(async || messages(&client).iter().any(|it| it.starts_with(sentence)).then_some(())).await;
-    client.ask("workspace/executeCommand", run("keyside.snooze", json!([0]))).await;
+    client.ask("workspace/executeCommand", run("keyside.snoozeMinutes", json!([0]))).await;
     assert!(client.ghost(URI, 0, 8).await.is_some());
     until(async || (states(&client, None).last()? == "ready").then_some(())).await;
     assert!(states(&client, None).contains(&"off".to_owned()));
     for odd in
         [json!([-1]), json!([1.5]), json!(["soon"]), json!([1441]), json!([1, 2]), json!([{}])]
     {
-        let refused = client.ask("workspace/executeCommand", run("keyside.snooze", odd)).await;
+        let refused =
+            client.ask("workspace/executeCommand", run("keyside.snoozeMinutes", odd)).await;
         assert_eq!(refused["error"]["code"], -32602, "{refused}");
     }
     assert!(client.ghost(URI, 0, 8).await.is_some());
@@ -280,7 +281,7 @@ async fn a_client_that_does_not_follow_the_status_is_sent_none() {
     client.open(URI, "let x = ");
     configure(&client, json!({"completion": {"enabled": false}}));
     configure(&client, json!({"completion": {"disabled_languages": ["rust"]}}));
-    client.ask("workspace/executeCommand", run("keyside.snooze", json!([]))).await;
+    client.ask("workspace/executeCommand", run("keyside.snoozeMinutes", json!([]))).await;
     // What it asks for it gets, and after the last answer nothing comes any more.
     let status = client.ask("keyside/status", json!({})).await;
     assert_eq!(status["result"]["state"], "off");

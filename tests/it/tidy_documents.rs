@@ -65,8 +65,13 @@ fn the_protocol_is_described_as_it_is() {
     let names: Vec<&str> = names.filter(|it| it.starts_with("keyside")).collect();
     assert!(names.len() >= 10, "{names:?}");
     let commands = Action::ALL.map(Action::command);
+    let extension = document("editors/vscode/package.json");
     for name in names.into_iter().chain(commands.iter().map(String::as_str)) {
         assert!(protocol.contains(&format!("`{name}`")), "docs/protocol.md: there is no `{name}`");
+        // VS Code registers each command of a server, and refuses the server whose command the
+        // extension has registered.
+        let theirs = format!("\"command\": \"{name}\"");
+        assert!(!extension.contains(&theirs), "editors/vscode/package.json has {name} too");
     }
     for field in ext.lines().filter_map(|it| it.trim().strip_prefix("pub ")) {
         let Some((field, _)) = field.split_once(": ").filter(|(it, _)| !it.contains(' ')) else {
