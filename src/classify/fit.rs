@@ -94,13 +94,17 @@ pub fn fit_rows(
     };
     let temperature = match drawn.len() < n_examples {
         false => choice.temperature,
-        true => temperature_by_part(&rows, places, n_labels, fit),
+        true => {
+            let is_out = |index: &usize| index.is_multiple_of(LEFT_OUT_EVERY);
+            temperature_by_part(&rows, places, n_labels, is_out, fit)
+        }
     };
     FittedHead { head: fit(&rows, places), temperature, weights }
 }
 
 /// Fits a head to thousands of examples of a task that is known beforehand, by logistic regression:
-/// nothing is left to choose but the temperature. Each label should have examples.
+/// nothing is left to choose but the temperature, for which the last ones are left out. Each label
+/// should have examples.
 pub fn fit_known_task(
     labels: &LabelSet,
     examples: &[LabelledText],
@@ -115,7 +119,11 @@ pub fn fit_known_task(
     let fit = |rows: &[FeatureRow], places: &[usize]| {
         logistic::fit(rows, places, n_labels, n_columns, settings.penalty)
     };
-    let temperature = temperature_by_part(&rows, &places, n_labels, fit);
+    // The last ones were written at another time than the others, as what is to come will be: among
+    // examples of the same time the head would seem surer than it is.
+    let n_kept = rows.len() - rows.len() / LEFT_OUT_EVERY;
+    let is_out = |index: &usize| *index >= n_kept;
+    let temperature = temperature_by_part(&rows, &places, n_labels, is_out, fit);
     let head = fit(&rows, &places);
     let weights = blocks.weights;
     (blocks, FittedHead { head, temperature, weights })
@@ -187,9 +195,9 @@ fn temperature_by_part(
     rows: &[FeatureRow],
     places: &[usize],
     n_labels: usize,
+    is_out: impl Fn(&usize) -> bool,
     fit: impl Fn(&[FeatureRow], &[usize]) -> LinearHead,
 ) -> f32 {
-    let is_out = |index: &usize| index.is_multiple_of(LEFT_OUT_EVERY);
     let (out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(is_out);
     let kept_rows: Vec<FeatureRow> = kept.iter().map(|it| rows[*it].clone()).collect();
     let kept_places: Vec<usize> = kept.iter().map(|it| places[*it]).collect();

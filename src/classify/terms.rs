@@ -16,6 +16,23 @@ const PRUNED_FROM: usize = 1_000;
 /// Stands for any word between two.
 const GAP: u64 = 77;
 
+/// Words whose place counts.
+const N_FIRST_WORDS: usize = 3;
+const N_LAST_WORDS: usize = 2;
+/// Longer texts are as long as this.
+const MOST_COUNTED_WORDS: usize = 12;
+
+/// What carries a sentence's form and not what it is about; some German.
+#[rustfmt::skip]
+const SMALL_WORDS: &[&str] = &[
+    "a", "an", "the", "this", "that", "these", "those", "it", "its", "is", "are", "was", "be", "been", "do", "does", "did", "can",
+    "could", "should", "would", "will", "i", "me", "my", "we", "our", "you", "your", "he", "they", "them", "what", "why", "how",
+    "which", "who", "where", "when", "and", "or", "but", "if", "in", "on", "of", "to", "for", "from", "with", "without", "as", "by",
+    "at", "into", "out", "up", "not", "no", "never", "so", "than", "then", "there", "here", "all", "each", "every", "any", "some",
+    "one", "make", "get", "let", "give", "need", "want", "please", "bitte", "der", "die", "das", "ein", "eine", "ist", "und", "oder",
+    "nicht", "warum", "wie", "was", "wo", "wer", "mach",
+];
+
 /// The terms that the examples have, with how telling each is.
 #[derive(Debug, Default)]
 pub struct TermIndex {
@@ -30,9 +47,10 @@ pub struct TermIndex {
 pub enum WordSpans {
     #[default]
     Pairs,
-    /// Pairs, triples, and pairs with a word between them: for texts of a few words, in which order
-    /// says much (`why does this … fail`).
-    Triples,
+    /// Also triples, pairs with a word between them, the places of the first and the last words,
+    /// and the frame that the small words make (`why does the _ _ to _`): for texts of a few
+    /// words, in which order says much.
+    Frames,
 }
 
 /// What a term is: words and pieces are weighed apart, because there are many more pieces.
@@ -40,6 +58,8 @@ pub enum WordSpans {
 enum TermKind {
     Word,
     Piece,
+    /// Of no text without a word or a piece of one that is known.
+    Frame,
 }
 
 impl TermIndex {
@@ -60,7 +80,9 @@ impl TermIndex {
                 *count += 1;
             }
         }
-        let least = if texts.len() >= PRUNED_FROM { 2 } else { 1 };
+        // Texts of a few words have no term to spare.
+        let is_pruned = texts.len() >= PRUNED_FROM && spans == WordSpans::Pairs;
+        let least = if is_pruned { 2 } else { 1 };
         let mut index = Self { spans, ..Self::default() };
         for hash in order {
             let n_with = n_texts_with[&hash];
@@ -79,12 +101,16 @@ impl TermIndex {
 
     /// The terms of a text that are known, weighed; the row has length 1, or is empty.
     pub fn row(&self, text: &str) -> SparseRow {
-        let (mut words, mut pieces) = (Vec::new(), Vec::new());
+        let (mut words, mut pieces, mut n_known) = (Vec::new(), Vec::new(), 0);
         each_term(text, self.spans, |kind, hash| {
             if let Some(column) = self.columns.get(&hash) {
-                if kind == TermKind::Word { &mut words } else { &mut pieces }.push(*column);
+                n_known += usize::from(kind != TermKind::Frame);
+                if kind == TermKind::Piece { &mut pieces } else { &mut words }.push(*column);
             }
         });
+        if n_known == 0 {
+            return Vec::new();
+        }
         let mut row = self.weighed(words);
         row.append(&mut self.weighed(pieces));
         normalize(&mut row);
@@ -123,13 +149,16 @@ fn each_term(text: &str, spans: WordSpans, mut found: impl FnMut(TermKind, u64))
         let alone = hash(b"w", word);
         found(TermKind::Word, alone);
         found(TermKind::Word, pair(before, alone));
-        if spans == WordSpans::Triples {
+        if spans == WordSpans::Frames {
             found(TermKind::Word, pair(pair(second_before, GAP), alone));
             found(TermKind::Word, pair(pair(second_before, before), alone));
         }
         (second_before, before) = (before, alone);
     }
     found(TermKind::Word, pair(before, hash(b"\x03", "")));
+    if spans == WordSpans::Frames {
+        each_frame(&lower, |hash| found(TermKind::Frame, hash));
+    }
     let mut padded = String::new();
     let mut starts: Vec<usize> = Vec::new();
     for word in lower.split_whitespace() {
@@ -143,6 +172,50 @@ fn each_term(text: &str, spans: WordSpans, mut found: impl FnMut(TermKind, u64))
                 found(TermKind::Piece, hash(b"p", &padded[bounds[0]..bounds[n_chars]]));
             }
         }
+    }
+}
+
+/// Gives the places of the first and last words, how long the text is, and what its small words
+/// make of it, in two, three and four words: other words count by their kind alone there, so that a
+/// wording is known whatever it is about.
+fn each_frame(lower: &str, mut found: impl FnMut(u64)) {
+    let all: Vec<&str> = words(lower).collect();
+    let is_question = all.last() == Some(&"?");
+    let mut before = [hash(b"\x02", "frame"); 3];
+    for (place, word) in all.iter().enumerate() {
+        if place < N_FIRST_WORDS {
+            found(hash(b"first", word));
+            found(pair(place as u64, hash(b"at", word)));
+        }
+        if all.len() - place <= N_LAST_WORDS {
+            found(hash(b"last", word));
+        }
+        if is_question {
+            found(hash(b"asks", word));
+        }
+        let part = hash(b"frame", part_of_frame(word));
+        let two = pair(before[2], part);
+        let three = pair(pair(before[1], before[2]), part);
+        found(two);
+        found(three);
+        found(pair(pair(before[0], before[1]), pair(before[2], part)));
+        before = [before[1], before[2], part];
+    }
+    found(pair(before[2], hash(b"\x03", "frame")));
+    found(pair(all.len().min(MOST_COUNTED_WORDS) as u64, hash(b"length", "")));
+}
+
+/// A small word and a sign as they are, others by their kind.
+fn part_of_frame(word: &str) -> &str {
+    let first = word.chars().next().unwrap_or_default();
+    if !first.is_alphanumeric() || SMALL_WORDS.contains(&word) {
+        word
+    } else if first.is_ascii_digit() {
+        "#number"
+    } else if word.contains('_') {
+        "#name"
+    } else {
+        "#word"
     }
 }
 
@@ -194,10 +267,28 @@ mod tests {
     }
 
     #[test]
-    fn triples_are_terms_beside_pairs() {
+    fn frames_are_terms_beside_pairs() {
         let texts = ["why does it fail"];
         let columns = |spans| TermIndex::of(&texts, spans).n_columns();
-        // Of each word one with a gap before it, and one with both words before it.
-        assert_eq!(columns(WordSpans::Triples), columns(WordSpans::Pairs) + 8);
+        // Of each word one with a gap before it, and one with both words before it; of the first
+        // three two each, of the last two one each; frames of two, three and four; end and length.
+        let n_frames = 2 * 4 + 2 * 3 + 2 + 3 * 4 + 2;
+        assert_eq!(columns(WordSpans::Frames), columns(WordSpans::Pairs) + n_frames);
+    }
+
+    #[test]
+    fn a_frame_is_known_whatever_it_is_about() {
+        let frames = |text: &str| {
+            let mut all = Vec::new();
+            each_frame(text, |it| all.push(it));
+            all
+        };
+        let alike = |a: &str, b: &str| {
+            let b = frames(b);
+            frames(a).iter().filter(|it| b.contains(it)).count()
+        };
+        let near = alike("why does the parser skip it", "why does the timer stop it");
+        let far = alike("why does the parser skip it", "a parser skips to the end");
+        assert!(near > 2 * far, "{near} {far}");
     }
 }

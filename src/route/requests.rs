@@ -15,8 +15,7 @@ use crate::route::task::{RequestTask, RouteTarget};
 const REQUESTS: &str = include_str!("../../model/routing/requests.jsonl");
 
 /// Found by cross-validation on the training part (docs/routing.md).
-const SETTINGS: KnownTask =
-    KnownTask { spans: WordSpans::Triples, dense_share: 0.2, penalty: 0.03 };
+const SETTINGS: KnownTask = KnownTask { spans: WordSpans::Frames, dense_share: 0.2, penalty: 0.05 };
 /// A correction counts as so many requests: a person's own words say more than ours.
 const WEIGHT_OF_A_CORRECTION: usize = 3;
 /// Corrections beyond so many, the oldest of them, are left out.
@@ -83,13 +82,15 @@ impl RequestRouter {
     /// # Errors
     /// As [`RequestRouter::shared`].
     pub fn fit(corrections: &[KnownRequest]) -> Result<Self, String> {
-        let mut requests: Vec<KnownRequest> = built_in().collect();
         let newest = &corrections[corrections.len().saturating_sub(MAX_CORRECTIONS)..];
+        // They come first, because by the last ones is found how sure the head is.
+        let weighed =
+            newest.iter().flat_map(|it| std::iter::repeat_n(it.clone(), WEIGHT_OF_A_CORRECTION));
         // What a person has corrected is not to stand beside what was wrong.
-        requests.retain(|it| !newest.iter().any(|corrected| corrected.text == it.text));
-        for corrected in newest {
-            requests.extend(std::iter::repeat_n(corrected.clone(), WEIGHT_OF_A_CORRECTION));
-        }
+        let is_corrected =
+            |it: &KnownRequest| newest.iter().any(|corrected| corrected.text == it.text);
+        let requests: Vec<KnownRequest> =
+            weighed.chain(built_in().filter(|it| !is_corrected(it))).collect();
         Self::of(&requests)
     }
 
