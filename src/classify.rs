@@ -114,6 +114,13 @@ impl TextClassifier {
         let is_unknown = row.terms.is_empty() && row.dense.iter().all(|it| *it == 0.0);
         let scores = self.head.scores(&row);
         let probabilities = calibration::softmax(&scores, self.temperature);
+        LabelProbabilities::of(probabilities, n_cut_chars, is_unknown)
+    }
+}
+
+impl LabelProbabilities {
+    /// Of probabilities that add up to 1, one a label.
+    pub fn of(probabilities: Vec<f64>, n_cut_chars: usize, is_unknown: bool) -> Self {
         let mut best = 0;
         for (index, probability) in probabilities.iter().enumerate() {
             if *probability > probabilities[best] {
@@ -123,7 +130,7 @@ impl TextClassifier {
         let others = probabilities.iter().enumerate().filter(|(index, _)| *index != best);
         let next = others.map(|it| *it.1).fold(0.0, f64::max);
         let is_unsure = probabilities[best] < UNSURE_BELOW.max(UNSURE_BELOW_TIMES_THE_NEXT * next);
-        LabelProbabilities { best, probabilities, is_unsure, n_cut_chars, is_unknown }
+        Self { best, probabilities, is_unsure, n_cut_chars, is_unknown }
     }
 }
 

@@ -226,6 +226,9 @@ fn enter_sandbox(command: Option<&Command>) {
         }
         Some(Command::Extract(arguments)) => arguments.instruct.enter_sandbox(),
         Some(Command::Summarize(arguments)) => arguments.instruct.enter_sandbox(),
+        Some(Command::Classify(arguments)) if arguments.asks_model() => {
+            instruct_command::enter_sandbox(&arguments.stream);
+        }
         Some(Command::Classify(arguments)) => {
             let folder = arguments.stream.output_folder();
             let writable: &[&std::path::Path] = &[folder.as_deref().unwrap_or("".as_ref())];

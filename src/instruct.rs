@@ -1,8 +1,9 @@
 //! What an instruct model is asked for, text by text: JSON of a schema (`extraction`, `schema`),
-//! and summaries (`summary`).
+//! summaries (`summary`), and one of some labels (`labelling`).
 
 pub mod extraction;
 pub mod finite;
+pub mod labelling;
 pub mod schema;
 pub mod summary;
 

@@ -18,6 +18,7 @@
 
 pub mod backend;
 pub mod chat;
+pub mod choice;
 pub mod counts;
 pub mod decode;
 pub mod engine;
@@ -39,6 +40,7 @@ pub mod vocabulary;
 mod worker;
 
 pub use chat::ChatTemplate;
+pub use choice::{Choice, ChooseTask};
 pub use counts::EngineCounts;
 pub use engine::{Engine, EngineState};
 pub use grammar::Grammar;

@@ -2,6 +2,7 @@
 //! while, and given texts one by one (`answers`).
 
 pub mod answers;
+pub mod label_chooser;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

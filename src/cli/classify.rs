@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::app::instruct::label_chooser::LabelChooser;
 use crate::classify::labels::LabelSet;
-use crate::classify::{LabelledText, TextClassifier};
+use crate::classify::{LabelProbabilities, LabelledText, TextClassifier};
 use crate::cli::items::stream::{Faults, ItemStream, StreamArguments};
 use crate::cli::items::{Line, Lines};
-use crate::cli::{correct, terminal};
+use crate::cli::{correct, instruct_command, setup, terminal};
 use crate::corrections::Corrections;
 use crate::files;
 
@@ -23,8 +24,26 @@ pub struct ClassifyArguments {
     /// Texts whose labels are known, a line of JSON each: `{"text","label"}`.
     #[arg(long, value_name = "FILE")]
     pub examples: Option<PathBuf>,
+    /// Ask the instruct model in the settings, and not the head that is fitted to the examples:
+    /// slower, and of use where there are few examples or none.
+    #[arg(long)]
+    pub by_model: bool,
+    /// The same with this instruct model: its name in `keyside model list` or a part of it, or a
+    /// file.
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// What else the instruct model is told, in a person's words.
+    #[arg(long, value_name = "WORDS")]
+    pub instruction: Option<String>,
     #[command(flatten)]
     pub stream: StreamArguments,
+}
+
+impl ClassifyArguments {
+    /// Whether an instruct model is asked.
+    pub fn asks_model(&self) -> bool {
+        self.by_model || self.model.is_some()
+    }
 }
 
 /// Reads `{"id","text"}` from standard input, a line each, and writes
@@ -40,19 +59,57 @@ pub fn run(arguments: &ClassifyArguments) -> Result<(), String> {
         Some(path) => read_examples(path, &arguments.labels, &mut faults)?,
         None => Vec::new(),
     };
+    if arguments.instruction.is_some() && !arguments.asks_model() {
+        return Err(
+            "--instruction is for an instruct model; add --by-model, or leave it out".to_owned()
+        );
+    }
     add_corrections(&mut examples, &arguments.labels)?;
+    if arguments.asks_model() {
+        return run_by_model(arguments, &examples, faults);
+    }
     let stream = ItemStream::open(&arguments.stream, faults)?;
     let classifier = TextClassifier::fit(arguments.labels.clone(), &examples)?;
     if let Some(sentence) = by_name(classifier.n_labels_by_name()) {
         terminal::complain(&sentence);
     }
-    stream.answer_each(|text| Ok(answer(&classifier, text)))
+    stream.answer_each(|text| Ok(fields(classifier.labels(), &classifier.classify(text))))
+}
+
+/// The same by an instruct model.
+fn run_by_model(
+    arguments: &ClassifyArguments,
+    examples: &[LabelledText],
+    faults: Faults,
+) -> Result<(), String> {
+    let ClassifyArguments { labels, model, instruction, .. } = arguments;
+    let model = instruct_command::instruct_model(model.as_deref())?;
+    let stream = ItemStream::open(&arguments.stream, faults)?;
+    let runtime = setup::runtime()?;
+    let more = instruction.as_deref();
+    let chooser = runtime.block_on(LabelChooser::new(model, labels, examples, more))?;
+    if chooser.n_examples_left_out > 0 {
+        terminal::complain(&format!(
+            "the model's context has room for the last {} of {} examples; raise \
+             model.instruct_context_tokens for more",
+            examples.len() - chooser.n_examples_left_out,
+            examples.len()
+        ));
+    }
+    stream.answer_each(|text| {
+        let answer = runtime.block_on(chooser.choose(text))?;
+        let mut fields = fields(labels, &answer.value);
+        let _ = write!(
+            fields,
+            ",\"evaluated_tokens\":{},\"cached_tokens\":{}",
+            answer.usage.evaluated_tokens, answer.usage.cached_tokens
+        );
+        Ok(fields)
+    })
 }
 
 /// The fields of the answer to one text.
-fn answer(classifier: &TextClassifier, text: &str) -> String {
-    let found = classifier.classify(text);
-    let labels = classifier.labels();
+fn fields(labels: &LabelSet, found: &LabelProbabilities) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut fields = format!("\"label\":{},\"scores\":{{", quoted(labels.name(found.best)));
     for (index, (label, probability)) in labels.iter().zip(&found.probabilities).enumerate() {

@@ -29,45 +29,58 @@ pub struct InstructArguments {
 }
 
 impl InstructArguments {
-    /// Gives up all but the answers' folder and that in which is kept what is known of models.
+    /// See [`enter_sandbox`].
     pub fn enter_sandbox(&self) {
-        let mut writable: Vec<PathBuf> = self.stream.output_folder().into_iter().collect();
-        if let Ok(folders) = setup::folders() {
-            folders.make();
-            writable.push(folders.cache);
-        }
-        let writable: Vec<&std::path::Path> = writable.iter().map(PathBuf::as_path).collect();
-        sandbox::enter(Needs { writable: Some(&writable), ..Needs::NOTHING });
+        enter_sandbox(&self.stream);
     }
 
-    /// The model. Nothing of it is loaded yet.
+    /// See [`instruct_model`].
     ///
     /// # Errors
-    /// One sentence: no model is named, there is none of this name, or it follows no instructions.
+    /// Those of [`instruct_model`].
     pub fn instruct_model(&self) -> Result<Arc<InstructModel>, String> {
-        let folders = setup::folders()?;
-        let resolved = setup::settings(&folders);
-        terminal::notes(&resolved.notes);
-        let config = resolved.config.model;
-        let wanted = self.model.as_ref().unwrap_or(&config.instruct);
-        if wanted.is_empty() {
-            return Err("no instruct model is chosen; `keyside model use --instruct MODEL` chooses one, or name one \
-                        with --model (`keyside model list` shows what there is)"
-                .to_owned());
-        }
-        let found = model::named(&folders, wanted)?;
-        let name = &found.name;
-        if found.path.as_os_str().is_empty() {
-            return Err(format!(
-                "the built-in model {name} completes code and follows no instructions; name an instruct model"
-            ));
-        }
-        let header = found.header.as_ref().map_err(|fault| {
-            format!("{name} can't be used: {fault}; get it again, or name another with --model")
-        })?;
-        check_file(name, header)?;
-        Ok(InstructModel::new(InstructSettings::of(&config, found.path), folders.cache))
+        instruct_model(self.model.as_deref())
     }
+}
+
+/// Gives up all but the answers' folder and that in which is kept what is known of models.
+pub fn enter_sandbox(stream: &StreamArguments) {
+    let mut writable: Vec<PathBuf> = stream.output_folder().into_iter().collect();
+    if let Ok(folders) = setup::folders() {
+        folders.make();
+        writable.push(folders.cache);
+    }
+    let writable: Vec<&std::path::Path> = writable.iter().map(PathBuf::as_path).collect();
+    sandbox::enter(Needs { writable: Some(&writable), ..Needs::NOTHING });
+}
+
+/// The instruct model of this name, or the one in the settings. Nothing of it is loaded yet.
+///
+/// # Errors
+/// One sentence: no model is named, there is none of this name, or it follows no instructions.
+pub fn instruct_model(wanted: Option<&str>) -> Result<Arc<InstructModel>, String> {
+    let folders = setup::folders()?;
+    let resolved = setup::settings(&folders);
+    terminal::notes(&resolved.notes);
+    let config = resolved.config.model;
+    let wanted = wanted.unwrap_or(&config.instruct);
+    if wanted.is_empty() {
+        return Err("no instruct model is chosen; `keyside model use --instruct MODEL` chooses one, or name one \
+                    with --model (`keyside model list` shows what there is)"
+            .to_owned());
+    }
+    let found = model::named(&folders, wanted)?;
+    let name = &found.name;
+    if found.path.as_os_str().is_empty() {
+        return Err(format!(
+            "the built-in model {name} completes code and follows no instructions; name an instruct model"
+        ));
+    }
+    let header = found.header.as_ref().map_err(|fault| {
+        format!("{name} can't be used: {fault}; get it again, or name another with --model")
+    })?;
+    check_file(name, header)?;
+    Ok(InstructModel::new(InstructSettings::of(&config, found.path), folders.cache))
 }
 
 /// Loads the model and gives it its instruction.

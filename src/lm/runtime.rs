@@ -268,7 +268,7 @@ impl Runtime {
         Ok(())
     }
 
-    fn require(&self, can: bool, what: &str) -> Result<(), TaskError> {
+    pub(super) fn require(&self, can: bool, what: &str) -> Result<(), TaskError> {
         if can {
             return Ok(());
         }

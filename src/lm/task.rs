@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lm::choice::{Choice, ChooseTask};
 use crate::lm::grammar::Grammar;
 use crate::lm::mixer::NextTokenMixer;
 use crate::lm::vocabulary::Token;
@@ -15,6 +16,8 @@ pub enum Task {
     Generate(GenerateTask),
     /// How likely given texts are after a prompt.
     Score(ScoreTask),
+    /// Which of some texts comes next.
+    Choose(ChooseTask),
     /// Vectors of texts.
     Embed(EmbedTask),
     /// A prompt in the KV cache, ahead of the task that needs it.
@@ -27,6 +30,7 @@ pub enum TaskOutput {
     Generation(Box<Generation>),
     /// One for each continuation, in their order.
     Scores(Vec<ContinuationScore>),
+    Choice(Choice),
     /// One for each text, in their order; of length 1 each.
     Embeddings(Vec<Vec<f32>>),
     Prefilled,
@@ -62,6 +66,7 @@ macro_rules! task_kind {
 
 task_kind!(GenerateTask, Generate, Generation, TaskOutput::Generation(it) => *it);
 task_kind!(ScoreTask, Score, Vec<ContinuationScore>, TaskOutput::Scores(it) => it);
+task_kind!(ChooseTask, Choose, Choice, TaskOutput::Choice(it) => it);
 task_kind!(EmbedTask, Embed, Vec<Vec<f32>>, TaskOutput::Embeddings(it) => it);
 task_kind!(PrefillTask, Prefill, (), TaskOutput::Prefilled => ());
 

@@ -143,6 +143,7 @@ fn run_task(
             runtime.score(task, &mut progress.scores, None, flag)?;
             Ok(TaskOutput::Scores(std::mem::take(&mut progress.scores)))
         }
+        Task::Choose(task) => runtime.choose(task, flag).map(TaskOutput::Choice),
         Task::Embed(task) => {
             runtime.embed(task, &mut progress.embeddings, flag)?;
             Ok(TaskOutput::Embeddings(std::mem::take(&mut progress.embeddings)))

@@ -9,7 +9,7 @@ use keyside::lm::backend::scripted::Script;
 use keyside::lm::registry::{ModelSpec, Registry};
 use keyside::lm::task::StopAtLineEnd;
 use keyside::lm::{
-    EmbedTask, Engine, GenerateTask, Lane, ModelInfo, PrefillTask, ScoreTask, TaskError,
+    ChooseTask, EmbedTask, Engine, GenerateTask, Lane, ModelInfo, PrefillTask, ScoreTask, TaskError,
 };
 
 use crate::support::{TempFolder, fake_engine, saying, until};
@@ -182,4 +182,72 @@ async fn a_model_that_can_not_roll_back_gives_the_same_scores() {
     assert_eq!(scores[0], scores[1]);
     let greedy: Vec<bool> = scores[0].iter().map(|it| it.is_greedy()).collect();
     assert_eq!(greedy, [true, false, true, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
+async fn a_choice_is_what_its_texts_score_and_shared_beginnings_are_evaluated_once() {
+    let (engine, info, _home) = embedded().await;
+    // Longer than what is worth a copy.
+    let line = "for i in range(10):\n    print(";
+    let prompt = info.tokens_of(&[&format!("{line}i)\n").repeat(8), line].concat());
+    let choose = async |texts: &[&str]| {
+        let choices = texts.iter().map(|it| info.tokens_of(it)).collect();
+        let task = ChooseTask { prompt: prompt.clone(), choices };
+        engine.run(Lane::Background, task).await.expect("a choice")
+    };
+    // Where they part at the first token, a choice is that token's share.
+    let single = ["i", "x", "\""].map(|it| info.tokens_of(it)[..1].to_vec());
+    let task = ScoreTask::after(prompt.clone(), single.to_vec());
+    let scores = engine.run(Lane::Background, task).await.expect("scores");
+    let likely: Vec<f64> = scores.iter().map(|it| f64::from(it.tokens[0].probability)).collect();
+    let sum: f64 = likely.iter().sum();
+    let found = choose(&["i", "x", "\""]).await;
+    for (found, likely) in found.probabilities.iter().zip(&likely) {
+        assert!((found - likely / sum).abs() < 0.01, "{found} {likely} {sum}");
+    }
+    // The prompt was there but for its last token, whose logits are the answer.
+    assert!(found.usage.evaluated_tokens <= 1, "{:?}", found.usage);
+    // One begins with another, and two with the same; all that is shared is evaluated once.
+    let texts = ["i", "i + 1", "i + 2", "zebra"];
+    let found = choose(&texts).await;
+    assert!((found.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{found:?}");
+    assert!(found.probabilities[..3].iter().sum::<f64>() > found.probabilities[3], "{found:?}");
+    let longest = texts.iter().map(|it| info.tokens_of(it).len()).max().unwrap();
+    assert!(found.usage.evaluated_tokens <= 1 + longest, "{:?}", found.usage);
+    let same = ChooseTask { prompt: prompt.clone(), choices: vec![bytes("a"), bytes("a")] };
+    let refused = engine.run(Lane::Background, same).await.unwrap_err();
+    assert!(refused.to_string().contains("are the same to the model"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_before_a_choice_and_a_model_that_can_not_roll_back_gives_the_same() {
+    let mut found = Vec::new();
+    for all_or_nothing in [false, true] {
+        let time_per_token = Duration::from_millis(1);
+        let engine = fake_engine(Script { all_or_nothing, time_per_token, ..saying("x") });
+        engine.ready().await.expect("it loads");
+        let task = ChooseTask {
+            prompt: bytes(&"a".repeat(600)),
+            choices: ["xy", "xz", "x", "zy"].map(bytes).to_vec(),
+        };
+        let choice = engine.run(Lane::Background, task);
+        tokio::pin!(choice);
+        // It is under way when the key comes, and is there only after it.
+        let begins = until(async || (!engine.is_idle()).then_some(()));
+        tokio::select! {
+            biased;
+            _ = &mut choice => panic!("it was not to be finished"),
+            () = begins => {}
+        }
+        let key = engine.run(typed("a", 1), GenerateTask::after(bytes("b"), 1));
+        tokio::select! {
+            biased;
+            key = key => assert_eq!(key.expect("a text").best.text, "x"),
+            _ = &mut choice => panic!("the key was to come first"),
+        }
+        found.push(choice.await.expect("a choice").probabilities);
+    }
+    assert_eq!(found[0], found[1]);
+    assert!((found[0].iter().sum::<f64>() - 1.0).abs() < 1e-9, "{found:?}");
 }

@@ -13,6 +13,7 @@ mod broker_gone;
 mod broker_strict;
 mod cancel;
 mod classify;
+mod classify_by_model;
 mod cli;
 mod cli_place;
 mod completion;

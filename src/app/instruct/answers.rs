@@ -8,7 +8,9 @@ use crate::instruct::extraction::{BEFORE_TEXT, ONCE_MORE};
 use crate::instruct::summary::shorter;
 use crate::instruct::{AnswerSchema, Summary, WordLimit, n_words};
 use crate::lm::task::NeverStop;
-use crate::lm::{Finish, GenerateTask, Generation, Grammar, Lane, StopRule, Token, Usage};
+use crate::lm::{
+    Choice, ChooseTask, Finish, GenerateTask, Generation, Grammar, Lane, StopRule, Token, Usage,
+};
 
 /// Tokens that a text has at least room for.
 const MIN_TEXT_TOKENS: usize = 64;
@@ -67,6 +69,16 @@ impl Answers {
             ));
         }
         Ok(Self { in_use, lane, prefix, max_tokens })
+    }
+
+    /// The same with the tokens of an instruction that has been found to leave room.
+    pub fn with_prefix(in_use: InUse, lane: Lane, prefix: Vec<Token>, max_tokens: usize) -> Self {
+        Self { in_use, lane, prefix, max_tokens }
+    }
+
+    /// The tokens of the instruction.
+    pub fn into_prefix(self) -> Vec<Token> {
+        self.prefix
     }
 
     /// How many tokens a summary of so many words may take.
@@ -132,6 +144,23 @@ impl Answers {
         }
     }
 
+    /// How likely each of some texts is as the answer to a text.
+    ///
+    /// # Errors
+    /// As [`Answers::extract`].
+    pub async fn choose(
+        &self,
+        text: &str,
+        choices: &[Vec<Token>],
+    ) -> Result<Answer<Vec<f64>>, String> {
+        let (prompt, n_cut_chars) = self.prompt(text, &[]);
+        let task = ChooseTask { prompt, choices: choices.to_vec() };
+        let choice = self.in_use.engine.run(self.lane.clone(), task).await;
+        let Choice { probabilities, usage } =
+            choice.map_err(|fault| format!("could not be answered: {fault}"))?;
+        Ok(Answer { value: probabilities, n_cut_chars, n_asked: 1, usage })
+    }
+
     async fn ask(
         &self,
         text: &str,
@@ -139,13 +168,7 @@ impl Answers {
         grammar: Option<&Arc<Grammar>>,
         stop: Arc<dyn StopRule>,
     ) -> Result<Answer<Generation>, String> {
-        let info = &self.in_use.info;
-        let after = info.tokens_of(after_text);
-        let n_taken = self.prefix.len() + self.in_use.chat.before_answer.len() + after.len();
-        let n_room = (info.n_context_tokens - 1).saturating_sub(n_taken + self.max_tokens);
-        let (mut question, n_cut_chars) = self.cut(text, n_room);
-        question.extend(after);
-        let prompt = self.in_use.chat.prompt(&self.prefix, &question);
+        let (prompt, n_cut_chars) = self.prompt(text, &self.in_use.info.tokens_of(after_text));
         let task = GenerateTask {
             grammar: grammar.map(Arc::clone),
             stop,
@@ -155,6 +178,16 @@ impl Answers {
         let generation = generation.map_err(|fault| format!("could not be answered: {fault}"))?;
         let usage = generation.usage;
         Ok(Answer { value: generation, n_cut_chars, n_asked: 1, usage })
+    }
+
+    /// The prompt of a text, and how many of its characters there is no room for.
+    fn prompt(&self, text: &str, after: &[Token]) -> (Vec<Token>, usize) {
+        let n_taken = self.prefix.len() + self.in_use.chat.before_answer.len() + after.len();
+        let n_context = self.in_use.info.n_context_tokens;
+        let n_room = (n_context - 1).saturating_sub(n_taken + self.max_tokens);
+        let (mut question, n_cut_chars) = self.cut(text, n_room);
+        question.extend(after);
+        (self.in_use.chat.prompt(&self.prefix, &question), n_cut_chars)
     }
 
     /// The tokens of a text as far as there is room for them, and how many of its characters there
@@ -179,7 +212,8 @@ fn up_to(text: &str, n_bytes: usize) -> &str {
 }
 
 impl<T> Answer<T> {
-    fn with<U>(self, value: U) -> Answer<U> {
+    /// What else the same asking gave.
+    pub fn with<U>(self, value: U) -> Answer<U> {
         let Self { n_cut_chars, n_asked, usage, .. } = self;
         Answer { value, n_cut_chars, n_asked, usage }
     }
