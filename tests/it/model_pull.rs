@@ -1,14 +1,17 @@
 //! `keyside model pull` from a hub on loopback that cuts its connections, says wrong sums, or is
 //! not there.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 
-use keyside::stdx::hex_sha256;
+use keyside::stdx::hex;
 use keyside::stdx::random::Random;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::gguf_file::GgufFile;
 use crate::support::{TempFolder, keyside, run, text};
@@ -23,6 +26,53 @@ enum Manner {
     Whole,
 }
 
+/// A model whose weights are made as they are asked for.
+struct LargeFile {
+    header: Vec<u8>,
+    n_bytes: usize,
+}
+
+impl LargeFile {
+    fn of(n_bytes: usize) -> Arc<Self> {
+        Arc::new(Self { header: GgufFile::default().bytes(), n_bytes })
+    }
+
+    /// The bytes from `from` to `end`, block by block: a block's are by chance, and always the same.
+    fn blocks(&self, from: usize, end: usize) -> impl Iterator<Item = Vec<u8>> {
+        let end = end.min(self.n_bytes);
+        (from / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES)).map(move |number| {
+            let mut random = Random::new(number as u64);
+            let words = (0..BLOCK_BYTES / 8).map(|_| random.next_u64().to_le_bytes());
+            let mut block: Vec<u8> = words.flatten().collect();
+            let start = number * BLOCK_BYTES;
+            if number == 0 {
+                block[..self.header.len()].copy_from_slice(&self.header);
+            }
+            block.truncate(end - start);
+            block.split_off(from.saturating_sub(start))
+        })
+    }
+
+    fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        self.blocks(0, self.n_bytes).for_each(|it| hash.update(it));
+        hex(&hash.finalize())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        let mut file = File::open(path).unwrap();
+        let mut there = Vec::new();
+        let is_same = self.blocks(0, self.n_bytes).all(|block| {
+            there.clear();
+            Read::by_ref(&mut file).take(block.len() as u64).read_to_end(&mut there).unwrap();
+            there == block
+        });
+        is_same && file.read(&mut [0]).unwrap() == 0
+    }
+}
+
+const BLOCK_BYTES: usize = 1 << 16;
+
 /// A hub with one repository, `owner/Coder-GGUF`, of a file and a projector.
 struct Hub {
     url: String,
@@ -31,14 +81,14 @@ struct Hub {
 }
 
 impl Hub {
-    fn start(bytes: Arc<Vec<u8>>, sha256: String, manner: Manner) -> Self {
+    fn start(file: &Arc<LargeFile>, sha256: String, manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let sent: Arc<Mutex<Vec<(usize, usize)>>> = Arc::default();
-        let sent_too = Arc::clone(&sent);
+        let (sent_too, file) = (Arc::clone(&sent), Arc::clone(file));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(stream.unwrap(), &bytes, &sha256, manner, &sent_too);
+                serve(stream.unwrap(), &file, &sha256, manner, &sent_too);
             }
         });
         Self { url, sent }
@@ -51,7 +101,7 @@ impl Hub {
 
 fn serve(
     mut stream: TcpStream,
-    bytes: &[u8],
+    file: &LargeFile,
     sha256: &str,
     manner: Manner,
     sent: &Mutex<Vec<(usize, usize)>>,
@@ -68,10 +118,10 @@ fn serve(
     let path = head.split(' ').nth(1).unwrap().to_owned();
     let close = "connection: close\r\n";
     if path == "/api/models/owner/coder-gguf/tree/main?recursive=true" {
-        let lfs = json!({"oid": sha256, "size": bytes.len(), "pointerSize": 134});
+        let lfs = json!({"oid": sha256, "size": file.n_bytes, "pointerSize": 134});
         let list = json!([
             {"type": "file", "path": "README.md", "size": 3},
-            {"type": "file", "path": "coder-q4_k_m.gguf", "size": bytes.len(), "lfs": lfs},
+            {"type": "file", "path": "coder-q4_k_m.gguf", "size": file.n_bytes, "lfs": lfs},
             {"type": "file", "path": "mmproj-coder.gguf", "size": 3},
             {"type": "file", "path": "../../outside.gguf", "size": 3},
         ]);
@@ -107,25 +157,16 @@ fn serve(
             let _ = write!(stream, "HTTP/1.1 503 Busy\r\n{close}content-length: 0\r\n\r\n");
             return;
         }
-        Manner::Whole => bytes.len(),
+        Manner::Whole => file.n_bytes,
     };
-    let end = (from + n).min(bytes.len());
+    let end = (from + n).min(file.n_bytes);
     sent.lock().unwrap().push((from, end));
     let status = if from > 0 { "206 Partial Content" } else { "200 OK" };
-    let length = bytes.len() - from;
+    let length = file.n_bytes - from;
     let _ = write!(stream, "HTTP/1.1 {status}\r\n{close}content-length: {length}\r\n\r\n");
-    let _ = stream.write_all(&bytes[from..end]);
-}
-
-/// A model whose weights are `n_bytes` of chance.
-fn model(n_bytes: usize) -> Arc<Vec<u8>> {
-    let mut bytes = GgufFile::default().bytes();
-    let mut random = Random::new(3);
-    while bytes.len() < n_bytes {
-        bytes.extend(random.next_u64().to_le_bytes());
-    }
-    bytes.truncate(n_bytes);
-    Arc::new(bytes)
+    file.blocks(from, end).for_each(|it| {
+        let _ = stream.write_all(&it);
+    });
 }
 
 fn pull(home: &TempFolder, url: &str, arguments: &[&str]) -> Output {
@@ -140,17 +181,18 @@ const FILE: &str = "cache/models/pulled/owner/Coder-GGUF/coder-q4_k_m.gguf";
 
 #[test]
 fn a_link_that_is_cut_twenty_times_brings_the_right_bytes_and_none_twice() {
-    let bytes = model(21_000_000);
-    let hub = Hub::start(Arc::clone(&bytes), hex_sha256(&bytes), Manner::CutAfter(1_000_000));
+    const PART_BYTES: usize = 9_600_000;
+    let file = LargeFile::of(21 * PART_BYTES);
+    let hub = Hub::start(&file, file.sha256(), Manner::CutAfter(PART_BYTES));
     let home = TempFolder::new();
     let output = pull(&home, &hub.url, &["pull", NAME]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(std::fs::read(home.0.join(FILE)).unwrap() == *bytes);
+    assert!(file.is_at(&home.0.join(FILE)));
     let parts: Vec<(usize, usize)> =
-        (0..21).map(|it| (it * 1_000_000, (it + 1) * 1_000_000)).collect();
+        (0..21).map(|it| (it * PART_BYTES, (it + 1) * PART_BYTES)).collect();
     assert_eq!(hub.parts(), parts);
     let said = text(&output.stdout);
-    assert!(said.starts_with("owner/Coder-GGUF/coder-q4_k_m is here (21 MB, "), "{said}");
+    assert!(said.starts_with("owner/Coder-GGUF/coder-q4_k_m is here (202 MB, "), "{said}");
     // Another time there is nothing to fetch.
     let said = text(&pull(&home, &hub.url, &["pull", &format!("{NAME}:q4_k_m")]).stdout);
     assert!(said.contains("is here already"), "{said}");
@@ -159,7 +201,7 @@ fn a_link_that_is_cut_twenty_times_brings_the_right_bytes_and_none_twice() {
     let list = text(&pull(&home, &hub.url, &["list", "--json"]).stdout);
     assert!(list.contains("\"kept_by\": \"keyside\""), "{list}");
     let gone = pull(&home, &hub.url, &["remove", "coder-q4_k_m"]);
-    assert!(text(&gone.stdout).contains("coder-q4_k_m is gone (21 MB)"), "{}", text(&gone.stderr));
+    assert!(text(&gone.stdout).contains("coder-q4_k_m is gone (202 MB)"), "{}", text(&gone.stderr));
     assert!(!home.0.join("cache/models/pulled/owner").exists());
     let own = home.0.join("own.gguf");
     std::fs::write(&own, GgufFile::default().bytes()).unwrap();
@@ -170,10 +212,10 @@ fn a_link_that_is_cut_twenty_times_brings_the_right_bytes_and_none_twice() {
 
 #[test]
 fn what_came_is_kept_for_the_next_time() {
-    let bytes = model(300_000);
-    let sha256 = hex_sha256(&bytes);
+    let file = LargeFile::of(300_000);
+    let sha256 = file.sha256();
     let manner = Manner::CutAndFail(100_000, 2);
-    let hub = Hub::start(Arc::clone(&bytes), sha256.clone(), manner);
+    let hub = Hub::start(&file, sha256.clone(), manner);
     let home = TempFolder::new();
     let output = pull(&home, &hub.url, &["pull", NAME]);
     assert_eq!(output.status.code(), Some(1));
@@ -183,16 +225,16 @@ fn what_came_is_kept_for_the_next_time() {
         "{said}"
     );
     assert!(!home.0.join(FILE).exists());
-    let hub = Hub::start(Arc::clone(&bytes), sha256, Manner::Whole);
+    let hub = Hub::start(&file, sha256, Manner::Whole);
     assert!(pull(&home, &hub.url, &["pull", NAME]).status.success());
     assert_eq!(hub.parts(), [(200_000, 300_000)]);
-    assert!(std::fs::read(home.0.join(FILE)).unwrap() == *bytes);
+    assert!(file.is_at(&home.0.join(FILE)));
 }
 
 #[test]
 fn what_is_wrong_is_told_and_nothing_is_left() {
-    let bytes = model(2_000);
-    let hub = Hub::start(Arc::clone(&bytes), "0".repeat(64), Manner::Whole);
+    let file = LargeFile::of(2_000);
+    let hub = Hub::start(&file, "0".repeat(64), Manner::Whole);
     let home = TempFolder::new();
     let refused = |url: &str, wanted: &str| {
         let output = pull(&home, url, &["pull", wanted]);
