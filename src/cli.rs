@@ -143,6 +143,9 @@ enum Command {
         /// Print what it is like, as JSON.
         #[arg(long)]
         measure: bool,
+        /// With this adapter.
+        #[arg(long)]
+        lora: Option<String>,
         path: std::path::PathBuf,
     },
     /// Type a workspace's code with one model, for `model bench`.
@@ -299,7 +302,9 @@ pub fn run() -> ExitCode {
         Some(Command::KeepConsent) => keep_consent::run().map(done),
         Some(Command::Settle) => settle::run().map(done),
         Some(Command::Tokenize { model }) => tokenize::run(model.as_deref()).map(done),
-        Some(Command::CheckModel { measure, path }) => check_model::run(&path, measure).map(done),
+        Some(Command::CheckModel { measure, lora, path }) => {
+            check_model::run(&path, lora, measure).map(done)
+        }
         Some(Command::BenchModel) => bench_model::run().map(done),
         Some(Command::FetchModel) => fetch_model::run().map(|never| match never {}),
         Some(Command::Model(command)) => model::run(&command).map(done),

@@ -8,6 +8,7 @@ pub mod expected;
 pub mod folders;
 pub mod languages;
 pub mod layers;
+pub mod lora;
 pub(crate) mod protocols;
 mod providers;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::cloud::CloudConfig;
 use crate::config::completion_server::CompletionServer;
 use crate::config::expected::expected;
+use crate::config::lora::LoraAdapter;
 
 /// All settings, every field final.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +64,10 @@ pub struct ModelConfig {
     /// Tokens of context, prompt and generation together, never more than the model was trained on.
     /// 0: 1,024 for a model under 100 million parameters, otherwise 2,048.
     pub context_tokens: usize,
+    /// Adapters (LoRA) in GGUF files, by which the weights of the model are changed. One counts at a
+    /// time: that of the deepest `workspace` that the window's first folder is in; without
+    /// `workspace` it counts everywhere else. Followed in the user's settings file alone.
+    pub lora: Vec<LoraAdapter>,
 }
 
 impl Default for ModelConfig {
@@ -76,6 +82,7 @@ impl Default for ModelConfig {
             instruct_memory_mib: 0,
             threads: 0,
             context_tokens: 0,
+            lora: Vec::new(),
         }
     }
 }
@@ -289,6 +296,7 @@ impl Config {
             ("model.instruct_context_tokens", model.instruct_context_tokens <= 1_048_576),
             ("model.instruct_idle_seconds", (1..=86_400).contains(&model.instruct_idle_seconds)),
             ("model.instruct_memory_mib", model.instruct_memory_mib <= 16_777_216),
+            ("model.lora", model.lora.iter().all(LoraAdapter::is_fine)),
             ("model.threads", model.threads <= 1_024),
             ("model.context_tokens", model.context_tokens <= 1_048_576),
         ];

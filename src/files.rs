@@ -110,6 +110,14 @@ pub fn replace_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
     permissions.map_or(Ok(()), |it| std::fs::set_permissions(path, it))
 }
 
+/// A path in the settings; `~/` is the home folder.
+pub fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), etcetera::home_dir()) {
+        (Some(rest), Ok(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
 /// Where a path leads to, links and `..` resolved as the system would; what is not there yet is
 /// placed in the folder that is.
 pub fn real_path(path: &Path) -> PathBuf {

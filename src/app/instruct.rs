@@ -114,6 +114,7 @@ impl InstructModel {
             name: format!("instruct:{name}"),
             n_threads: self.settings.n_threads,
             n_context_tokens: self.settings.n_context_tokens,
+            lora: None,
         };
         let (settings, registry) =
             (self.settings.clone(), Registry::new(self.cache_folder.clone()));

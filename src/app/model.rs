@@ -1,17 +1,23 @@
 //! Which model completes: the one that the settings name, or the built-in one in its place.
 
+use std::path::Path;
+
 use crate::completion::model_context::prompt_template;
 use crate::config::ModelConfig;
 use crate::lm::ModelInfo;
-use crate::lm::registry::ModelSpec;
+use crate::lm::registry::{LoraSpec, ModelSpec};
 
-/// The model that the settings name.
-pub fn model_spec(model: &ModelConfig) -> ModelSpec {
+/// The model that the settings name, with the adapter that counts in a workspace's folder.
+pub fn model_spec(model: &ModelConfig, folder: Option<&Path>) -> ModelSpec {
     let name = match model.path.as_str() {
         "" => format!("embedded:{}", model.built_in.name()),
         path => format!("file:{path}"),
     };
-    ModelSpec { name, n_threads: model.threads, n_context_tokens: model.context_tokens }
+    let lora = model.adapter_in(folder).map(|it| LoraSpec {
+        path: it.path.clone(),
+        scale_thousandths: (it.scale * 1_000.0).round() as i32,
+    });
+    ModelSpec { name, n_threads: model.threads, n_context_tokens: model.context_tokens, lora }
 }
 
 /// Whether a model can complete at a caret.

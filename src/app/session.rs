@@ -1,7 +1,7 @@
 //! What lives as long as the program: settings, models, ghost text, and the cloud where it is on.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::app::classify_thread::ClassifyThread;
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::ledger::LedgerWriter;
 use crate::lm::Engine;
-use crate::lm::registry::Registry;
+use crate::lm::registry::{ModelSpec, Registry};
 use crate::sandbox;
 
 /// Shared by everything that answers requests.
@@ -22,6 +22,8 @@ pub struct Session {
     folders: Folders,
     /// The models that run.
     registry: Registry,
+    /// The one that completes. Locked while another takes its place.
+    spec: Mutex<ModelSpec>,
     /// Ghost text.
     pub completer: Completer,
     /// Labels of texts.
@@ -40,27 +42,46 @@ impl Session {
     /// # Errors
     /// Where the system refuses another thread.
     pub fn start(config: Config, folders: Folders) -> std::io::Result<Self> {
+        Self::start_in(config, folders, None)
+    }
+
+    /// The same in a workspace's folder, for which a model may have an adapter.
+    ///
+    /// # Errors
+    /// Those of [`Session::start`].
+    pub fn start_in(
+        config: Config,
+        folders: Folders,
+        workspace: Option<&Path>,
+    ) -> std::io::Result<Self> {
         let registry = Registry::new(folders.cache.clone());
-        let engine = registry.engine(&model_spec(&config.model), for_completion)?;
+        let spec = model_spec(&config.model, workspace);
+        let engine = registry.engine(&spec, for_completion)?;
         // Whoever finds no rules ready reads them then.
         let _ = std::thread::Builder::new()
             .name("keyside-rules".to_owned())
             .spawn(crate::privacy::elsewhere::prepare);
-        Ok(Self::new(folders, registry, Completer::new(config, engine)))
+        Ok(Self::new(folders, (registry, spec), Completer::new(config, engine)))
     }
 
     /// Starts with an engine of the caller's.
     pub fn with_engine(config: Config, folders: Folders, engine: impl Into<Arc<Engine>>) -> Self {
         let registry = Registry::new(folders.cache.clone());
-        Self::new(folders, registry, Completer::new(config, engine.into()))
+        let spec = model_spec(&config.model, None);
+        Self::new(folders, (registry, spec), Completer::new(config, engine.into()))
     }
 
-    fn new(folders: Folders, registry: Registry, completer: Completer) -> Self {
+    fn new(
+        folders: Folders,
+        (registry, spec): (Registry, ModelSpec),
+        completer: Completer,
+    ) -> Self {
         let started = Instant::now();
         Self {
             started,
             folders,
             registry,
+            spec: Mutex::new(spec),
             completer,
             classify_thread: ClassifyThread::default(),
             cloud: None,
@@ -158,16 +179,22 @@ impl Session {
         self.completer.engine()
     }
 
-    /// Takes new settings into use; another model is loaded in the background. Returns whether the
-    /// engine was replaced.
+    /// Takes new settings into use, and the folders of the workspace as they are; another model, or
+    /// the same with another adapter, is loaded in the background. Returns whether the engine was
+    /// replaced.
     ///
     /// # Errors
     /// Where the system refuses another thread; then the old engine stays.
     pub fn reconfigure(&self, config: Config) -> std::io::Result<bool> {
-        let engine = match self.config().model != config.model {
-            true => Some(self.registry.engine(&model_spec(&config.model), for_completion)?),
+        let folders = self.completer.workspace.folders();
+        let wanted = model_spec(&config.model, folders.first().map(PathBuf::as_path));
+        let mut spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = match *spec != wanted {
+            true => Some(self.registry.engine(&wanted, for_completion)?),
             false => None,
         };
+        *spec = wanted;
+        drop(spec);
         let is_replaced = engine.is_some();
         self.completer.reconfigure(config, engine);
         Ok(is_replaced)

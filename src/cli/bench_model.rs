@@ -71,7 +71,7 @@ pub fn run() -> Result<(), String> {
 
     let folders = setup::folders()?;
     let mut config = setup::settings(&folders).config;
-    config.model.path.clone_from(&order.model);
+    config.model.set_path(&order.model);
     config.model.built_in = order.built_in;
     config.completion.enabled = true;
     config.completion.disabled_languages.clear();

@@ -243,7 +243,8 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
     resolved.config.completion.disabled_languages.clear();
     let fix =
         "set model.path to a GGUF code model, or leave it empty for the built-in one".to_owned();
-    let session = Session::start(resolved.config, folders.clone())
+    let workspace = std::env::current_dir().ok();
+    let session = Session::start_in(resolved.config, folders.clone(), workspace.as_deref())
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let runtime = setup::runtime()?;
     let model = match runtime.block_on(session.engine().ready()) {
@@ -264,8 +265,13 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
         Ok(completion) => good(
             "model",
             format!(
-                "{} ({:.1} million parameters, {} threads{}), loaded in {:.0} ms, completes in {:.1} ms",
+                "{}{} ({:.1} million parameters, {} threads{}), loaded in {:.0} ms, completes in {:.1} ms",
                 model.name,
+                model
+                    .adapter
+                    .as_ref()
+                    .map(|it| format!(" with the adapter {it}"))
+                    .unwrap_or_default(),
                 model.n_params as f64 / 1e6,
                 model.n_threads,
                 model.completes_how().map(|it| format!("; it {it}")).unwrap_or_default(),

@@ -108,7 +108,7 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     let folders = setup::folders()?;
     let mut config = setup::settings(&folders).config;
     if let Some(model) = &arguments.model {
-        model.clone_into(&mut config.model.path);
+        config.model.set_path(model);
     }
     // The same for everybody, whatever their settings are.
     config.completion = CompletionConfig { retrieval: !arguments.alone, ..Default::default() };
@@ -151,7 +151,7 @@ pub fn run(arguments: &EvalArguments) -> Result<(), String> {
     let mut positions = record_file(arguments.positions.as_deref())?;
     let mut keys = record_file(arguments.keys.as_deref())?;
 
-    let model = Registry::new(folders.cache.clone()).load(&model_spec(&config.model))?;
+    let model = Registry::new(folders.cache.clone()).load(&model_spec(&config.model, None))?;
     let info = Arc::clone(model.info());
     let networks = MixtureNetworks::embedded_for(&info.name)
         .map(Arc::new)

@@ -27,7 +27,8 @@ pub fn run(port: u16) -> Result<Infallible, String> {
     serve::refuse_without_sandbox(sandbox, &config, &folders)?;
     setup::forget_keys(&config.cloud);
     setup::check_threads(N_THREADS)?;
-    let session = Session::start(config, folders)
+    let workspace = std::env::current_dir().ok();
+    let session = Session::start_in(config, folders, workspace.as_deref())
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let runtime = setup::runtime()?;
     terminal::complain(&format!(

@@ -136,9 +136,10 @@ pub fn session(model: Option<&str>) -> Result<(Arc<Session>, tokio::runtime::Run
     let mut resolved = settings(&folders);
     terminal::notes(&resolved.notes);
     if let Some(model) = model {
-        model.clone_into(&mut resolved.config.model.path);
+        resolved.config.model.set_path(model);
     }
-    let session = Session::start(resolved.config, folders)
+    let workspace = std::env::current_dir().ok();
+    let session = Session::start_in(resolved.config, folders, workspace.as_deref())
         .map_err(|error| format!("the system refuses another thread ({error}); try again"))?;
     let runtime = runtime()?;
     let ready = runtime.block_on(session.engine().ready())?;

@@ -17,7 +17,7 @@ pub fn run(model: Option<&str>) -> Result<(), String> {
     if let Some(model) = model {
         model.clone_into(&mut config.path);
     }
-    let model = Registry::new(folders.cache).load(&model_spec(&config))?;
+    let model = Registry::new(folders.cache).load(&model_spec(&config, None))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     for (index, line) in std::io::stdin().lock().split(b'\n').enumerate() {
         let line = line.map_err(|error| format!("standard input can't be read ({error})"))?;

@@ -39,6 +39,10 @@ const EXPECTED: &[(&str, &str)] = &[
     ("model.instruct_context_tokens", "a whole number from 0 to 1048576"),
     ("model.instruct_idle_seconds", "a whole number of seconds from 1 to 86400"),
     ("model.instruct_memory_mib", "a whole number of MiB from 0 to 16777216"),
+    (
+        "model.lora",
+        "a list of tables, `[[model.lora]]`, each with a path, and a scale from -16 to 16 and the folder of a workspace if need be",
+    ),
     ("model.path", "the path of a GGUF file, in quotes"),
     ("model.threads", "a whole number from 0 to 1024"),
     ("sandbox.required", "true or false"),

@@ -103,7 +103,7 @@ fn users_alone(key: &str) -> Option<&'static str> {
         }
         Some(("sandbox", _)) => Some("what keyside is kept from"),
         // llama.cpp reads it, which is much code for a file that somebody else has chosen.
-        Some(("model", "path" | "folders" | "instruct")) => Some("which file is loaded"),
+        Some(("model", "path" | "folders" | "instruct" | "lora")) => Some("which file is loaded"),
         _ => None,
     }
 }

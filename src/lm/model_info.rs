@@ -55,6 +55,8 @@ pub struct ModelInfo {
     /// Why the model that the settings name is not this one: a sentence for the user, with what to
     /// do.
     pub instead_of: Option<String>,
+    /// The adapter by which its weights are changed, for people: `style (scale 1)`.
+    pub adapter: Option<String>,
     pub n_params: u64,
     pub n_vocab: usize,
     /// Of the bytes of all text tokens: models with the same one have the same tokens.

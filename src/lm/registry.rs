@@ -42,12 +42,29 @@ pub struct ModelSpec {
     pub n_threads: usize,
     /// 0: by the model's size, never more than it was trained on.
     pub n_context_tokens: usize,
+    /// What its weights are changed by.
+    pub lora: Option<LoraSpec>,
+}
+
+/// An adapter (LoRA), and how strongly it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LoraSpec {
+    /// A GGUF file; `~/` is the home folder.
+    pub path: String,
+    pub scale_thousandths: i32,
+}
+
+impl LoraSpec {
+    /// How strongly it counts; 1 as it was trained.
+    pub fn scale(&self) -> f32 {
+        self.scale_thousandths as f32 / 1_000.0
+    }
 }
 
 impl ModelSpec {
     /// The model of this name, with the defaults.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), n_threads: 0, n_context_tokens: 0 }
+        Self { name: name.into(), n_threads: 0, n_context_tokens: 0, lora: None }
     }
 
     /// The model that is in this program.
@@ -98,7 +115,7 @@ impl Registry {
             return Ok(engine);
         }
         let (wanted, cache_folder) = (spec.clone(), self.cache_folder.clone());
-        let load = move || load_or_embedded(&wanted, required, &cache_folder);
+        let load = move || load_or_embedded(&wanted, None, required, &cache_folder);
         let engine = Arc::new(Engine::start(load)?);
         engines.insert(spec.clone(), Arc::downgrade(&engine));
         Ok(engine)
@@ -113,12 +130,14 @@ impl Registry {
     }
 }
 
+/// `instead_of`: why the model is not loaded with its adapter.
 fn load_or_embedded(
     spec: &ModelSpec,
+    instead_of: Option<String>,
     required: Requirement,
     cache_folder: &Path,
 ) -> Result<Box<dyn Backend>, String> {
-    let loaded = std::panic::catch_unwind(|| load(spec, None, cache_folder)).unwrap_or_else(|_| {
+    let loaded = std::panic::catch_unwind(|| load(spec, instead_of.as_deref(), cache_folder)).unwrap_or_else(|_| {
         let place = spec.name.split_once(':').map_or("", |it| it.1);
         Err(format!(
             "{place} can't be loaded, its contents are not what they should be; get the file again, or \
@@ -127,6 +146,11 @@ fn load_or_embedded(
     });
     let loaded = loaded.and_then(|it| required(it.info()).map(|()| it));
     match loaded {
+        // The adapter may be what is wrong.
+        Err(why) if spec.lora.is_some() && instead_of.is_none() => {
+            let alone = ModelSpec { lora: None, ..spec.clone() };
+            load_or_embedded(&alone, Some(why), required, cache_folder)
+        }
         Err(why) if !spec.name.starts_with("embedded:") => {
             let embedded = load(&ModelSpec::embedded(), Some(&why), cache_folder);
             embedded
@@ -151,13 +175,15 @@ fn load(
     (source.load)(&LoadRequest { spec, place, instead_of, cache_folder })
 }
 
-/// Tries a model file, in a process that may die of it (see `backend::probe`).
+/// Tries a model file, with its adapter where it has one, in a process that may die of it (see `backend::probe`).
 ///
 /// # Errors
 /// One sentence, where it is refused.
-pub fn try_file(path: &Path) -> Result<(), String> {
+pub fn try_file(path: &Path, lora: Option<LoraSpec>) -> Result<(), String> {
     #[cfg(feature = "llama")]
-    return gguf::try_file(path);
+    return gguf::try_file(path, lora);
+    #[cfg(not(feature = "llama"))]
+    drop(lora);
     #[cfg(not(feature = "llama"))]
     Err(format!("{} can't be tried: {WITHOUT_LLAMA}", path.display()))
 }

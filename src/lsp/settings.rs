@@ -62,6 +62,14 @@ impl Server {
         }
     }
 
+    /// Takes the folders of the workspace into use: a model may have an adapter for one.
+    pub(crate) fn folders_changed(&self) {
+        // Where the system refuses a thread, the old model stays.
+        if self.session.reconfigure((*self.session.config()).clone()).is_ok_and(|it| it) {
+            self.watch_engine();
+        }
+    }
+
     /// Returns what is wrong in them now and has not been told.
     fn settings_with(&self, change: impl FnOnce(&mut Settings)) -> Vec<String> {
         let (config, mut notes) = {

@@ -207,8 +207,9 @@ pub(super) fn minutes(time: Duration) -> String {
 
 /// A model's name, with what a person should know of it.
 fn named(model: &ModelInfo) -> String {
+    let adapter = model.adapter.as_ref().map(|it| format!(" with the adapter {it}"));
     let how = model.completes_how().map(|it| format!(", which {it}"));
-    format!("{}{}", model.name, how.unwrap_or_default())
+    format!("{}{}{}", model.name, adapter.unwrap_or_default(), how.unwrap_or_default())
 }
 
 /// Which model suggests in the place of the one that the settings name.

@@ -69,6 +69,36 @@ impl GgufFile<'_> {
     }
 }
 
-fn text(text: &str) -> Vec<u8> {
+/// A text as a value.
+pub fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+}
+
+/// A tensor of 32 bits a weight: its name, its dimensions, its weights.
+pub type Tensor = (String, Vec<u64>, Vec<f32>);
+
+/// A file of these values (key, kind, bytes) and tensors.
+pub fn file_of(values: &[(&str, u32, Vec<u8>)], tensors: &[Tensor]) -> Vec<u8> {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3_u32.to_le_bytes());
+    bytes.extend((tensors.len() as u64).to_le_bytes());
+    bytes.extend((values.len() as u64).to_le_bytes());
+    for (key, kind, value) in values {
+        bytes.extend(text(key));
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(value);
+    }
+    let mut data = Vec::new();
+    for (name, dimensions, weights) in tensors {
+        bytes.extend(text(name));
+        bytes.extend((dimensions.len() as u32).to_le_bytes());
+        dimensions.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
+        bytes.extend(0_u32.to_le_bytes());
+        bytes.extend((data.len() as u64).to_le_bytes());
+        weights.iter().for_each(|it| data.extend(it.to_le_bytes()));
+        data.resize(data.len().next_multiple_of(32), 0);
+    }
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    bytes.extend(data);
+    bytes
 }

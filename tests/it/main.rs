@@ -6,6 +6,7 @@
     reason = "a failing unwrap is a failing test, and nothing outside reads this crate"
 )]
 
+mod adapters;
 mod bad_input;
 mod broker;
 mod broker_faults;

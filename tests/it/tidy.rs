@@ -176,10 +176,6 @@ const MAY_NAME_THE_BROKER: &[&str] =
 
 /// Files over 400 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
-    (
-        "src/lm/backend/llama.rs",
-        "all of llama.cpp behind one door; splitting it would name it twice",
-    ),
     ("src/assistant/apply/answer/tests.rs", "a table of answers"),
     ("tests/it/nvim.rs", "the editor's driver and its tests"),
 ];

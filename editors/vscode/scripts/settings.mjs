@@ -10,7 +10,7 @@ import path from 'node:path';
 import { folder, server } from './server.mjs';
 
 /** Followed in the user's own settings file alone (docs/configuration.md), so not offered here. */
-const FILE_ALONE = /^(cloud\.|sandbox\.|completion\.server|model\.(path$|folders$|instruct))/;
+const FILE_ALONE = /^(cloud\.|sandbox\.|completion\.server|model\.(path$|folders$|instruct|lora$))/;
 
 const OWN = {
     'keyside.server.path': {

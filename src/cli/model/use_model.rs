@@ -47,7 +47,7 @@ pub(super) fn run(folders: &Folders, wanted: &str, anyway: bool) -> Result<(), S
             size(free)
         ));
     }
-    probe::check(&model.path, &folders.cache, NamedBy::Path)?;
+    probe::check(&model.path, None, &folders.cache, NamedBy::Path)?;
     own_settings::set_model_path(folders, &path_of(&model)?)?;
     terminal::print(&format!(
         "{name} suggests from now on ({}); {then}. `keyside try` shows it, `keyside model use built-in` goes \
@@ -91,7 +91,7 @@ pub(super) fn run_instruct(folders: &Folders, wanted: &str, anyway: bool) -> Res
     if !anyway {
         check_memory(&settings, machine::free_memory_bytes()).map_err(unusable)?;
     }
-    probe::check(&model.path, &folders.cache, NamedBy::Instruct)?;
+    probe::check(&model.path, None, &folders.cache, NamedBy::Instruct)?;
     own_settings::set_instruct(folders, Some(&path_of(&model)?))?;
     terminal::print(&format!(
         "{name} follows instructions from now on ({}): `keyside extract` and `keyside summarize` ask it\n",

@@ -1,12 +1,13 @@
 //! Models in GGUF files, by llama.cpp: the one inside the program, and files of the user's.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::files::expand_home;
 use crate::lm::backend::llama::{self, LoadOptions};
 use crate::lm::backend::measure::{ModelMeasurement, measure};
 use crate::lm::backend::{Backend, NamedBy, embedded, probe};
 use crate::lm::gguf_header::GgufHeader;
-use crate::lm::registry::LoadRequest;
+use crate::lm::registry::{LoadRequest, LoraSpec};
 use crate::lm::sizing;
 use crate::stdx::cancel::CancelFlag;
 
@@ -18,6 +19,9 @@ pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> 
     // Keeps a temporary file until the model has been read.
     let model = embedded::model(request.place);
     let unpacked = embedded::unpack(model, request.cache_folder)?;
+    if request.spec.lora.is_some() {
+        check(request, &unpacked.path)?;
+    }
     let options = options(request, &unpacked.path);
     llama::load(&LoadOptions { name: model.name.to_owned(), ..options })
 }
@@ -28,8 +32,14 @@ pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> 
 /// One sentence.
 pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     let path = expand_home(request.place);
-    probe::check(&path, request.cache_folder, NamedBy::Path)?;
+    check(request, &path)?;
     llama::load(&options(request, &path))
+}
+
+/// Has a process of its own try a file, with the adapter that belongs to it.
+fn check(request: &LoadRequest, path: &Path) -> Result<(), String> {
+    let lora = request.spec.lora.as_ref();
+    probe::check(path, lora, request.cache_folder, NamedBy::Path)
 }
 
 /// Loads a file of an instruct model, after such a process has tried it. One prompt stays in its KV
@@ -39,7 +49,7 @@ pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
 /// One sentence.
 pub fn load_instruct(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     let path = expand_home(request.place);
-    probe::check(&path, request.cache_folder, NamedBy::Instruct)?;
+    probe::check(&path, None, request.cache_folder, NamedBy::Instruct)?;
     let options = options(request, &path);
     llama::load(&LoadOptions {
         n_context_tokens: options.n_context_tokens.or(Some(sizing::INSTRUCT_CONTEXT_TOKENS)),
@@ -54,8 +64,8 @@ pub fn load_instruct(request: &LoadRequest) -> Result<Box<dyn Backend>, String> 
 ///
 /// # Errors
 /// One sentence, where llama.cpp refuses the file.
-pub fn try_file(path: &Path) -> Result<(), String> {
-    let mut model = load_alone(path, Some(256))?;
+pub fn try_file(path: &Path, lora: Option<LoraSpec>) -> Result<(), String> {
+    let mut model = load_alone(path, lora, Some(256))?;
     let end = model.info().end;
     model
         .evaluate(0, &[end], 0, &CancelFlag::default())
@@ -67,11 +77,15 @@ pub fn try_file(path: &Path) -> Result<(), String> {
 /// # Errors
 /// One sentence, where llama.cpp refuses the file.
 pub fn measure_file(path: &Path) -> Result<ModelMeasurement, String> {
-    let mut model = load_alone(path, None)?;
+    let mut model = load_alone(path, None, None)?;
     measure(model.as_mut()).map_err(|what| format!("{}: {what}", path.display()))
 }
 
-fn load_alone(path: &Path, n_context_tokens: Option<usize>) -> Result<Box<dyn Backend>, String> {
+fn load_alone(
+    path: &Path,
+    lora: Option<LoraSpec>,
+    n_context_tokens: Option<usize>,
+) -> Result<Box<dyn Backend>, String> {
     llama::load(&LoadOptions {
         instead_of: None,
         path: path.to_owned(),
@@ -79,6 +93,7 @@ fn load_alone(path: &Path, n_context_tokens: Option<usize>) -> Result<Box<dyn Ba
         n_threads: None,
         n_context_tokens,
         n_sequences: None,
+        lora,
         named_by: NamedBy::Path,
     })
 }
@@ -92,6 +107,7 @@ fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
         n_threads: not_zero(request.spec.n_threads),
         n_context_tokens: not_zero(request.spec.n_context_tokens),
         n_sequences: None,
+        lora: request.spec.lora.clone(),
         named_by: NamedBy::Path,
     }
 }
@@ -102,11 +118,4 @@ fn name_of(path: &Path) -> String {
     let is_hash = name.len() >= 64 && name.trim_start_matches("sha256-").len() == 64;
     let inside = is_hash.then(|| GgufHeader::of_file(path).ok()?.name).flatten();
     inside.filter(|it| !it.is_empty()).unwrap_or(name)
-}
-
-fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), etcetera::home_dir()) {
-        (Some(rest), Ok(home)) => home.join(rest),
-        _ => PathBuf::from(path),
-    }
 }

@@ -5,34 +5,36 @@
 //! chunk of a prompt that `prefill` hands over; flash attention, which is several times faster
 //! than without on a short context.
 
+mod adapter;
 mod chat;
+mod context;
+mod library;
 mod tokens;
 
-use std::ffi::{CStr, c_char, c_void};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::{LlamaContextParams, LlamaPoolingType};
-use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 
 use crate::files;
+use crate::lm::backend::llama::adapter::LoadedAdapter;
 use crate::lm::backend::llama::chat::chat_template_of;
+use crate::lm::backend::llama::context::{AbortData, ContextKind, gives_text, new_context};
+use crate::lm::backend::llama::library::{backend, forget_errors, last_error};
 use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vocabulary_of};
 use crate::lm::backend::{Backend, EvaluateError, NamedBy, probe};
 use crate::lm::fim::{self, Markers};
-use crate::lm::gguf_header::generates;
 use crate::lm::model_info::{Capabilities, ModelInfo};
+use crate::lm::registry::LoraSpec;
 use crate::lm::sizing;
 use crate::lm::vocabulary::{Token, Vocabulary};
-use crate::stdx::cancel::{CancelFlag, StopReason};
+use crate::stdx::cancel::CancelFlag;
 
 /// From so many tokens a batch on llama.cpp's attention goes by tiles instead of token by token.
 /// With a tiny model attention is most of the work.
@@ -56,6 +58,8 @@ pub struct LoadOptions {
     pub n_context_tokens: Option<usize>,
     /// Prompts that stay in the KV cache. `None`: by the model's size.
     pub n_sequences: Option<usize>,
+    /// What the model's weights are changed by.
+    pub lora: Option<LoraSpec>,
     /// What a person would change.
     pub named_by: NamedBy,
 }
@@ -68,12 +72,12 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     let started = Instant::now();
     let path = &options.path;
     probe::processor()?;
-    check_file(path, options.named_by)?;
+    check_file(path, options.named_by.set_to_another())?;
     let backend = backend()?;
     // Mapped: processes share the weights of one file.
     let parameters = LlamaModelParams::default().with_use_mmap(true);
     forget_errors();
-    let model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|_| {
+    let mut model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|_| {
         format!(
             "{} can't be loaded ({}); get the file again, or {}",
             path.display(),
@@ -81,6 +85,9 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
             options.named_by.or_else()
         )
     })?;
+    let adapter = options.lora.as_ref();
+    let mut adapter =
+        adapter.map(|it| LoadedAdapter::load(it, &mut model, &options.name)).transpose()?;
     let model = Arc::new(model);
     let markers = LlamaMarkers::new(&model);
     let template = fim::resolve(&markers);
@@ -108,7 +115,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
 
     let abort = Arc::new(AbortData::default());
     let kind = ContextKind::Decode { n_context, n_sequences };
-    let context = new_context(backend, &model, &kind, n_threads, &abort).ok_or_else(|| {
+    let mut context = new_context(backend, &model, &kind, n_threads, &abort).ok_or_else(|| {
         format!(
             "no context of {n_context} tokens could be made for {} ({}); lower {}",
             path.display(),
@@ -116,6 +123,9 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
             options.named_by.context_setting()
         )
     })?;
+    if let Some(adapter) = &mut adapter {
+        adapter.set_on(&mut context)?;
+    }
     let vocabulary = vocabulary_of(&model, &ends);
     let vocabulary = match template {
         Some(_) => vocabulary,
@@ -126,6 +136,7 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     let info = Arc::new(ModelInfo {
         instead_of: options.instead_of.clone(),
         name: options.name.clone(),
+        adapter: adapter.as_ref().map(LoadedAdapter::shown),
         n_params: model.n_params(),
         n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),
         vocabulary_hash: vocabulary.hash(),
@@ -165,10 +176,10 @@ fn give_back_free_memory() {
 }
 
 /// What can be said of a file without llama.cpp, in better words than it has.
-fn check_file(path: &Path, named_by: NamedBy) -> Result<(), String> {
+fn check_file(path: &Path, advice: &str) -> Result<(), String> {
     let wrong = |what: &str| {
         let path = path.display();
-        Err(format!("{path} {what}; {}", named_by.set_to_another()))
+        Err(format!("{path} {what}; {advice}"))
     };
     let mut file = match files::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -188,156 +199,6 @@ fn check_file(path: &Path, named_by: NamedBy) -> Result<(), String> {
         Ok(()) if magic == *b"GGUF" => Ok(()),
         _ => wrong("is not a model in GGUF format"),
     }
-}
-
-fn backend() -> Result<&'static LlamaBackend, String> {
-    // llama.cpp can be initialised once a process.
-    static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
-    BACKEND
-        .get_or_init(|| {
-            // SAFETY: the callback is a plain function that lives as long as the program, and it
-            // takes no user data.
-            unsafe { llama_cpp_sys_2::llama_log_set(Some(on_log), std::ptr::null_mut()) };
-            LlamaBackend::init().map_err(|error| format!("llama.cpp can't be started: {error}"))
-        })
-        .as_ref()
-        .map_err(Clone::clone)
-}
-
-/// The last errors that llama.cpp logged: the only place where it says why a load failed.
-static ERRORS: Mutex<String> = Mutex::new(String::new());
-
-extern "C" fn on_log(
-    level: llama_cpp_sys_2::ggml_log_level,
-    text: *const c_char,
-    _user_data: *mut c_void,
-) {
-    if text.is_null() {
-        return;
-    }
-    // SAFETY: llama.cpp hands over a C string that lives for the call.
-    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    let text = text.trim_end();
-    if level == llama_cpp_sys_2::GGML_LOG_LEVEL_ERROR {
-        // A stopped decode is an error to llama.cpp and everyday business here.
-        tracing::debug!("llama.cpp: {text}");
-        let mut errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
-        if errors.is_empty() {
-            errors.push_str(text);
-        }
-    } else {
-        tracing::trace!("llama.cpp: {text}");
-    }
-}
-
-fn forget_errors() {
-    ERRORS.lock().unwrap_or_else(PoisonError::into_inner).clear();
-}
-
-/// The first error since [`forget_errors`], without the name of the C++ function before it.
-fn last_error() -> String {
-    let errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = errors.split_once(": ").map_or(errors.as_str(), |(_, text)| text);
-    let text = text.strip_prefix("error loading model: ").unwrap_or(text);
-    if text.is_empty() { "llama.cpp gave no reason".to_owned() } else { text.to_owned() }
-}
-
-/// What llama.cpp's abort callback reads, at each node of its graph. It ends an evaluation only
-/// where the engine itself is to end, or for a more urgent task: what a superseded request has
-/// begun is of use to the next one.
-#[derive(Default)]
-struct AbortData {
-    flag: Mutex<Option<CancelFlag>>,
-}
-
-impl AbortData {
-    fn set(&self, flag: Option<CancelFlag>) {
-        *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag;
-    }
-}
-
-extern "C" fn should_abort(data: *mut c_void) -> bool {
-    // SAFETY: `data` is the `AbortData` that `LlamaCpp` owns and drops after its context.
-    let data = unsafe { &*data.cast::<AbortData>() };
-    let flag = data.flag.lock().unwrap_or_else(PoisonError::into_inner);
-    let stop_reason = flag.as_ref().and_then(CancelFlag::stop_reason);
-    matches!(stop_reason, Some(StopReason::Closed | StopReason::Preempted))
-}
-
-/// What a context is made for.
-enum ContextKind {
-    /// Prompts and generations, in so many sequences of so many tokens each.
-    Decode { n_context: usize, n_sequences: usize },
-    /// Vectors of texts of so many tokens.
-    Embed { n_context: usize },
-}
-
-fn new_context(
-    backend: &'static LlamaBackend,
-    model: &Arc<LlamaModel>,
-    kind: &ContextKind,
-    n_threads: usize,
-    abort: &Arc<AbortData>,
-) -> Option<LlamaContext<'static>> {
-    let n_threads = i32::try_from(n_threads).unwrap_or(i32::MAX);
-    let parameters = LlamaContextParams::default()
-        .with_n_threads(n_threads)
-        .with_n_threads_batch(n_threads)
-        .with_no_perf(true);
-    let n_ctx = |n: usize| Some(NonZeroU32::new(u32::try_from(n).ok()?));
-    let mut parameters = match kind {
-        ContextKind::Decode { n_context, n_sequences } => parameters
-            .with_n_ctx(n_ctx(n_context * n_sequences)?)
-            .with_n_seq_max(u32::try_from(*n_sequences).ok()?)
-            // Each sequence has a stream of its own, so that a decode looks at no other.
-            .with_kv_unified(false)
-            .with_n_batch(BATCH_TOKENS)
-            .with_n_ubatch(MICRO_BATCH_TOKENS)
-            .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_ENABLED),
-        ContextKind::Embed { n_context } => {
-            // The model's own pooling; the mean of all tokens where it has none.
-            let has_own = model.meta_val_str(&of_architecture(model, "pooling_type")).is_ok();
-            let pooling =
-                if has_own { LlamaPoolingType::Unspecified } else { LlamaPoolingType::Mean };
-            let n = u32::try_from(*n_context).ok()?;
-            // A text is pooled over one micro-batch.
-            parameters
-                .with_n_ctx(n_ctx(*n_context)?)
-                .with_n_batch(n)
-                .with_n_ubatch(n)
-                .with_embeddings(true)
-                .with_pooling_type(pooling)
-        }
-    };
-    // The safe wrapper has no way to set the abort callback. It is a struct of one field, so both
-    // have the same layout, which the assertion checks as far as that can be checked.
-    const {
-        assert!(
-            size_of::<LlamaContextParams>() == size_of::<llama_cpp_sys_2::llama_context_params>()
-        );
-    }
-    // SAFETY: see above; the reference lives for these two assignments.
-    let raw =
-        unsafe { &mut *(&raw mut parameters).cast::<llama_cpp_sys_2::llama_context_params>() };
-    raw.abort_callback = Some(should_abort);
-    raw.abort_callback_data = Arc::as_ptr(abort).cast_mut().cast();
-    // SAFETY: the context borrows the model. `LlamaCpp` keeps the `Arc` beside the context and
-    // drops it after it, and a model behind an `Arc` does not move.
-    let model: &'static LlamaModel = unsafe { &*Arc::as_ptr(model) };
-    model.new_context(backend, parameters).ok()
-}
-
-/// The key of a file's metadata that belongs to its architecture.
-fn of_architecture(model: &LlamaModel, key: &str) -> String {
-    let architecture = model.meta_val_str("general.architecture").unwrap_or_default();
-    format!("{architecture}.{key}")
-}
-
-/// Whether each token sees those before it only, so that the model can say which comes next.
-fn gives_text(model: &LlamaModel) -> bool {
-    let architecture = model.meta_val_str("general.architecture").unwrap_or_default();
-    let causal = model.meta_val_str(&of_architecture(model, "attention.causal"));
-    generates(&architecture, causal.ok().map(|it| it != "false"))
 }
 
 /// A loaded model. The order of the fields is the order in which they must be dropped.

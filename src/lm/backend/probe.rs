@@ -13,6 +13,7 @@ use std::time::UNIX_EPOCH;
 use crate::files;
 use crate::lm::backend::NamedBy;
 use crate::lm::backend::measure::ModelMeasurement;
+use crate::lm::registry::LoraSpec;
 
 /// The hidden command that tries a file; see `cli/check_model.rs`.
 pub const COMMAND: &str = "check-model";
@@ -77,14 +78,26 @@ fn is_there(name: &str) -> bool {
     true
 }
 
-/// Tries a file unless it is known to be good. `cache_folder` is where that is remembered.
+/// Tries a file, with an adapter where it has one, unless both are known to be good. `cache_folder`
+/// is where that is remembered.
 ///
 /// # Errors
 /// One sentence, where the child died. A file that llama.cpp refuses properly passes: loading it
 /// here says better why.
-pub fn check(path: &Path, cache_folder: &Path, named_by: NamedBy) -> Result<(), String> {
+pub fn check(
+    path: &Path,
+    lora: Option<&LoraSpec>,
+    cache_folder: &Path,
+    named_by: NamedBy,
+) -> Result<(), String> {
     let Some(program) = PROGRAM.get() else { return Ok(()) };
-    let Some(fingerprint) = fingerprint(path) else { return Ok(()) };
+    let Some(mut fingerprint) = fingerprint(path) else { return Ok(()) };
+    if let Some(lora) = lora {
+        let Some(of_adapter) = self::fingerprint(&files::expand_home(&lora.path)) else {
+            return Ok(());
+        };
+        fingerprint = format!("{fingerprint} with {of_adapter}");
+    }
     let known = cache_folder.join("models").join("checked.txt");
     let good = files::read_text(&known).unwrap_or_default();
     if good.lines().any(|line| line == fingerprint) {
@@ -92,12 +105,11 @@ pub fn check(path: &Path, cache_folder: &Path, named_by: NamedBy) -> Result<(), 
     }
     let mut command = Command::new(program);
     // The child ends when its standard input does, so it does not outlive this process.
-    command
-        .arg(COMMAND)
-        .arg(path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg(COMMAND).arg(path);
+    if let Some(lora) = lora {
+        command.arg("--lora").arg(&lora.path);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = command.spawn() else { return Ok(()) };
     let input = child.stdin.take();
     let status = child.wait();
@@ -110,11 +122,18 @@ pub fn check(path: &Path, cache_folder: &Path, named_by: NamedBy) -> Result<(), 
             Ok(())
         }
         Some(1) => Ok(()),
-        _ => Err(format!(
-            "{} makes llama.cpp fail, its contents are not what they should be; get the file again, or {}",
-            path.display(),
-            named_by.or_else()
-        )),
+        _ => Err(match lora {
+            // The model alone is tried next.
+            Some(LoraSpec { path: adapter, .. }) => format!(
+                "{} with the adapter {adapter} makes llama.cpp fail; take it out of model.lora",
+                path.display()
+            ),
+            None => format!(
+                "{} makes llama.cpp fail, its contents are not what they should be; get the file again, or {}",
+                path.display(),
+                named_by.or_else()
+            ),
+        }),
     }
 }
 

@@ -95,6 +95,7 @@ impl ScriptedBackend {
         let vocabulary =
             Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
         let info = Arc::new(ModelInfo {
+            adapter: None,
             instead_of: None,
             name: "scripted".to_owned(),
             n_params: script.n_parameters,
