@@ -58,6 +58,10 @@ pub struct ModelConfig {
     /// The most memory that the instruct model may take, in MiB; a larger one is refused. 0: what is
     /// free when it is loaded.
     pub instruct_memory_mib: u64,
+    /// The most memory that the model of `path` may take with its KV cache, in MiB. Fewer and shorter
+    /// prompts stay where that is needed; a model that does not fit with the least is not loaded. 0:
+    /// what is free when it is loaded.
+    pub memory_mib: u64,
     /// Threads to evaluate with. 0: one for a model under 100 million parameters, otherwise the
     /// physical cores less one.
     pub threads: usize,
@@ -80,6 +84,7 @@ impl Default for ModelConfig {
             instruct_context_tokens: 0,
             instruct_idle_seconds: 300,
             instruct_memory_mib: 0,
+            memory_mib: 0,
             threads: 0,
             context_tokens: 0,
             lora: Vec::new(),
@@ -297,6 +302,7 @@ impl Config {
             ("model.instruct_idle_seconds", (1..=86_400).contains(&model.instruct_idle_seconds)),
             ("model.instruct_memory_mib", model.instruct_memory_mib <= 16_777_216),
             ("model.lora", model.lora.iter().all(LoraAdapter::is_fine)),
+            ("model.memory_mib", model.memory_mib <= 16_777_216),
             ("model.threads", model.threads <= 1_024),
             ("model.context_tokens", model.context_tokens <= 1_048_576),
         ];

@@ -27,6 +27,7 @@ pub mod gguf_header;
 pub mod grammar;
 pub mod kv_cache;
 pub mod logits_cache;
+pub mod memory;
 pub mod mixer;
 pub mod model_info;
 mod prefill;

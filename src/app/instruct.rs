@@ -115,6 +115,8 @@ impl InstructModel {
             n_threads: self.settings.n_threads,
             n_context_tokens: self.settings.n_context_tokens,
             lora: None,
+            // It is looked at before, by what is free and by another setting.
+            max_memory_bytes: None,
         };
         let (settings, registry) =
             (self.settings.clone(), Registry::new(self.cache_folder.clone()));

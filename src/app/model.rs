@@ -17,7 +17,13 @@ pub fn model_spec(model: &ModelConfig, folder: Option<&Path>) -> ModelSpec {
         path: it.path.clone(),
         scale_thousandths: (it.scale * 1_000.0).round() as i32,
     });
-    ModelSpec { name, n_threads: model.threads, n_context_tokens: model.context_tokens, lora }
+    ModelSpec {
+        name,
+        n_threads: model.threads,
+        n_context_tokens: model.context_tokens,
+        lora,
+        max_memory_bytes: (model.memory_mib > 0).then_some(model.memory_mib << 20),
+    }
 }
 
 /// Whether a model can complete at a caret.

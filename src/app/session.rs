@@ -14,6 +14,7 @@ use crate::config::folders::Folders;
 use crate::ledger::LedgerWriter;
 use crate::lm::Engine;
 use crate::lm::registry::{ModelSpec, Registry};
+use crate::machine;
 use crate::sandbox;
 
 /// Shared by everything that answers requests.
@@ -54,7 +55,7 @@ impl Session {
         folders: Folders,
         workspace: Option<&Path>,
     ) -> std::io::Result<Self> {
-        let registry = Registry::new(folders.cache.clone());
+        let registry = Registry::new(folders.cache.clone()).within(machine::free_memory_bytes);
         let spec = model_spec(&config.model, workspace);
         let engine = registry.engine(&spec, for_completion)?;
         // Whoever finds no rules ready reads them then.
@@ -66,7 +67,7 @@ impl Session {
 
     /// Starts with an engine of the caller's.
     pub fn with_engine(config: Config, folders: Folders, engine: impl Into<Arc<Engine>>) -> Self {
-        let registry = Registry::new(folders.cache.clone());
+        let registry = Registry::new(folders.cache.clone()).within(machine::free_memory_bytes);
         let spec = model_spec(&config.model, None);
         Self::new(folders, (registry, spec), Completer::new(config, engine.into()))
     }

@@ -12,6 +12,7 @@ use crate::cli::{setup, terminal};
 use crate::completion::{CompletionAsk, CompletionMode, complete};
 use crate::config::folders::Folders;
 use crate::config::layers::Resolved;
+use crate::lm::ModelInfo;
 use crate::lm::backend::probe;
 use crate::models::FoundModel;
 use crate::remote::protocol;
@@ -265,7 +266,7 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
         Ok(completion) => good(
             "model",
             format!(
-                "{}{} ({:.1} million parameters, {} threads{}), loaded in {:.0} ms, completes in {:.1} ms",
+                "{}{} ({:.1} million parameters, {} threads{}{}), loaded in {:.0} ms, completes in {:.1} ms",
                 model.name,
                 model
                     .adapter
@@ -275,12 +276,24 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
                 model.n_params as f64 / 1e6,
                 model.n_threads,
                 model.completes_how().map(|it| format!("; it {it}")).unwrap_or_default(),
+                memory_of(&model),
                 ms(model.load_time),
                 ms(completion.total)
             ),
         ),
         Err(error) => Finding { name: "model", state: State::Bad, what: error.to_string(), fix },
     })
+}
+
+/// The memory that a model takes, and what for.
+fn memory_of(model: &ModelInfo) -> String {
+    let Some(bytes) = model.memory_bytes else { return String::new() };
+    format!(
+        "; about {} MiB of memory with {} prompts of {} tokens",
+        bytes.div_ceil(1 << 20),
+        model.n_sequences,
+        model.n_context_tokens
+    )
 }
 
 /// The models that other programs have fetched.

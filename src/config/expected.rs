@@ -43,6 +43,7 @@ const EXPECTED: &[(&str, &str)] = &[
         "model.lora",
         "a list of tables, `[[model.lora]]`, each with a path, and a scale from -16 to 16 and the folder of a workspace if need be",
     ),
+    ("model.memory_mib", "a whole number of MiB from 0 to 16777216"),
     ("model.path", "the path of a GGUF file, in quotes"),
     ("model.threads", "a whole number from 0 to 1024"),
     ("sandbox.required", "true or false"),

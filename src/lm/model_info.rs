@@ -1,6 +1,7 @@
 //! What the rest of the program knows of a model that is loaded.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,14 @@ pub struct Capabilities {
     pub embed: bool,
 }
 
+/// A file's name for people; of a blob, which is called by its hash, the name inside.
+pub fn name_of_file(path: &Path, name_inside: impl FnOnce() -> Option<String>) -> String {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let is_hash = name.len() >= 64 && name.trim_start_matches("sha256-").len() == 64;
+    let inside = is_hash.then(name_inside).flatten();
+    inside.filter(|it| !it.is_empty()).unwrap_or(name)
+}
+
 /// Of a model without markers.
 pub const FROM_TEXT_BEFORE: &str = "completes from the text before the caret alone";
 
@@ -63,6 +72,10 @@ pub struct ModelInfo {
     pub vocabulary_hash: u64,
     /// How many tokens one sequence of the context holds, prompt and generation together.
     pub n_context_tokens: usize,
+    /// Prompts of that length that stay.
+    pub n_sequences: usize,
+    /// What it takes with its KV cache, as far as its file says: about, and rather more.
+    pub memory_bytes: Option<u64>,
     pub n_threads: usize,
     pub capabilities: Capabilities,
     pub tokenizer: Arc<dyn Tokenizer>,

@@ -44,6 +44,8 @@ pub struct ModelSpec {
     pub n_context_tokens: usize,
     /// What its weights are changed by.
     pub lora: Option<LoraSpec>,
+    /// The most memory that it may take; `None`: what is free.
+    pub max_memory_bytes: Option<u64>,
 }
 
 /// An adapter (LoRA), and how strongly it counts.
@@ -64,7 +66,13 @@ impl LoraSpec {
 impl ModelSpec {
     /// The model of this name, with the defaults.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), n_threads: 0, n_context_tokens: 0, lora: None }
+        Self {
+            name: name.into(),
+            n_threads: 0,
+            n_context_tokens: 0,
+            lora: None,
+            max_memory_bytes: None,
+        }
     }
 
     /// The model that is in this program.
@@ -82,6 +90,8 @@ pub struct LoadRequest<'a> {
     pub instead_of: Option<&'a str>,
     /// Where files may be unpacked, and what is known of them kept.
     pub cache_folder: &'a Path,
+    /// What programs can still have; `None` where that does not count.
+    pub free_bytes: Option<u64>,
 }
 
 /// What a feature needs of a model.
@@ -90,16 +100,26 @@ pub struct LoadRequest<'a> {
 /// Why this one is not it: a sentence for the user, with what to do.
 pub type Requirement = fn(&ModelInfo) -> Result<(), String>;
 
+/// The bytes of memory that are free; `None` where the system does not tell.
+pub type FreeMemory = fn() -> Option<u64>;
+
 /// The engines that run. A model that two features use is loaded once.
 pub struct Registry {
     cache_folder: PathBuf,
+    free_memory: FreeMemory,
     engines: Mutex<HashMap<ModelSpec, Weak<Engine>>>,
 }
 
 impl Registry {
     /// `cache_folder` is where models are unpacked.
     pub fn new(cache_folder: PathBuf) -> Self {
-        Self { cache_folder, engines: Mutex::default() }
+        Self { cache_folder, free_memory: || None, engines: Mutex::default() }
+    }
+
+    /// The same where a file that needs more memory than is free is not loaded.
+    #[must_use]
+    pub fn within(self, free_memory: FreeMemory) -> Self {
+        Self { free_memory, ..self }
     }
 
     /// The engine of a model, which loads in the background if it does not run yet. Where the model
@@ -115,7 +135,8 @@ impl Registry {
             return Ok(engine);
         }
         let (wanted, cache_folder) = (spec.clone(), self.cache_folder.clone());
-        let load = move || load_or_embedded(&wanted, None, required, &cache_folder);
+        let free_memory = self.free_memory;
+        let load = move || load_or_embedded(&wanted, None, required, (&cache_folder, free_memory));
         let engine = Arc::new(Engine::start(load)?);
         engines.insert(spec.clone(), Arc::downgrade(&engine));
         Ok(engine)
@@ -126,7 +147,7 @@ impl Registry {
     /// # Errors
     /// One sentence.
     pub fn load(&self, spec: &ModelSpec) -> Result<Box<dyn Backend>, String> {
-        load(spec, None, &self.cache_folder)
+        load(spec, None, (&self.cache_folder, self.free_memory))
     }
 }
 
@@ -135,12 +156,12 @@ fn load_or_embedded(
     spec: &ModelSpec,
     instead_of: Option<String>,
     required: Requirement,
-    cache_folder: &Path,
+    place: (&Path, FreeMemory),
 ) -> Result<Box<dyn Backend>, String> {
-    let loaded = std::panic::catch_unwind(|| load(spec, instead_of.as_deref(), cache_folder)).unwrap_or_else(|_| {
-        let place = spec.name.split_once(':').map_or("", |it| it.1);
+    let loaded = std::panic::catch_unwind(|| load(spec, instead_of.as_deref(), place)).unwrap_or_else(|_| {
+        let file = spec.name.split_once(':').map_or("", |it| it.1);
         Err(format!(
-            "{place} can't be loaded, its contents are not what they should be; get the file again, or \
+            "{file} can't be loaded, its contents are not what they should be; get the file again, or \
              set model.path to another"
         ))
     });
@@ -149,10 +170,10 @@ fn load_or_embedded(
         // The adapter may be what is wrong.
         Err(why) if spec.lora.is_some() && instead_of.is_none() => {
             let alone = ModelSpec { lora: None, ..spec.clone() };
-            load_or_embedded(&alone, Some(why), required, cache_folder)
+            load_or_embedded(&alone, Some(why), required, place)
         }
         Err(why) if !spec.name.starts_with("embedded:") => {
-            let embedded = load(&ModelSpec::embedded(), Some(&why), cache_folder);
+            let embedded = load(&ModelSpec::embedded(), Some(&why), place);
             embedded
                 .map_err(|error| format!("{why}; and the built-in model can't be loaded: {error}"))
         }
@@ -163,7 +184,7 @@ fn load_or_embedded(
 fn load(
     spec: &ModelSpec,
     instead_of: Option<&str>,
-    cache_folder: &Path,
+    (cache_folder, free_memory): (&Path, FreeMemory),
 ) -> Result<Box<dyn Backend>, String> {
     let (scheme, place) = spec.name.split_once(':').unwrap_or(("", &spec.name));
     let Some(source) = SOURCES.iter().find(|it| it.scheme == scheme) else {
@@ -172,10 +193,12 @@ fn load(
             _ => format!("{:?} is no model that keyside knows", spec.name),
         });
     };
-    (source.load)(&LoadRequest { spec, place, instead_of, cache_folder })
+    let free_bytes = free_memory();
+    (source.load)(&LoadRequest { spec, place, instead_of, cache_folder, free_bytes })
 }
 
-/// Tries a model file, with its adapter where it has one, in a process that may die of it (see `backend::probe`).
+/// Tries a model file, with its adapter where it has one, in a process that may die of it (see
+/// `backend::probe`).
 ///
 /// # Errors
 /// One sentence, where it is refused.

@@ -7,8 +7,36 @@ const TINY_SEQUENCES: usize = 8;
 const SEQUENCES: usize = 3;
 /// Tokens of context of an instruct model where the settings name none.
 pub const INSTRUCT_CONTEXT_TOKENS: usize = 4_096;
+/// No context is made smaller, whatever is asked for.
+const LEAST_CONTEXT: usize = 256;
+/// Nor is it made smaller than this by itself: the caret's surroundings have to be in it.
+const LEAST_USEFUL_CONTEXT: usize = 512;
 /// What llama.cpp computes in, the vocabulary and the program itself.
 const WORK_BYTES: u64 = 128 << 20;
+
+/// How many prompts stay in the KV cache, and of how many tokens each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheSize {
+    pub n_sequences: usize,
+    pub n_context_tokens: usize,
+}
+
+/// The sizes to choose from, the best first. A context that the settings name stays as it is.
+/// `n_trained`: what the model was trained on.
+pub fn cache_sizes(n_params: u64, wanted: Option<usize>, n_trained: usize) -> Vec<CacheSize> {
+    let size = |n_sequences, n_context_tokens| CacheSize { n_sequences, n_context_tokens };
+    let context = wanted.unwrap_or(n_context_tokens(n_params)).min(n_trained).max(LEAST_CONTEXT);
+    // With one prompt, nothing can be prepared while the next key is awaited: that comes last.
+    let mut all: Vec<CacheSize> =
+        (2..=n_sequences(n_params)).rev().map(|n| size(n, context)).collect();
+    let mut least = context;
+    while wanted.is_none() && least / 2 >= LEAST_USEFUL_CONTEXT {
+        least /= 2;
+        all.push(size(2, least));
+    }
+    all.push(size(1, least));
+    all
+}
 
 /// How many prompts stay in the KV cache.
 pub fn n_sequences(n_params: u64) -> usize {
@@ -31,7 +59,30 @@ pub fn instruct_bytes(file_bytes: u64, n_context_tokens: usize, kv_bytes_per_tok
     with_cache(file_bytes, n_context_tokens as u64, kv_bytes_per_token)
 }
 
-fn with_cache(file_bytes: u64, n_tokens: u64, kv_bytes_per_token: u64) -> u64 {
+/// The memory of a model whose KV cache has room for so many tokens.
+pub fn with_cache(file_bytes: u64, n_tokens: u64, kv_bytes_per_token: u64) -> u64 {
     let cache = kv_bytes_per_token.saturating_mul(n_tokens);
     file_bytes.saturating_add(cache).saturating_add(WORK_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_gets_smaller_by_steps() {
+        let sizes = |n_params, wanted, n_trained| -> Vec<(usize, usize)> {
+            let all = cache_sizes(n_params, wanted, n_trained);
+            all.iter().map(|it| (it.n_sequences, it.n_context_tokens)).collect()
+        };
+        assert_eq!(
+            sizes(1_500_000_000, None, 32_768),
+            [(3, 2_048), (2, 2_048), (2, 1_024), (2, 512), (1, 512)]
+        );
+        assert_eq!(sizes(1_500_000_000, Some(8_192), 32_768), [(3, 8_192), (2, 8_192), (1, 8_192)]);
+        assert_eq!(sizes(1_500_000_000, None, 512), [(3, 512), (2, 512), (1, 512)]);
+        assert_eq!(sizes(1_500_000_000, Some(1), 512), [(3, 256), (2, 256), (1, 256)]);
+        let tiny = sizes(20_000_000, None, 1_024);
+        assert_eq!((tiny[0], tiny[6], tiny[8]), ((8, 1_024), (2, 1_024), (1, 512)));
+    }
 }

@@ -201,6 +201,10 @@ pub enum ModelStats {
         instead_of: Option<String>,
         n_params: u64,
         context_tokens: usize,
+        /// Prompts of that length that stay.
+        sequences: usize,
+        /// About, and rather more; `null` where it is not known.
+        memory_mib: Option<u64>,
         threads: usize,
         /// The name of the template; `null` where the model is shown the text before the caret
         /// alone.

@@ -54,8 +54,10 @@ mod ledger_local;
 mod lifecycle;
 mod limits;
 mod lm_tasks;
-mod mixture_parity;
 #[cfg(feature = "llama")]
+#[cfg(all(target_os = "linux", feature = "llama"))]
+mod memory_cap;
+mod mixture_parity;
 mod model_bench;
 mod model_files;
 mod model_headers;

@@ -11,7 +11,7 @@ const URI: &str = "file:///edit.rs";
 const N_WINDOWS: usize = 4;
 
 /// What is resident of a process, in MiB: pages of its own, and pages of files, which all windows share.
-fn memory_of(client: &Client) -> (f64, f64) {
+pub fn memory_of(client: &Client) -> (f64, f64) {
     let id = client.child.as_ref().and_then(|it| it.id()).expect("it runs");
     let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap();
     let mib = |name: &str| {

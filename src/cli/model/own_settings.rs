@@ -20,12 +20,20 @@ pub fn folder_of(folders: &Folders) -> PathBuf {
     file.parent().map_or_else(|| folders.config.clone(), ToOwned::to_owned)
 }
 
-/// Sets `model.path`.
+/// Sets `model.path`, and `model.memory_mib` where the model is to have more than it would be given.
 ///
 /// # Errors
 /// One sentence; then the file is as it was.
-pub fn set_model_path(folders: &Folders, path: &str) -> Result<(), String> {
-    change(folders, |text| with_in_model(text, "path", Some(path)))
+pub fn set_model_path(
+    folders: &Folders,
+    path: &str,
+    memory_mib: Option<u64>,
+) -> Result<(), String> {
+    change(folders, |text| {
+        let text = with_in_model(text, "path", Some(path))?;
+        let mib = memory_mib.and_then(|it| i64::try_from(it).ok());
+        if mib.is_some() { with_in_model(&text, "memory_mib", mib) } else { Ok(text) }
+    })
 }
 
 /// Sets `model.instruct`, or takes it out.
@@ -42,7 +50,7 @@ pub fn set_instruct(folders: &Folders, path: Option<&str>) -> Result<(), String>
 /// As [`set_model_path`].
 pub fn use_built_in(folders: &Folders, name: Option<&str>) -> Result<(), String> {
     change(folders, |text| {
-        let text = with_in_model(text, "path", None)?;
+        let text = with_in_model(text, "path", None::<&str>)?;
         if name.is_some() { with_in_model(&text, "built_in", name) } else { Ok(text) }
     })
 }
@@ -73,7 +81,7 @@ fn change(folders: &Folders, edit: impl Fn(&str) -> Result<String, String>) -> R
 }
 
 /// A text of `[model]` set, or taken out.
-fn with_in_model(text: &str, key: &str, new: Option<&str>) -> Result<String, String> {
+fn with_in_model(text: &str, key: &str, new: Option<impl Into<Value>>) -> Result<String, String> {
     let mut document = parsed(text)?;
     match (new, document.get("model").is_some()) {
         (None, false) => {}
@@ -84,7 +92,7 @@ fn with_in_model(text: &str, key: &str, new: Option<&str>) -> Result<String, Str
                 // With the comment behind it.
                 Some(old) => {
                     let decor = old.decor().clone();
-                    *old = Value::from(new);
+                    *old = new.into();
                     *old.decor_mut() = decor;
                 }
                 None => drop(table.insert(key, value(new))),

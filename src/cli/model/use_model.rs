@@ -1,12 +1,14 @@
 //! `keyside model use`: which model suggests, in the user's own settings file.
 
 use crate::app::instruct::{InstructSettings, check_file, check_memory};
-use crate::cli::model::{named, own_settings, size};
+use crate::app::model::model_spec;
+use crate::cli::model::{named, own_settings};
 use crate::cli::setup;
 use crate::cli::terminal;
 use crate::config::folders::Folders;
 use crate::lm::backend::{NamedBy, probe};
 use crate::lm::gguf_header::CompletesBy;
+use crate::lm::memory::fitting;
 use crate::lm::model_info::FROM_TEXT_BEFORE;
 use crate::machine;
 use crate::models::FoundModel;
@@ -38,17 +40,20 @@ pub(super) fn run(folders: &Folders, wanted: &str, anyway: bool) -> Result<(), S
              nothing was changed"
         ));
     };
-    let needed = header.resident_bytes(model.n_bytes);
-    if let Some(free) = machine::free_memory_bytes().filter(|it| needed > *it && !anyway) {
-        return Err(format!(
-            "{name} needs about {} of memory and {} are free, so the machine would slow down; choose a smaller \
-             one, or add --anyway",
-            size(needed),
-            size(free)
-        ));
-    }
+    let mut settings = setup::settings(folders).config.model;
+    settings.set_path(&path_of(&model)?);
+    let spec = model_spec(&settings, None);
+    let fits = fitting(&model.path, &spec, machine::free_memory_bytes());
+    let memory_mib = match fits {
+        Ok(_) => None,
+        Err(why) if !anyway => {
+            return Err(format!("{why}, or add --anyway; nothing was changed"));
+        }
+        // As much as it wants.
+        Err(_) => Some(header.resident_bytes(model.n_bytes).div_ceil(1 << 20)),
+    };
     probe::check(&model.path, None, &folders.cache, NamedBy::Path)?;
-    own_settings::set_model_path(folders, &path_of(&model)?)?;
+    own_settings::set_model_path(folders, &path_of(&model)?, memory_mib)?;
     terminal::print(&format!(
         "{name} suggests from now on ({}); {then}. `keyside try` shows it, `keyside model use built-in` goes \
          back\n{}",

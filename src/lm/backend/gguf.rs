@@ -7,6 +7,8 @@ use crate::lm::backend::llama::{self, LoadOptions};
 use crate::lm::backend::measure::{ModelMeasurement, measure};
 use crate::lm::backend::{Backend, NamedBy, embedded, probe};
 use crate::lm::gguf_header::GgufHeader;
+use crate::lm::memory::fitting;
+use crate::lm::model_info::name_of_file;
 use crate::lm::registry::{LoadRequest, LoraSpec};
 use crate::lm::sizing;
 use crate::stdx::cancel::CancelFlag;
@@ -26,14 +28,20 @@ pub fn load_embedded(request: &LoadRequest) -> Result<Box<dyn Backend>, String> 
     llama::load(&LoadOptions { name: model.name.to_owned(), ..options })
 }
 
-/// Loads a file, after a process of its own has tried it.
+/// Loads a file that finds room, after a process of its own has tried it.
 ///
 /// # Errors
 /// One sentence.
 pub fn load_file(request: &LoadRequest) -> Result<Box<dyn Backend>, String> {
     let path = expand_home(request.place);
+    let size = fitting(&path, request.spec, request.free_bytes)?;
     check(request, &path)?;
-    llama::load(&options(request, &path))
+    let options = options(request, &path);
+    llama::load(&LoadOptions {
+        n_context_tokens: size.map(|it| it.n_context_tokens).or(options.n_context_tokens),
+        n_sequences: size.map(|it| it.n_sequences),
+        ..options
+    })
 }
 
 /// Has a process of its own try a file, with the adapter that belongs to it.
@@ -103,19 +111,11 @@ fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
     LoadOptions {
         instead_of: request.instead_of.map(ToOwned::to_owned),
         path: path.to_owned(),
-        name: name_of(path),
+        name: name_of_file(path, || GgufHeader::of_file(path).ok()?.name),
         n_threads: not_zero(request.spec.n_threads),
         n_context_tokens: not_zero(request.spec.n_context_tokens),
         n_sequences: None,
         lora: request.spec.lora.clone(),
         named_by: NamedBy::Path,
     }
-}
-
-/// A file's name for people; of a blob, which is called by its hash, the name inside.
-fn name_of(path: &Path) -> String {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let is_hash = name.len() >= 64 && name.trim_start_matches("sha256-").len() == 64;
-    let inside = is_hash.then(|| GgufHeader::of_file(path).ok()?.name).flatten();
-    inside.filter(|it| !it.is_empty()).unwrap_or(name)
 }

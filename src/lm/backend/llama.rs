@@ -30,6 +30,7 @@ use crate::lm::backend::llama::library::{backend, forget_errors, last_error};
 use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vocabulary_of};
 use crate::lm::backend::{Backend, EvaluateError, NamedBy, probe};
 use crate::lm::fim::{self, Markers};
+use crate::lm::gguf_header::GgufHeader;
 use crate::lm::model_info::{Capabilities, ModelInfo};
 use crate::lm::registry::LoraSpec;
 use crate::lm::sizing;
@@ -141,6 +142,8 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         n_vocab: usize::try_from(model.n_vocab()).unwrap_or_default(),
         vocabulary_hash: vocabulary.hash(),
         n_context_tokens: context.n_ctx() as usize / n_sequences,
+        n_sequences,
+        memory_bytes: memory_bytes(options, n_context * n_sequences),
         n_threads,
         end: end_of(&model, &ends),
         begin_of_text,
@@ -164,6 +167,15 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         abort,
         model,
     }))
+}
+
+/// What a model takes with room for so many tokens, by its file.
+fn memory_bytes(options: &LoadOptions, n_tokens: usize) -> Option<u64> {
+    let n_bytes = |path: &Path| std::fs::metadata(path).map(|it| it.len()).ok();
+    let header = GgufHeader::of_file(&options.path).ok()?;
+    let adapter = options.lora.as_ref().and_then(|it| n_bytes(&files::expand_home(&it.path)));
+    let n_bytes = n_bytes(&options.path)?.saturating_add(adapter.unwrap_or_default());
+    Some(sizing::with_cache(n_bytes, n_tokens as u64, header.kv_bytes_per_token))
 }
 
 /// Gives what loading has left free back to the system: some megabytes, in each window.

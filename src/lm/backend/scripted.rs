@@ -96,6 +96,8 @@ impl ScriptedBackend {
             Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
         let info = Arc::new(ModelInfo {
             adapter: None,
+            n_sequences: script.n_sequences,
+            memory_bytes: None,
             instead_of: None,
             name: "scripted".to_owned(),
             n_params: script.n_parameters,

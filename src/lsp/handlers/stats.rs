@@ -33,6 +33,8 @@ fn model(state: EngineState) -> ModelStats {
             instead_of: model.instead_of.clone(),
             n_params: model.n_params,
             context_tokens: model.n_context_tokens,
+            sequences: model.n_sequences,
+            memory_mib: model.memory_bytes.map(|it| it.div_ceil(1 << 20)),
             threads: model.n_threads,
             fim: model.capabilities.fim.as_ref().map(|it| it.family),
             load_ms: ms(model.load_time),
