@@ -6,6 +6,7 @@ pub mod completion_server;
 pub mod consent;
 pub mod expected;
 pub mod folders;
+pub mod gpu_layers;
 pub mod languages;
 pub mod layers;
 pub mod lora;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::cloud::CloudConfig;
 use crate::config::completion_server::CompletionServer;
 use crate::config::expected::expected;
+use crate::config::gpu_layers::GpuLayers;
 use crate::config::lora::LoraAdapter;
 
 /// All settings, every field final.
@@ -72,6 +74,9 @@ pub struct ModelConfig {
     /// time: that of the deepest `workspace` that the window's first folder is in; without
     /// `workspace` it counts everywhere else. Followed in the user's settings file alone.
     pub lora: Vec<LoraAdapter>,
+    /// Layers of the model that run on a graphics processor (0 to 1,000), where keyside was built for
+    /// one. `"auto"`: as many as its free memory holds; none of a model under 100 million parameters.
+    pub gpu_layers: GpuLayers,
 }
 
 impl Default for ModelConfig {
@@ -88,6 +93,7 @@ impl Default for ModelConfig {
             threads: 0,
             context_tokens: 0,
             lora: Vec::new(),
+            gpu_layers: GpuLayers::Auto,
         }
     }
 }

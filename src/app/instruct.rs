@@ -117,6 +117,7 @@ impl InstructModel {
             lora: None,
             // It is looked at before, by what is free and by another setting.
             max_memory_bytes: None,
+            n_gpu_layers: None,
         };
         let (settings, registry) =
             (self.settings.clone(), Registry::new(self.cache_folder.clone()));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::completion::model_context::prompt_template;
 use crate::config::ModelConfig;
+use crate::config::gpu_layers::GpuLayers;
 use crate::lm::ModelInfo;
 use crate::lm::registry::{LoraSpec, ModelSpec};
 
@@ -23,6 +24,10 @@ pub fn model_spec(model: &ModelConfig, folder: Option<&Path>) -> ModelSpec {
         n_context_tokens: model.context_tokens,
         lora,
         max_memory_bytes: (model.memory_mib > 0).then_some(model.memory_mib << 20),
+        n_gpu_layers: match model.gpu_layers {
+            GpuLayers::Auto => None,
+            GpuLayers::Number(n) => Some(n),
+        },
     }
 }
 

@@ -11,9 +11,11 @@ use crate::cli::model::found;
 use crate::cli::{setup, terminal};
 use crate::completion::{CompletionAsk, CompletionMode, complete};
 use crate::config::folders::Folders;
+use crate::config::gpu_layers::GpuLayers;
 use crate::config::layers::Resolved;
 use crate::lm::ModelInfo;
 use crate::lm::backend::probe;
+use crate::lm::model_info::{GpuUse, built_for_gpus};
 use crate::models::FoundModel;
 use crate::remote::protocol;
 use crate::sandbox::{self, Hold};
@@ -56,6 +58,7 @@ pub fn run(as_json: bool) -> Result<(), String> {
     if resolved.config.cloud.enabled {
         findings.extend(asking::findings(&resolved.config.cloud, &folders));
     }
+    findings.push(graphics_processor(&resolved));
     let found = on_disk(&folders, &resolved);
     findings.push(model(&folders, resolved)?);
     findings.push(found);
@@ -285,6 +288,28 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
     })
 }
 
+/// What runs on a graphics processor, and what the settings want there.
+fn graphics_processor(resolved: &Resolved) -> Finding {
+    const NAME: &str = "graphics processor";
+    match (built_for_gpus().as_slice(), resolved.config.model.gpu_layers) {
+        ([], GpuLayers::Number(1..)) => Finding {
+            name: NAME,
+            state: State::Warning,
+            what: "model.gpu_layers names layers for one, and this keyside was built for none, so the model runs on \
+                   the processor"
+                .to_owned(),
+            fix: "build keyside with the feature cuda, metal or vulkan, or take the setting out".to_owned(),
+        },
+        ([], _) => good(NAME, "none is used; this keyside was built for none".to_owned()),
+        (all, GpuLayers::Auto) => {
+            good(NAME, format!("built for {}; as many layers as fit", all.join(", ")))
+        }
+        (all, GpuLayers::Number(n)) => {
+            good(NAME, format!("built for {}; {n} layers by model.gpu_layers", all.join(", ")))
+        }
+    }
+}
+
 /// The memory that a model takes, and what for.
 fn memory_of(model: &ModelInfo) -> String {
     let Some(bytes) = model.memory_bytes else { return String::new() };
@@ -293,7 +318,10 @@ fn memory_of(model: &ModelInfo) -> String {
         bytes.div_ceil(1 << 20),
         model.n_sequences,
         model.n_context_tokens
-    )
+    ) + &match &model.gpu {
+        GpuUse { n_layers, device: Some(device) } => format!("; {n_layers} layers on {device}"),
+        GpuUse { device: None, .. } => String::new(),
+    }
 }
 
 /// The models that other programs have fetched.

@@ -35,6 +35,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("model.built_in", "\"keyside-nano-v2\" or \"keyside-nano-v1\""),
     ("model.context_tokens", "a whole number from 0 to 1048576"),
     ("model.folders", "a list of folders, each in quotes"),
+    ("model.gpu_layers", "\"auto\", or a whole number from 0 to 1000"),
     ("model.instruct", "the path or the name of a GGUF file, in quotes"),
     ("model.instruct_context_tokens", "a whole number from 0 to 1048576"),
     ("model.instruct_idle_seconds", "a whole number of seconds from 1 to 86400"),

@@ -40,6 +40,7 @@ pub struct GgufHeader {
     pub n_params: u64,
     pub n_vocab: u64,
     pub n_context_trained: u64,
+    pub n_layers: u64,
     /// How the model fills in the middle: the family's name, or `metadata`. `None` where it can't.
     pub fim_family: Option<&'static str>,
     /// It generates text; others make vectors of texts.
@@ -149,6 +150,7 @@ impl GgufHeader {
             n_params: tensors.n_weights,
             n_vocab: metadata.n_vocab,
             n_context_trained: metadata.number(&of_it("context_length")).unwrap_or_default(),
+            n_layers: metadata.number(&of_it("block_count")).unwrap_or_default(),
             fim_family: fim::resolve(&metadata).map(|it| it.family),
             generates: generates(
                 &architecture,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::files::{self, expand_home};
 use crate::lm::gguf_header::GgufHeader;
-use crate::lm::model_info::name_of_file;
+use crate::lm::model_info::{built_for_gpus, name_of_file};
 use crate::lm::registry::ModelSpec;
 use crate::lm::sizing::{CacheSize, cache_sizes, with_cache};
 
@@ -28,7 +28,9 @@ pub fn fitting(
     let n_trained = usize::try_from(header.n_context_trained).unwrap_or(usize::MAX);
     let needed = |size: &CacheSize| needed_bytes(&header, n_bytes, *size);
     let sizes = cache_sizes(header.n_params, wanted, n_trained);
-    let most = spec.max_memory_bytes.or(free_bytes);
+    // What runs on a graphics processor lies in its memory.
+    let may_leave = spec.n_gpu_layers != Some(0) && !built_for_gpus().is_empty();
+    let most = spec.max_memory_bytes.or(free_bytes.filter(|_| !may_leave));
     let Some(most) = most else { return Ok(sizes.first().copied()) };
     if let Some(size) = sizes.iter().find(|it| needed(it) <= most) {
         return Ok(Some(*size));

@@ -54,6 +54,25 @@ pub fn name_of_file(path: &Path, name_inside: impl FnOnce() -> Option<String>) -
     inside.filter(|it| !it.is_empty()).unwrap_or(name)
 }
 
+/// What of a model runs on a graphics processor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GpuUse {
+    pub n_layers: u32,
+    /// The processor's name; `None` where there is none that this program can use.
+    pub device: Option<String>,
+}
+
+/// Which graphics processors this program was built for, by the names of its features.
+pub fn built_for_gpus() -> Vec<&'static str> {
+    let all = [
+        ("cuda", cfg!(feature = "cuda")),
+        // llama.cpp has it there without being asked.
+        ("metal", cfg!(any(feature = "metal", all(target_os = "macos", target_arch = "aarch64")))),
+        ("vulkan", cfg!(feature = "vulkan")),
+    ];
+    all.into_iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name).collect()
+}
+
 /// Of a model without markers.
 pub const FROM_TEXT_BEFORE: &str = "completes from the text before the caret alone";
 
@@ -77,6 +96,7 @@ pub struct ModelInfo {
     /// What it takes with its KV cache, as far as its file says: about, and rather more.
     pub memory_bytes: Option<u64>,
     pub n_threads: usize,
+    pub gpu: GpuUse,
     pub capabilities: Capabilities,
     pub tokenizer: Arc<dyn Tokenizer>,
     /// The token that the model ends a generation with.

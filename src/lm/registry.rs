@@ -46,6 +46,8 @@ pub struct ModelSpec {
     pub lora: Option<LoraSpec>,
     /// The most memory that it may take; `None`: what is free.
     pub max_memory_bytes: Option<u64>,
+    /// Layers on a graphics processor; `None`: what its memory holds.
+    pub n_gpu_layers: Option<u32>,
 }
 
 /// An adapter (LoRA), and how strongly it counts.
@@ -72,6 +74,7 @@ impl ModelSpec {
             n_context_tokens: 0,
             lora: None,
             max_memory_bytes: None,
+            n_gpu_layers: None,
         }
     }
 

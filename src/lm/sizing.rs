@@ -13,6 +13,8 @@ const LEAST_CONTEXT: usize = 256;
 const LEAST_USEFUL_CONTEXT: usize = 512;
 /// What llama.cpp computes in, the vocabulary and the program itself.
 const WORK_BYTES: u64 = 128 << 20;
+/// The same on a graphics processor, which others draw with.
+const GPU_WORK_BYTES: u64 = 512 << 20;
 
 /// How many prompts stay in the KV cache, and of how many tokens each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,15 @@ pub fn cache_sizes(n_params: u64, wanted: Option<usize>, n_trained: usize) -> Ve
     }
     all.push(size(1, least));
     all
+}
+
+/// How many layers of a model fit into the free memory of a graphics processor. `n_bytes`: its
+/// weights and its KV cache, which are spread over its layers and what comes after the last.
+pub fn gpu_layers(n_free_bytes: u64, n_bytes: u64, n_layers: u64) -> u32 {
+    let parts = n_layers.saturating_add(1);
+    let of_part = n_bytes.div_ceil(parts).max(1);
+    let n = n_free_bytes.saturating_sub(GPU_WORK_BYTES) / of_part;
+    u32::try_from(n.min(parts)).unwrap_or(u32::MAX)
 }
 
 /// How many prompts stay in the KV cache.
@@ -68,6 +79,16 @@ pub fn with_cache(file_bytes: u64, n_tokens: u64, kv_bytes_per_token: u64) -> u6
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_layers_as_fit_run_on_a_graphics_processor() {
+        let gib = 1_u64 << 30;
+        assert_eq!(gpu_layers(24 * gib, 5 * gib, 28), 29);
+        assert_eq!(gpu_layers(3 * gib, 5 * gib, 28), 14);
+        assert_eq!(gpu_layers(gib / 4, 5 * gib, 28), 0);
+        assert_eq!(gpu_layers(u64::MAX, 0, 0), 1);
+        assert_eq!(gpu_layers(u64::MAX, u64::MAX, u64::MAX), u32::MAX);
+    }
 
     #[test]
     fn a_cache_gets_smaller_by_steps() {

@@ -18,6 +18,12 @@ use crate::sandbox::{Hold, Needs};
 const COMPLETE: ABI = ABI::V3;
 /// Where discarded output is written to.
 const NOTHING: &str = "/dev/null";
+/// Graphics processors are written to as files; in a program without code for them, none is.
+const DEVICES: &[&str] = if cfg!(any(feature = "cuda", feature = "vulkan")) {
+    &["/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia0", "/dev/nvidia1", "/dev/dri"]
+} else {
+    &[]
+};
 
 pub(super) fn give_up(needs: Needs<'_>) -> Hold {
     let Some(writable) = needs.writable else {
@@ -54,7 +60,8 @@ pub(super) fn give_up(needs: Needs<'_>) -> Hold {
 
 fn restrict(writable: &[&Path]) -> Result<RulesetStatus, RulesetError> {
     let writing = AccessFs::from_write(COMPLETE);
-    let own = writable.iter().copied().chain([Path::new(NOTHING)]);
+    let devices = DEVICES.iter().map(Path::new);
+    let own = writable.iter().copied().chain([Path::new(NOTHING)]).chain(devices);
     let done = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(writing)?

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::models::{Machine, coder};
 use crate::several_windows::memory_of;
-use crate::support::{Client, TempFolder, frozen, instruct_model};
+use crate::support::{Client, TempFolder, frozen, instruct_model, keyside, run, text};
 
 const URI: &str = "file:///edit.rs";
 
@@ -74,6 +74,30 @@ async fn a_model_that_finds_no_room_is_refused_and_the_built_in_one_suggests() {
         )
     );
     client.assert_no_faults();
+}
+
+/// As this program is built in its tests.
+#[test]
+#[cfg(not(any(feature = "cuda", feature = "metal", feature = "vulkan")))]
+fn layers_for_a_graphics_processor_that_no_code_is_there_for_are_told() {
+    let home = TempFolder::new();
+    for (gpu_layers, line) in [
+        ("\"auto\"", "✓ graphics processor: none is used; this keyside was built for none"),
+        ("0", "✓ graphics processor: none is used; this keyside was built for none"),
+        (
+            "20",
+            "! graphics processor: model.gpu_layers names layers for one, and this keyside was built for none, so the model \
+             runs on the processor",
+        ),
+        ("-1", "`model.gpu_layers` in"),
+        ("\"all\"", "is not used: it must be \"auto\", or a whole number from 0 to 1000"),
+    ] {
+        let settings = format!("[model]\ngpu_layers = {gpu_layers}\n");
+        std::fs::write(home.0.join("config.toml"), settings).unwrap();
+        let said = text(&run(keyside(&home.0, &["doctor"]), "").stdout);
+        assert!(said.contains(line), "{said}");
+        assert!(said.contains("✓ model: keyside-nano-v2 ("), "{said}");
+    }
 }
 
 #[test]

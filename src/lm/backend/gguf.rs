@@ -102,6 +102,7 @@ fn load_alone(
         n_context_tokens,
         n_sequences: None,
         lora,
+        n_gpu_layers: Some(0),
         named_by: NamedBy::Path,
     })
 }
@@ -116,6 +117,7 @@ fn options(request: &LoadRequest, path: &Path) -> LoadOptions {
         n_context_tokens: not_zero(request.spec.n_context_tokens),
         n_sequences: None,
         lora: request.spec.lora.clone(),
+        n_gpu_layers: request.spec.n_gpu_layers,
         named_by: NamedBy::Path,
     }
 }

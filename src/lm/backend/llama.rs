@@ -8,6 +8,7 @@
 mod adapter;
 mod chat;
 mod context;
+mod devices;
 mod library;
 mod tokens;
 
@@ -61,6 +62,8 @@ pub struct LoadOptions {
     pub n_sequences: Option<usize>,
     /// What the model's weights are changed by.
     pub lora: Option<LoraSpec>,
+    /// Layers on a graphics processor; `None`: what its memory holds.
+    pub n_gpu_layers: Option<u32>,
     /// What a person would change.
     pub named_by: NamedBy,
 }
@@ -75,8 +78,13 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     probe::processor()?;
     check_file(path, options.named_by.set_to_another())?;
     let backend = backend()?;
+    let header = GgufHeader::of_file(path).ok();
+    let n_file_bytes = n_file_bytes(options);
+    let n_tokens = options.n_context_tokens.unwrap_or(0) * options.n_sequences.unwrap_or(1);
+    let gpu = devices::use_of(options.n_gpu_layers, header.as_ref(), n_file_bytes, n_tokens);
     // Mapped: processes share the weights of one file.
-    let parameters = LlamaModelParams::default().with_use_mmap(true);
+    let parameters =
+        LlamaModelParams::default().with_use_mmap(true).with_n_gpu_layers(gpu.n_layers);
     forget_errors();
     let mut model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|_| {
         format!(
@@ -143,8 +151,12 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         vocabulary_hash: vocabulary.hash(),
         n_context_tokens: context.n_ctx() as usize / n_sequences,
         n_sequences,
-        memory_bytes: memory_bytes(options, n_context * n_sequences),
+        memory_bytes: header.map(|it| {
+            let n_tokens = (n_context * n_sequences) as u64;
+            sizing::with_cache(n_file_bytes, n_tokens, it.kv_bytes_per_token)
+        }),
         n_threads,
+        gpu,
         end: end_of(&model, &ends),
         begin_of_text,
         capabilities: Capabilities {
@@ -169,13 +181,11 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
     }))
 }
 
-/// What a model takes with room for so many tokens, by its file.
-fn memory_bytes(options: &LoadOptions, n_tokens: usize) -> Option<u64> {
-    let n_bytes = |path: &Path| std::fs::metadata(path).map(|it| it.len()).ok();
-    let header = GgufHeader::of_file(&options.path).ok()?;
-    let adapter = options.lora.as_ref().and_then(|it| n_bytes(&files::expand_home(&it.path)));
-    let n_bytes = n_bytes(&options.path)?.saturating_add(adapter.unwrap_or_default());
-    Some(sizing::with_cache(n_bytes, n_tokens as u64, header.kv_bytes_per_token))
+/// Of the model, and of its adapter.
+fn n_file_bytes(options: &LoadOptions) -> u64 {
+    let n_bytes = |path: &Path| std::fs::metadata(path).map_or(0, |it| it.len());
+    let adapter = options.lora.as_ref().map_or(0, |it| n_bytes(&files::expand_home(&it.path)));
+    n_bytes(&options.path).saturating_add(adapter)
 }
 
 /// Gives what loading has left free back to the system: some megabytes, in each window.

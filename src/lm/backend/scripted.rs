@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::lm::backend::{Backend, EvaluateError};
 use crate::lm::chat::ChatTemplate;
 use crate::lm::fim::{FileHeader, FimOrder, FimTemplate};
-use crate::lm::model_info::{Capabilities, ModelInfo, TextSplits, Tokenizer};
+use crate::lm::model_info::{Capabilities, GpuUse, ModelInfo, TextSplits, Tokenizer};
 use crate::lm::registry::LoadRequest;
 use crate::lm::vocabulary::{Token, TokenKind, Vocabulary};
 use crate::stdx::cancel::CancelFlag;
@@ -96,6 +96,7 @@ impl ScriptedBackend {
             Vocabulary::new(bytes.chain(markers.into_iter().map(|kind| (Vec::new(), kind))));
         let info = Arc::new(ModelInfo {
             adapter: None,
+            gpu: GpuUse::default(),
             n_sequences: script.n_sequences,
             memory_bytes: None,
             instead_of: None,
