@@ -1,5 +1,5 @@
-//! The hidden `keyside check-model`: loads a file, with an adapter where one is named, and asks it for one
-//! token, or measures it, in a process that may die of it. `lm/backend/probe.rs` starts it.
+//! The hidden `keyside check-model`: loads a file, with an adapter where one is named, and asks it
+//! for one token, or measures it, in a process that may die of it. `lm/backend/probe.rs` starts it.
 
 use std::io::Read;
 use std::path::Path;

@@ -278,8 +278,8 @@ fn model(folders: &Folders, mut resolved: Resolved) -> Result<Finding, String> {
                     .unwrap_or_default(),
                 model.n_params as f64 / 1e6,
                 model.n_threads,
-                model.completes_how().map(|it| format!("; it {it}")).unwrap_or_default(),
                 memory_of(&model),
+                model.completes_how().map(|it| format!("; it {it}")).unwrap_or_default(),
                 ms(model.load_time),
                 ms(completion.total)
             ),

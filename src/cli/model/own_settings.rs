@@ -20,7 +20,8 @@ pub fn folder_of(folders: &Folders) -> PathBuf {
     file.parent().map_or_else(|| folders.config.clone(), ToOwned::to_owned)
 }
 
-/// Sets `model.path`, and `model.memory_mib` where the model is to have more than it would be given.
+/// Sets `model.path`, and `model.memory_mib` where the model is to have more than it would be
+/// given.
 ///
 /// # Errors
 /// One sentence; then the file is as it was.
