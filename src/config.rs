@@ -163,7 +163,8 @@ pub struct CompletionConfig {
     /// shows everything.
     pub min_confidence: f64,
     /// Suggest nothing unasked that is shorter than this, in characters (1 to 64), where it first
-    /// shows; 0: as `level` has it (5, 4, 2).
+    /// shows; 0: as `level` has it (5, 3, 2), where `quiet` and `balanced` show short ones only if they
+    /// are sure.
     pub min_characters: usize,
     /// Suggest in comments, too, unasked.
     pub in_comments: bool,
@@ -259,8 +260,21 @@ impl CompletionConfig {
         match self.level {
             _ if self.min_characters > 0 => self.min_characters,
             SuggestionLevel::Quiet => 5,
+            // Three characters of which nothing is unsure are as good as four.
+            SuggestionLevel::Balanced if self.wrong_text_seconds() > 0.0 => 3,
             SuggestionLevel::Balanced => 4,
             SuggestionLevel::Eager => 2,
+        }
+    }
+
+    /// What a wrong suggestion costs a person: with it in the balance, a short one is shown only
+    /// where it is sure. 0: whatever is likely and long enough is shown, as far as it is. A choice
+    /// by measure (model/FIGURES.md, "When to speak").
+    pub fn wrong_text_seconds(&self) -> f64 {
+        match self.level {
+            _ if self.min_confidence > 0.0 || self.min_characters > 0 => 0.0,
+            SuggestionLevel::Quiet | SuggestionLevel::Balanced => 0.6,
+            SuggestionLevel::Eager => 0.0,
         }
     }
 

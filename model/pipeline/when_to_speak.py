@@ -84,6 +84,24 @@ def rule(min_confidence: float, min_characters: int) -> Rule:
     return shown
 
 
+def weighed_rule(min_confidence: float, min_characters: int, wrong_text_seconds: float) -> Rule:
+    """The program's rule at the levels: the candidate that is expected to gain most time, if any is."""
+
+    def seconds(text: str, probability: float) -> float:
+        right = SECONDS_A_KEY * len(text.strip()) - SECONDS_AN_ACCEPTANCE
+        return probability * right - (1 - probability) * wrong_text_seconds
+
+    def shown(key: Key) -> str:
+        best, most = "", 0.0
+        for text, probability in key.candidates:
+            is_allowed = probability >= min_confidence and len(text.strip()) >= min_characters
+            if is_allowed and seconds(text, probability) > most:
+                best, most = text, seconds(text, probability)
+        return best
+
+    return shown
+
+
 @dataclasses.dataclass
 class Figures:
     """Of typing the stretches with one rule."""
@@ -145,6 +163,11 @@ def main() -> None:
         for min_characters in (2, 4, 5):
             figures = typed(stretches, rule(min_confidence, min_characters))
             print(f"| {min_confidence}, {min_characters} characters | {figures.row()} |")
+    for min_confidence, min_characters in ((0.55, 3), (0.6, 3), (0.6, 4), (0.65, 3)):
+        for wrong_text_seconds in (0.4, 0.8, 1.2):
+            weighed = weighed_rule(min_confidence, min_characters, wrong_text_seconds)
+            name = f"{min_confidence}, {min_characters} characters, w = {wrong_text_seconds}"
+            print(f"| {name} | {typed(stretches, weighed).row()} |")
 
 
 if __name__ == "__main__":

@@ -122,8 +122,12 @@ mod tests {
     use crate::lm::Finish;
     use crate::prompt::excerpt;
 
-    const RULE: ShowRule =
-        ShowRule { min_confidence: 0.45, min_line_confidence: 0.45, min_characters: 2 };
+    const RULE: ShowRule = ShowRule {
+        min_confidence: 0.45,
+        min_line_confidence: 0.45,
+        min_characters: 2,
+        wrong_text_seconds: 0.0,
+    };
 
     fn best(text: &str, finish: Finish) -> GeneratedText {
         GeneratedText { text: text.to_owned(), finish, confidence: 0.5, token_ends: vec![] }

@@ -210,7 +210,12 @@ mod tests {
             source,
             times,
         };
-        let rule = ShowRule { min_confidence: 0.5, min_line_confidence: 0.5, min_characters: 2 };
+        let rule = ShowRule {
+            min_confidence: 0.5,
+            min_line_confidence: 0.5,
+            min_characters: 2,
+            wrong_text_seconds: 0.0,
+        };
         typed_next(&excerpt, rule, &answer)
     }
 

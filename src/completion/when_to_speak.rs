@@ -1,8 +1,9 @@
 //! When to speak: how much of a generated text is shown while somebody types, or nothing.
 //!
-//! Of the beginnings of a text that end with a whole word and are likely enough to be right, the
-//! longest is shown. Who types along it makes what is left more likely: the probability of the
-//! rest, given what was typed, is that of the whole divided by that of the beginning.
+//! Of the beginnings of a text that end with a whole word and are likely enough to be right, that
+//! one is shown which is expected to gain a person most time; where no cost of a wrong text is set,
+//! the longest. Who types along it makes what is left more likely: the probability of the rest,
+//! given what was typed, is that of the whole divided by that of the beginning.
 
 use crate::config::CompletionConfig;
 use crate::lm::{Finish, GeneratedText, TokenEnd};
@@ -23,7 +24,15 @@ pub struct ShowRule {
     pub min_line_confidence: f32,
     /// Its length where it first shows.
     pub min_characters: usize,
+    /// What looking at a wrong one costs. At 0 the longest beginning is shown and not the one that
+    /// gains most time.
+    pub wrong_text_seconds: f32,
 }
+
+/// What a person gains and spends, after Card, Moran and Newell's keystroke-level model: the same
+/// figures as in `pipeline.when_to_speak`.
+const SECONDS_A_KEY: f32 = 0.18;
+const SECONDS_AN_ACCEPTANCE: f32 = 0.5;
 
 /// The part of a text that is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,10 +68,14 @@ impl ShowRule {
             true => settings.shown_first_line_confidence().min(min_confidence),
             false => min_confidence,
         };
+        // The costs are those of typing at a line's end; a block's first line has its own rule.
+        let is_line_end = excerpt.line_after.trim().is_empty();
+        let is_weighed = is_line_end && min_line_confidence >= min_confidence;
         Self {
             min_confidence: min_confidence as f32,
             min_line_confidence: min_line_confidence as f32,
             min_characters,
+            wrong_text_seconds: if is_weighed { settings.wrong_text_seconds() as f32 } else { 0.0 },
         }
     }
 
@@ -77,7 +90,7 @@ impl ShowRule {
         let starts = typed.char_indices().map(|(at, _)| at).chain([n_typed]);
         for start in starts {
             if on_screen.is_none_or(|(_, shown)| shown.end <= start) {
-                on_screen = self.last_end(text, start).map(|it| (start, it));
+                on_screen = self.best_end(text, start).map(|it| (start, it));
             }
         }
         let (start, shown) = on_screen?;
@@ -92,14 +105,16 @@ impl ShowRule {
         })
     }
 
-    /// The last end of the text that begins at `start` where it may end, with its probability.
-    fn last_end(&self, text: &GeneratedText, start: usize) -> Option<TokenEnd> {
+    /// The best end of the text that begins at `start` of those where it may end, with its
+    /// probability.
+    fn best_end(&self, text: &GeneratedText, start: usize) -> Option<TokenEnd> {
         let whole = [TokenEnd { end: text.text.len(), confidence: text.confidence }];
         let ends = if text.token_ends.is_empty() { &whole } else { text.token_ends.as_slice() };
         // Nothing typed, nothing known: of the tokens before the caret some are chosen by it.
         let typed = ends.iter().rfind(|it| start > 0 && it.end <= start);
         let of_typed = typed.map_or(1.0, |it| it.confidence).max(f32::MIN_POSITIVE);
-        let mut last = None;
+        let mut best = None;
+        let mut most_seconds = 0.0;
         for (index, it) in ends.iter().enumerate() {
             let is_last_there = ends.get(index + 1).is_none_or(|next| next.end > it.end);
             let confidence = (it.confidence / of_typed).min(1.0);
@@ -113,11 +128,22 @@ impl ShowRule {
             if is_within_word(text, it.end) || leaves_open(text, start, it.end) {
                 continue;
             }
-            if n_keys(&text.text[start..it.end]) >= self.min_characters {
-                last = Some(TokenEnd { end: it.end, confidence });
+            let n_keys = n_keys(&text.text[start..it.end]);
+            if n_keys < self.min_characters {
+                continue;
+            }
+            let seconds = self.expected_seconds(n_keys, confidence);
+            if self.wrong_text_seconds == 0.0 || seconds >= most_seconds {
+                (best, most_seconds) = (Some(TokenEnd { end: it.end, confidence }), seconds);
             }
         }
-        last
+        best
+    }
+
+    /// How much time showing so many keys gains, on average.
+    fn expected_seconds(&self, n_keys: usize, confidence: f32) -> f32 {
+        let right = SECONDS_A_KEY * n_keys as f32 - SECONDS_AN_ACCEPTANCE;
+        confidence * right - (1.0 - confidence) * self.wrong_text_seconds
     }
 }
 
@@ -183,8 +209,12 @@ mod tests {
         text
     }
 
-    const RULE: ShowRule =
-        ShowRule { min_confidence: 0.6, min_line_confidence: 0.6, min_characters: 4 };
+    const RULE: ShowRule = ShowRule {
+        min_confidence: 0.6,
+        min_line_confidence: 0.6,
+        min_characters: 4,
+        wrong_text_seconds: 0.0,
+    };
 
     fn shown(text: &GeneratedText, typed: &str) -> Option<String> {
         RULE.part_of(text, typed.len()).map(|it| it.text)
@@ -236,6 +266,21 @@ mod tests {
     fn a_bracket_is_not_left_open_for_the_sake_of_a_little_certainty() {
         let call = text(&[("foo", 0.95), ("(pool, near", 0.8), (")", 0.96), (";", 0.99)]);
         assert_eq!(shown(&call, "").as_deref(), Some("foo(pool, near);"));
+    }
+
+    #[test]
+    fn where_a_wrong_text_costs_time_the_short_must_be_surer_and_the_unsure_end_is_left_out() {
+        let rule = ShowRule { min_characters: 3, wrong_text_seconds: 0.6, ..RULE };
+        let shown = |tokens: &[(&str, f32)]| rule.part_of(&text(tokens), 0).map(|it| it.text);
+        for (word, least) in [("abc", 0.95), ("abcd", 0.74), ("abcde", 0.61), ("abcdefg", 0.6)] {
+            assert_eq!(shown(&[(word, least)]).as_deref(), Some(word));
+            assert_eq!(shown(&[(word, least - 0.03)]), None, "{word}");
+        }
+        // Two keys more are not worth that much doubt, twenty are.
+        assert_eq!(shown(&[("self.items", 0.95), (".a", 0.65)]).as_deref(), Some("self.items"));
+        let long = ".iter().map(count).sum()";
+        let all = format!("self.items{long}");
+        assert_eq!(shown(&[("self.items", 0.95), (long, 0.65)]), Some(all));
     }
 
     #[test]
