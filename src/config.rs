@@ -191,6 +191,10 @@ pub struct CompletionConfig {
     /// The model, as that server names it; llama-server has only one. Followed in the user's
     /// settings file alone.
     pub server_model: String,
+    /// Where the key of that server is, if it wants one: `env:VARIABLE`, or `keyring` (`keyside cloud
+    /// login completion-server` puts it there). Never the key itself. Followed in the user's settings
+    /// file alone.
+    pub server_key: String,
 }
 
 impl Default for CompletionConfig {
@@ -215,6 +219,7 @@ impl Default for CompletionConfig {
             server: CompletionServer::None,
             server_url: String::new(),
             server_model: String::new(),
+            server_key: String::new(),
         }
     }
 }
@@ -317,6 +322,7 @@ impl Config {
                 "completion.min_lookup_confidence",
                 (0.5..=1.0).contains(&completion.min_lookup_confidence),
             ),
+            ("completion.server_key", completion.says_where_its_key_is()),
             ("completion.workspace_tokens", completion.workspace_tokens <= 16_000_000),
             ("model.instruct_context_tokens", model.instruct_context_tokens <= 1_048_576),
             ("model.instruct_idle_seconds", (1..=86_400).contains(&model.instruct_idle_seconds)),

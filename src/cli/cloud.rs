@@ -45,7 +45,13 @@ pub fn run(command: &CloudCommand) -> Result<(), String> {
     terminal::notes(&resolved.notes);
     let cloud = &resolved.config.cloud;
     match command {
-        CloudCommand::Login { provider } => login(in_keyring(cloud, provider)?),
+        CloudCommand::Login { provider } => {
+            let server = resolved.config.completion.holder_of_key();
+            match server.filter(|it| it.name == *provider && it.key == "keyring") {
+                Some(server) => login(&server),
+                None => login(in_keyring(cloud, provider)?),
+            }
+        }
         CloudCommand::Logout { provider } => {
             let text = match keys::delete(provider)? {
                 true => format!("the key of {provider} is gone from the keyring\n"),
@@ -55,7 +61,7 @@ pub fn run(command: &CloudCommand) -> Result<(), String> {
         }
         CloudCommand::Allow(arguments) => consent::run(arguments, Standing::Always),
         CloudCommand::Deny(arguments) => consent::run(arguments, Standing::Never),
-        CloudCommand::Retry => retry::run(cloud, &folders),
+        CloudCommand::Retry => retry::run(&resolved.config, &folders),
         CloudCommand::Status => terminal::print(&status(cloud)),
     }
 }

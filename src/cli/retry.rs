@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::assistant::editor_ui::{Answered, ConsentChoice, EditorUi, Progress, Tone};
 use crate::assistant::{Cloud, kept_requests};
 use crate::cli::{serve, setup, terminal};
-use crate::config::cloud::CloudConfig;
+use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::text::LineRange;
 
@@ -13,8 +13,8 @@ use crate::text::LineRange;
 ///
 /// # Errors
 /// One sentence, where not all could be sent.
-pub fn run(config: &CloudConfig, folders: &Folders) -> Result<(), String> {
-    let started = Cloud::start(config, folders, serve::helpers()?)?
+pub fn run(config: &Config, folders: &Folders) -> Result<(), String> {
+    let started = Cloud::start(&config.cloud, folders, serve::helpers()?)?
         .ok_or("cloud.enabled is not set; switch it on in the settings file")?;
     setup::enter_sandbox(folders);
     setup::forget_keys(config);

@@ -48,7 +48,7 @@ pub fn run() -> Result<Infallible, String> {
     let completion_broker = completion_broker(&config);
     let sandbox = setup::enter_sandbox(&folders);
     refuse_without_sandbox(sandbox, &config, &folders)?;
-    setup::forget_keys(&config.cloud);
+    setup::forget_keys(&config);
     let cloud = started.and_then(|it| it.map(Cloud::connect).transpose());
     let second_tier = completion_broker.and_then(|started| {
         let connect = |(process, host): (BrokerProcess, String)| {
@@ -112,11 +112,15 @@ pub(crate) fn refuse_without_sandbox(
     ))
 }
 
-/// A broker for the completion server that the settings name, with its host. It gets no key.
+/// A broker for the completion server that the settings name, with its host. It gets no key but
+/// that server's.
 fn completion_broker(config: &Config) -> Result<Option<(BrokerProcess, String)>, String> {
     let Some(host) = second_tier::host_of(&config.completion)? else { return Ok(None) };
     let mut command = helpers()?.broker;
-    config.cloud.providers.iter().filter_map(|it| it.key_variable()).for_each(|it| {
+    let own = config.completion.holder_of_key();
+    let own = own.as_ref().and_then(|it| it.key_variable());
+    let others = config.cloud.providers.iter().filter_map(|it| it.key_variable());
+    others.filter(|it| Some(*it) != own).for_each(|it| {
         command.env_remove(it);
     });
     Ok(Some((BrokerProcess::start(command)?, host)))

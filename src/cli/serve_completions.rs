@@ -25,7 +25,7 @@ pub fn run(port: u16) -> Result<Infallible, String> {
     let listener = completions_endpoint::listen(port)?;
     let sandbox = setup::enter_sandbox_with(&folders, listener.descriptor());
     serve::refuse_without_sandbox(sandbox, &config, &folders)?;
-    setup::forget_keys(&config.cloud);
+    setup::forget_keys(&config);
     setup::check_threads(N_THREADS)?;
     let workspace = std::env::current_dir().ok();
     let session = Session::start_in(config, folders, workspace.as_deref())

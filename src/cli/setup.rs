@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::app::Session;
 use crate::cli::terminal;
 pub use crate::cli::terminal::print;
-use crate::config::cloud::CloudConfig;
+use crate::config::Config;
 use crate::config::folders::Folders;
 use crate::config::layers::{self, Resolved};
 use crate::sandbox::{self, Needs, Sandbox};
@@ -102,11 +102,13 @@ pub fn enter_sandbox_with(folders: &Folders, listener: Option<i32>) -> &'static 
     entered
 }
 
-/// Takes the keys of providers out of this process's environment and out of its memory: only the
-/// broker needs them. To be called right after the broker was started, while no
-/// other thread looks into the environment.
-pub fn forget_keys(config: &CloudConfig) {
-    config.providers.iter().filter_map(|it| it.key_variable()).for_each(environment::forget);
+/// Takes the keys of providers and of the completion server out of this process's environment and
+/// out of its memory: only the broker needs them. To be called right after the broker was started,
+/// while no other thread looks into the environment.
+pub fn forget_keys(config: &Config) {
+    let server = config.completion.holder_of_key();
+    let all = config.cloud.providers.iter().chain(&server);
+    all.filter_map(|it| it.key_variable()).for_each(environment::forget);
 }
 
 /// The folders of this user.

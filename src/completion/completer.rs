@@ -84,6 +84,11 @@ impl Completer {
         Self { second_tier: Some(second_tier), ..self }
     }
 
+    /// Why the server of completions was of no use when it answered last.
+    pub fn second_tier_fault(&self) -> Option<String> {
+        self.second_tier.as_ref()?.fault()
+    }
+
     pub(super) fn second_tier(&self) -> Option<&SecondTier> {
         self.second_tier.as_ref()
     }

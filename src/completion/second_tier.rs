@@ -50,6 +50,8 @@ pub struct SecondTier {
     pub(super) name: String,
     /// It answered in time when it was last asked. Read and written without order.
     is_well: Arc<AtomicBool>,
+    /// Why its last answer was of no use. Locked to read or replace it.
+    fault: Arc<Mutex<Option<String>>>,
     /// The request that is under way. Locked to replace it.
     newest: Mutex<Option<AbortHandle>>,
 }
@@ -85,7 +87,13 @@ impl SecondTier {
         let server = config.server;
         let name = [server.as_str(), model].join(" ").trim_end().to_owned();
         let (family, is_well) = (spelled::family_of_name(model), Arc::new(AtomicBool::new(true)));
-        Self { broker, server, family, name, is_well, newest: Mutex::default() }
+        let (fault, newest) = (Arc::default(), Mutex::default());
+        Self { broker, server, family, name, is_well, fault, newest }
+    }
+
+    /// Why the server was of no use when it answered last, in a sentence.
+    pub fn fault(&self) -> Option<String> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks the server about a place, in the place of the request before. `None` where it can't be
@@ -117,6 +125,7 @@ impl SecondTier {
             self.broker.complete(FimAsk { before, line, after, spelled, max_tokens, max_ms });
         let (sender, text) = oneshot::channel();
         let (stop, is_well) = (Arc::clone(&task.stop), Arc::clone(&self.is_well));
+        let fault = Arc::clone(&self.fault);
         let began = Instant::now();
         let reader = tokio::spawn(async move {
             let read = read(call, &*stop).await;
@@ -127,6 +136,7 @@ impl SecondTier {
             if let Err(sentence) = &read {
                 tracing::debug!("{sentence}");
             }
+            *fault.lock().unwrap_or_else(PoisonError::into_inner) = read.as_ref().err().cloned();
             // The receiver may be gone.
             let _ = sender.send(read.ok().map(|it| it.text));
         });

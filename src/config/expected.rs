@@ -28,6 +28,10 @@ const EXPECTED: &[(&str, &str)] = &[
     ("completion.prefetch_on_battery", "true or false"),
     ("completion.retrieval", "true or false"),
     ("completion.server", "none, llama-server, ollama or openai, in quotes"),
+    (
+        "completion.server_key",
+        "`keyring` or `env:VARIABLE` in quotes; a key itself does not belong there",
+    ),
     ("completion.server_model", "the name of a model, in quotes"),
     ("completion.server_url", "an address such as http://127.0.0.1:8080, in quotes"),
     ("completion.speculative_tokens", "a whole number from 0 to 16"),

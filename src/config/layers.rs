@@ -98,7 +98,8 @@ pub fn resolve(layers: &[Layer]) -> Resolved {
 /// What a setting decides, if it is the user's alone to decide: what an editor sends may come from a workspace.
 fn users_alone(key: &str) -> Option<&'static str> {
     match key.split_once('.') {
-        Some(("cloud", _)) | Some(("completion", "server" | "server_url" | "server_model")) => {
+        Some(("cloud", _))
+        | Some(("completion", "server" | "server_url" | "server_model" | "server_key")) => {
             Some("where text may go")
         }
         Some(("sandbox", _)) => Some("what keyside is kept from"),

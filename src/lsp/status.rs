@@ -194,6 +194,10 @@ fn of_session(session: &Session) -> Status {
         message.push_str("; ");
         message.push_str(held);
     }
+    if let Some(fault) = session.completer.second_tier_fault() {
+        message.push_str("; ");
+        message.push_str(&fault);
+    }
     Status { state, message, network, files, uri: None }
 }
 

@@ -266,3 +266,50 @@ async fn a_server_elsewhere_or_without_a_model_is_refused_in_a_sentence() {
         assert!(client.ghost("file:///b.rs", 1, 17).await.is_some());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "llama"), ignore = "needs the built-in model")]
+async fn a_server_that_wants_a_key_gets_the_one_that_the_settings_lead_to() {
+    let refused = answer(401, "", "{\"error\":\"Unauthorized\"}");
+    let key = "model-server-key-0123456789";
+    for (more, sent, said) in [
+        ("", false, "wants a key; say in `completion.server_key` where it is"),
+        (
+            "server_key = \"env:TEAM_KEY\"",
+            true,
+            "refuses the key that `completion.server_key` leads to",
+        ),
+        (
+            "server_key = \"env:NONE_SUCH\"",
+            false,
+            "the environment variable NONE_SUCH with the key",
+        ),
+    ] {
+        let peer = Peer::start(vec![refused.clone()]).await;
+        let home = home("llama-server", &peer.base_url(), &format!("min_confidence = 1.0\n{more}"));
+        let mut command = keyside(&home.0, &["serve"]);
+        command.env("TEAM_KEY", key);
+        let client = Client::started(command, home);
+        client.initialize(&["utf-8"]).await;
+        client.open(URI, UNSURE);
+        client.model_ready().await;
+        let version = AtomicI32::new(1);
+        let message = until(async || {
+            let version = version.fetch_add(1, Ordering::Relaxed) + 1;
+            client.type_at(URI, version, 0, 0, " ");
+            client.ghost(URI, 1, COLUMN).await;
+            let status = client.ask("keyside/status", json!({})).await;
+            let message = status["result"]["message"].to_string();
+            message.contains(said).then_some(message)
+        })
+        .await;
+        assert!(!message.contains(key), "{message}");
+        let header = format!("authorization: Bearer {key}");
+        let heads: Vec<String> = peer.requests().iter().map(|it| it.head.clone()).collect();
+        assert!(heads.iter().all(|it| it.contains(&header) == sent), "{heads:?}");
+        assert_eq!(heads.is_empty(), said.contains("environment"), "{heads:?}");
+        client.assert_no_faults();
+        let log = std::fs::read_to_string(client.home.0.join("stderr.log")).unwrap();
+        assert!(!log.contains(key));
+    }
+}

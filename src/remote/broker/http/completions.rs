@@ -4,12 +4,15 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response};
+use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use super::{Listener, Settings, Variable, connection, unsent};
 use crate::config::CompletionConfig;
 use crate::remote::broker::ipc::{Event, Failure};
+use crate::remote::broker::keys;
 use crate::remote::protocol::StopReason;
 use crate::remote::protocol::address::Address;
 use crate::remote::protocol::fault::FaultKind;
@@ -45,9 +48,11 @@ async fn stream(
     let address = Address::of_completion_server(completion).map_err(of_settings)?;
     let client = client(&address, &variable).map_err(of_settings)?;
     let body = fim_server::body(completion.server, completion.server_model.trim(), &ask);
-    let request =
-        client.post(&address.url).header("content-type", "application/json").body(body).send();
-    let sent = timeout(PATIENCE, request).await;
+    let mut request = client.post(&address.url).header("content-type", "application/json");
+    if let Some(key) = key(completion, variable).await? {
+        request = request.header(AUTHORIZATION, key);
+    }
+    let sent = timeout(PATIENCE, request.body(body).send()).await;
     let response = match sent {
         Err(_) => return Err(failed(completion, FaultKind::Stalled, "does not answer")),
         Ok(Err(error)) if error.is_connect() => {
@@ -91,6 +96,9 @@ async fn read(
             let line: Vec<u8> = lines.drain(..=at).collect();
             let line = String::from_utf8_lossy(&line);
             let piece = fim_server::piece_of_line(&line);
+            if is_refused(status.as_u16()) {
+                return Err(without_key(completion));
+            }
             if !status.is_success() {
                 let what = match piece {
                     Err(what) => format!("refuses ({}) and {what}", status.as_u16()),
@@ -108,6 +116,9 @@ async fn read(
                 return Ok(stop);
             }
         }
+        if is_over && is_refused(status.as_u16()) {
+            return Err(without_key(completion));
+        }
         if is_over {
             let what = match status.is_success() {
                 true => "ended its answer in the middle".to_owned(),
@@ -116,6 +127,53 @@ async fn read(
             return Err(failed(completion, FaultKind::CutOff, &what));
         }
     }
+}
+
+/// Whoever asks is not let in.
+fn is_refused(status: u16) -> bool {
+    matches!(status, 401 | 403)
+}
+
+/// What to do where the server lets nobody in without a key, or not with this one.
+fn without_key(completion: &CompletionConfig) -> Failure {
+    let (server, url) = (completion.server.as_str(), completion.url_of_server());
+    let sentence = match completion.holder_of_key() {
+        Some(_) => format!(
+            "the completion server {server} at {url} refuses the key that `completion.server_key` leads to; correct it there"
+        ),
+        None => format!(
+            "the completion server {server} at {url} wants a key; say in `completion.server_key` where it is (`env:VARIABLE`, or \
+             `keyring`), and restart the server"
+        ),
+    };
+    Failure { kind: FaultKind::NoKey, sentence, may_cost: false }
+}
+
+/// The header with the server's key, fetched once.
+async fn key(
+    completion: &CompletionConfig,
+    variable: Variable,
+) -> Result<Option<HeaderValue>, Failure> {
+    static KEY: OnceLock<HeaderValue> = OnceLock::new();
+    let Some(holder) = completion.holder_of_key() else { return Ok(None) };
+    if let Some(key) = KEY.get() {
+        return Ok(Some(key.clone()));
+    }
+    let no_key = |sentence: String| unsent(FaultKind::NoKey, sentence);
+    let fetched = tokio::task::spawn_blocking(move || keys::fetch(&holder, &variable)).await;
+    let fetched = fetched
+        .unwrap_or_else(|_| Err("the key can't be fetched; restart the server".to_owned()))
+        .map_err(no_key)?;
+    let Some(fetched) = fetched else { return Ok(None) };
+    let header = HeaderValue::try_from(format!("Bearer {}", fetched.expose_secret()));
+    let mut header = header.map_err(|_| {
+        no_key(
+            "the key of the completion server has special characters in it; copy it again"
+                .to_owned(),
+        )
+    })?;
+    header.set_sensitive(true);
+    Ok(Some(KEY.get_or_init(|| header).clone()))
 }
 
 fn failed(completion: &CompletionConfig, kind: FaultKind, what: &str) -> Failure {
