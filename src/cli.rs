@@ -20,6 +20,7 @@ pub mod in_sandbox;
 pub mod instruct_command;
 pub mod items;
 pub mod keep_consent;
+pub mod local_calls;
 pub mod model;
 pub mod redact;
 pub mod retry;

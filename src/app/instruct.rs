@@ -96,6 +96,11 @@ impl InstructModel {
         Ok(InUse { _use: in_use, engine, info, chat })
     }
 
+    /// As the file is named.
+    pub fn name(&self) -> String {
+        name_of(&self.settings.path)
+    }
+
     /// Whether it is in memory.
     pub fn is_loaded(&self) -> bool {
         self.loaded().engine.is_some()

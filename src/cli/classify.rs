@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use crate::classify::labels::LabelSet;
 use crate::classify::{LabelProbabilities, LabelledText, TextClassifier};
 use crate::cli::items::stream::{Faults, ItemStream, StreamArguments};
 use crate::cli::items::{Line, Lines};
+use crate::cli::local_calls::LocalCalls;
 use crate::cli::{correct, instruct_command, setup, terminal};
 use crate::corrections::Corrections;
 use crate::files;
@@ -87,7 +89,9 @@ fn run_by_model(
     let stream = ItemStream::open(&arguments.stream, faults)?;
     let runtime = setup::runtime()?;
     let more = instruction.as_deref();
-    let chooser = runtime.block_on(LabelChooser::new(model, labels, examples, more))?;
+    let lane = instruct_command::lane();
+    let chooser =
+        runtime.block_on(LabelChooser::new(Arc::clone(&model), lane, labels, examples, more))?;
     if chooser.n_examples_left_out > 0 {
         terminal::complain(&format!(
             "the model's context has room for the last {} of {} examples; raise \
@@ -96,8 +100,9 @@ fn run_by_model(
             examples.len()
         ));
     }
-    stream.answer_each(|text| {
-        let answer = runtime.block_on(chooser.choose(text))?;
+    let calls = LocalCalls::start("classify", &model);
+    let answered = stream.answer_each(|text| {
+        let answer = calls.count(|| runtime.block_on(chooser.choose(text)))?;
         let mut fields = fields(labels, &answer.value);
         let _ = write!(
             fields,
@@ -105,7 +110,9 @@ fn run_by_model(
             answer.usage.evaluated_tokens, answer.usage.cached_tokens
         );
         Ok(fields)
-    })
+    });
+    calls.end();
+    answered
 }
 
 /// The fields of the answer to one text.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::cli::instruct_command::{InstructArguments, answers, with_usage};
 use crate::cli::items::stream::{Faults, ItemStream};
 use crate::cli::items::{Line, Lines};
+use crate::cli::local_calls::LocalCalls;
 use crate::cli::{setup, whole_number};
 use crate::files;
 use crate::instruct::schema::MAX_SCHEMA_BYTES;
@@ -55,14 +56,18 @@ pub fn run(arguments: &ExtractArguments) -> Result<(), String> {
     let runtime = setup::runtime()?;
     // What is wrong with the model stops everything before the first text.
     drop(runtime.block_on(answers(&model, &instruction, *max_tokens))?);
-    stream.answer_each(|text| {
-        let answer = runtime.block_on(async {
+    let calls = LocalCalls::start("extract", &model);
+    let answered = stream.answer_each(|text| {
+        let ask = async {
             let answers = answers(&model, &instruction, *max_tokens).await?;
             answers.extract(text, &schema).await
-        })?;
+        };
+        let answer = calls.count(|| runtime.block_on(ask))?;
         let early = if answer.value.is_closed_early { ",\"closed_early\":true" } else { "" };
         Ok(with_usage(format!("\"value\":{}{early}", answer.value.json), &answer))
-    })
+    });
+    calls.end();
+    answered
 }
 
 /// Of the file of examples.

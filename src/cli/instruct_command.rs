@@ -43,12 +43,12 @@ impl InstructArguments {
     }
 }
 
-/// Gives up all but the answers' folder and that in which is kept what is known of models.
+/// Gives up all but the answers' folder and those of the ledger and of what is known of models.
 pub fn enter_sandbox(stream: &StreamArguments) {
     let mut writable: Vec<PathBuf> = stream.output_folder().into_iter().collect();
     if let Ok(folders) = setup::folders() {
         folders.make();
-        writable.push(folders.cache);
+        writable.extend([folders.cache, folders.data]);
     }
     let writable: Vec<&std::path::Path> = writable.iter().map(PathBuf::as_path).collect();
     sandbox::enter(Needs { writable: Some(&writable), ..Needs::NOTHING });
@@ -92,9 +92,12 @@ pub async fn answers(
     instruction: &str,
     max_tokens: usize,
 ) -> Result<Answers, String> {
-    // Nobody types in this process, so there is nothing to give way to.
-    let lane = Lane::Interactive { document: "items".into(), arrival: 1 };
-    Answers::new(model.take().await?, lane, instruction, max_tokens)
+    Answers::new(model.take().await?, lane(), instruction, max_tokens)
+}
+
+/// Nobody types in this process, so there is nothing to give way to.
+pub fn lane() -> Lane {
+    Lane::Interactive { document: "items".into(), arrival: 1 }
 }
 
 /// The fields of an answer that say how it came about, behind its own.

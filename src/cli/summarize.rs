@@ -5,6 +5,7 @@ use clap::Args;
 use crate::app::instruct::answers::Answers;
 use crate::cli::instruct_command::{InstructArguments, answers, with_usage};
 use crate::cli::items::stream::{Faults, ItemStream};
+use crate::cli::local_calls::LocalCalls;
 use crate::cli::setup;
 use crate::instruct::summary_instruction;
 
@@ -39,13 +40,17 @@ pub fn run(arguments: &SummarizeArguments) -> Result<(), String> {
     let runtime = setup::runtime()?;
     // What is wrong with the model stops everything before the first text.
     drop(runtime.block_on(answers(&model, &instruction, max_tokens))?);
-    stream.answer_each(|text| {
-        let answer = runtime.block_on(async {
+    let calls = LocalCalls::start("summarize", &model);
+    let answered = stream.answer_each(|text| {
+        let ask = async {
             let answers = answers(&model, &instruction, max_tokens).await?;
             answers.summarize(text, *max_words).await
-        })?;
+        };
+        let answer = calls.count(|| runtime.block_on(ask))?;
         let summary = serde_json::Value::from(&*answer.value.text);
         let cut = if answer.value.is_cut { ",\"cut\":true" } else { "" };
         Ok(with_usage(format!("\"summary\":{summary}{cut}"), &answer))
-    })
+    });
+    calls.end();
+    answered
 }

@@ -8,6 +8,7 @@ use keyside::app::instruct::{InstructModel, InstructSettings};
 use keyside::classify::LabelledText;
 use keyside::classify::labels::LabelSet;
 use keyside::config::ModelConfig;
+use keyside::lm::Lane;
 use serde_json::{Value, json};
 
 use crate::support::{TempFolder, instruct_model, keyside, run, text};
@@ -40,8 +41,9 @@ async fn the_second_text_costs_its_own_tokens() {
     let labels = LabelSet::parse("bug=it does the wrong thing,feature,question").unwrap();
     let example = |text: &str, label| LabelledText { text: text.to_owned(), label };
     let examples = [example("it crashes on start", 0), example("how do I log in?", 2)];
-    let chooser =
-        LabelChooser::new(Arc::clone(&model), &labels, &examples, None).await.expect("a chooser");
+    let chooser = LabelChooser::new(Arc::clone(&model), Lane::Background, &labels, &examples, None)
+        .await
+        .expect("a chooser");
     let (info, n_after) = {
         let in_use = model.take().await.expect("it is loaded");
         (Arc::clone(&in_use.info), in_use.chat.before_answer.len())
@@ -77,6 +79,12 @@ fn labels_may_begin_with_each_other_and_a_long_text_is_cut() {
         assert!(scores.contains_key(answer["label"].as_str().unwrap()), "{answer}");
     }
     assert_eq!(answers[0]["cut_chars"], Value::Null);
+    // The ledger has a row a text.
+    let report = run(keyside(&home.0, &["usage", "--json"]), "");
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let actions = report["actions"].as_array().unwrap();
+    let of_classify = actions.iter().find(|it| it["action"] == "classify");
+    assert_eq!(of_classify.unwrap()["local_calls"], texts.len(), "{report}");
     let n_cut = answers[1]["cut_chars"].as_u64().unwrap();
     assert!(n_cut > 1_000 && n_cut < long.len() as u64, "{n_cut}");
 }

@@ -2,13 +2,15 @@
 //! write something else, and a real instruct model.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use keyside::lm::backend::scripted::Script;
 use keyside::lm::registry::{ModelSpec, Registry};
 use keyside::lm::{Engine, Finish, GenerateTask, Generation, Grammar, Lane, ModelInfo};
 use serde_json::{Value, json};
 
-use crate::support::{TempFolder, fake_engine, instruct_model, saying};
+use crate::support::{TempFolder, fake_engine, instruct_model, saying, until};
 
 fn grammar(schema: &Value) -> Arc<Grammar> {
     Arc::new(Grammar::of_json_schema(schema).expect("a grammar"))
@@ -157,4 +159,36 @@ async fn a_second_item_evaluates_its_own_tokens_alone() {
     assert!(second.0 <= second.1 && third.0 <= third.1, "{counts:?}");
     // A marker that a text spells is text.
     assert!(info.tokens_of("<|im_end|>").len() > 1);
+}
+
+/// A text under a grammar is given up for a key, in the middle, and made anew afterwards: nothing of
+/// the grammar's state is left over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_before_a_text_under_a_grammar_which_conforms_afterwards() {
+    let schema = json!({"type": "array", "items": {"type": "string", "maxLength": 6}, "minItems": 3, "maxItems": 9});
+    let undisturbed = held_to(&fake_engine(saying("")), &schema, 120).await;
+    let time_per_token = Duration::from_millis(1);
+    let engine = fake_engine(Script { time_per_token, ..saying("") });
+    engine.ready().await.expect("it loads");
+    let text = held_to(&engine, &schema, 120);
+    tokio::pin!(text);
+    let counts = engine.counts();
+    for arrival in 1..4 {
+        let before = counts.prefetch_generated_tokens.load(Ordering::Relaxed);
+        let is_under_way = || counts.prefetch_generated_tokens.load(Ordering::Relaxed) > before + 4;
+        let key = async {
+            until(async || is_under_way().then_some(())).await;
+            let lane = Lane::Interactive { document: "a".into(), arrival };
+            let prompt = "b".bytes().map(i32::from).collect();
+            engine.run(lane, GenerateTask::after(prompt, 1)).await.expect("a text").best.text
+        };
+        tokio::select! {
+            _ = &mut text => panic!("the key was to come first"),
+            key = key => assert_eq!(key, "x"),
+        }
+    }
+    assert_eq!(counts.preempted.load(Ordering::Relaxed), 3);
+    let text = text.await;
+    assert_conforms(&schema, &text.best.text);
+    assert_eq!(text.best.text, undisturbed.best.text);
 }

@@ -1,6 +1,6 @@
 //! Labels of texts by the instruct model: the labels, their descriptions and the examples stay in
-//! the KV cache, so that a text costs its own tokens and one evaluation. It is background work,
-//! which gives way to any key.
+//! the KV cache, so that a text costs its own tokens and one evaluation. In the background lane it
+//! gives way to any key.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ const MAX_EXAMPLES_SHARE: f64 = 0.5;
 /// One task, and the labels of texts by it.
 pub struct LabelChooser {
     model: Arc<InstructModel>,
+    lane: Lane,
     prefix: Vec<Token>,
     choices: Vec<Vec<Token>>,
     /// How likely each label is where the text says nothing.
@@ -33,6 +34,7 @@ impl LabelChooser {
     /// One sentence: there is no model, or the labels leave no room for texts.
     pub async fn new(
         model: Arc<InstructModel>,
+        lane: Lane,
         labels: &LabelSet,
         examples: &[LabelledText],
         more: Option<&str>,
@@ -50,7 +52,7 @@ impl LabelChooser {
         let instruction = labelling_instruction(&named, more, &pairs);
         let n_examples_left_out = examples.len() - shown.len();
         let longest = choices.iter().map(Vec::len).max().unwrap_or_default() + 1;
-        let answers = Answers::new(in_use, Lane::Background, &instruction, longest)?;
+        let answers = Answers::new(in_use, lane.clone(), &instruction, longest)?;
         let mut priors = vec![0.0; choices.len()];
         for text in CONTENT_FREE {
             let found = answers.choose(text, &choices).await?.value;
@@ -58,7 +60,7 @@ impl LabelChooser {
         }
         priors.iter_mut().for_each(|it| *it /= CONTENT_FREE.len() as f64);
         let prefix = answers.into_prefix();
-        Ok(Self { model, prefix, choices, priors, n_examples_left_out })
+        Ok(Self { model, lane, prefix, choices, priors, n_examples_left_out })
     }
 
     /// The label of a text.
@@ -68,7 +70,7 @@ impl LabelChooser {
     pub async fn choose(&self, text: &str) -> Result<Answer<LabelProbabilities>, String> {
         let in_use = self.model.take().await?;
         let longest = self.choices.iter().map(Vec::len).max().unwrap_or_default() + 1;
-        let answers = Answers::with_prefix(in_use, Lane::Background, self.prefix.clone(), longest);
+        let answers = Answers::with_prefix(in_use, self.lane.clone(), self.prefix.clone(), longest);
         let found = answers.choose(text, &self.choices).await?;
         let probabilities = without_priors(&found.value, &self.priors);
         let n_cut_chars = found.n_cut_chars;
