@@ -44,7 +44,8 @@ pub fn run() -> Result<Infallible, String> {
     };
     // The broker keeps the network that this process gives up, so it comes first; its settings are
     // all that was read.
-    let started = helpers().and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
+    let helpers = helpers().map(|it| without_completion_key(it, &config));
+    let started = helpers.and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
     let completion_broker = completion_broker(&config);
     let sandbox = setup::enter_sandbox(&folders);
     refuse_without_sandbox(sandbox, &config, &folders)?;
@@ -124,6 +125,16 @@ fn completion_broker(config: &Config) -> Result<Option<(BrokerProcess, String)>,
         command.env_remove(it);
     });
     Ok(Some((BrokerProcess::start(command)?, host)))
+}
+
+/// A completion server's key is its own broker's alone.
+fn without_completion_key(mut helpers: Helpers, config: &Config) -> Helpers {
+    let holder = config.completion.holder_of_key();
+    if let Some(variable) = holder.as_ref().and_then(|it| it.key_variable()) {
+        helpers.consent_writer.env_remove(variable);
+        helpers.settler.env_remove(variable);
+    }
+    helpers
 }
 
 /// The commands that start what the server itself must not do.
