@@ -278,7 +278,7 @@ impl CompletionConfig {
     pub fn wrong_text_seconds(&self) -> f64 {
         match self.level {
             _ if self.min_confidence > 0.0 || self.min_characters > 0 => 0.0,
-            SuggestionLevel::Quiet | SuggestionLevel::Balanced => 0.6,
+            SuggestionLevel::Quiet | SuggestionLevel::Balanced => 0.7,
             SuggestionLevel::Eager => 0.0,
         }
     }

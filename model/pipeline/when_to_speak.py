@@ -164,7 +164,7 @@ def main() -> None:
             figures = typed(stretches, rule(min_confidence, min_characters))
             print(f"| {min_confidence}, {min_characters} characters | {figures.row()} |")
     for min_confidence, min_characters in ((0.55, 3), (0.6, 3), (0.6, 4), (0.65, 3)):
-        for wrong_text_seconds in (0.4, 0.8, 1.2):
+        for wrong_text_seconds in (0.4, 0.7, 1.2):
             weighed = weighed_rule(min_confidence, min_characters, wrong_text_seconds)
             name = f"{min_confidence}, {min_characters} characters, w = {wrong_text_seconds}"
             print(f"| {name} | {typed(stretches, weighed).row()} |")

@@ -270,9 +270,9 @@ mod tests {
 
     #[test]
     fn where_a_wrong_text_costs_time_the_short_must_be_surer_and_the_unsure_end_is_left_out() {
-        let rule = ShowRule { min_characters: 3, wrong_text_seconds: 0.6, ..RULE };
+        let rule = ShowRule { min_characters: 3, wrong_text_seconds: 0.7, ..RULE };
         let shown = |tokens: &[(&str, f32)]| rule.part_of(&text(tokens), 0).map(|it| it.text);
-        for (word, least) in [("abc", 0.95), ("abcd", 0.74), ("abcde", 0.61), ("abcdefg", 0.6)] {
+        for (word, least) in [("abc", 0.95), ("abcd", 0.77), ("abcde", 0.64), ("abcdefg", 0.6)] {
             assert_eq!(shown(&[(word, least)]).as_deref(), Some(word));
             assert_eq!(shown(&[(word, least - 0.03)]), None, "{word}");
         }
