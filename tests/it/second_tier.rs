@@ -135,11 +135,11 @@ async fn a_text_that_is_shown_is_only_gone_on_with() {
         let script = [vec![Step::Wait(200)], says(&said)].concat();
         let peer = Peer::start(vec![script]).await;
         let client = started(home("llama-server", &peer.base_url(), "")).await;
-        client.open("file:///b.rs", SURE);
-        assert_eq!(client.ghost("file:///b.rs", 1, 17).await.unwrap().text, own);
+        client.open(URI, SURE);
+        assert_eq!(client.ghost(URI, 1, 17).await.unwrap().text, own);
         peer.connection_over().await;
         let shown = until(async || {
-            let shown = client.ghost("file:///b.rs", 1, 17).await?.text;
+            let shown = client.ghost(URI, 1, 17).await?.text;
             (shown == later).then_some(shown)
         });
         assert_eq!(shown.await, later);

@@ -11,7 +11,7 @@ function M.check()
   health.start('keyside')
   health.ok('Neovim ' .. tostring(vim.version()))
   if not vim.lsp.inline_completion then
-    health.ok('this Neovim has no inline completion of its own, so the plugin has')
+    health.ok('this Neovim has no inline completion of its own; the plugin draws ghost text itself')
   end
 
   local cmd = vim.lsp.config.keyside.cmd
