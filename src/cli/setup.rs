@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::Session;
 use crate::cli::terminal;
@@ -52,9 +53,10 @@ pub fn take_limits_as_errors() {
 /// # Errors
 /// One sentence.
 pub fn check_threads(n_threads: usize) -> Result<(), String> {
+    let n_before = n_own_threads();
     let gate = std::sync::Mutex::new(());
     let closed = gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    std::thread::scope(|scope| {
+    let checked = std::thread::scope(|scope| {
         let started = (0..n_threads).try_for_each(|_| {
             let builder = std::thread::Builder::new().stack_size(64 << 10);
             builder.spawn_scoped(scope, || drop(gate.lock())).map(drop)
@@ -66,7 +68,20 @@ pub fn check_threads(n_threads: usize) -> Result<(), String> {
                  or end some"
             )
         })
-    })
+    });
+    // The kernel counts a thread for a moment after it has ended, and the next might be refused.
+    for _ in 0..100 {
+        if n_own_threads() <= n_before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    checked
+}
+
+/// As the kernel counts them; 0 where it does not say.
+fn n_own_threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
 /// Ends the process at once, without the destructors of llama.cpp: other threads may be in the
