@@ -95,7 +95,7 @@ pub async fn answers(
     Answers::new(model.take().await?, lane(), instruction, max_tokens)
 }
 
-/// Nobody types in this process, so there is nothing to give way to.
+/// The interactive lane: this process answers no keystrokes that its tasks could delay.
 pub fn lane() -> Lane {
     Lane::Interactive { document: "items".into(), arrival: 1 }
 }

@@ -6,7 +6,7 @@ local M = {}
 M.VERSION = '0.1.'
 local MAX_RESTARTS = 5
 local WITHIN_MS = 3 * 60 * 1000
---- Of a server that stopped as it was told to: Neovim ends one that hangs by this signal.
+--- The signal by which Neovim ends a server that does not exit when it is asked to.
 local SIGTERM = 15
 
 --- When the server was started again, in milliseconds of `vim.uv.now()`.

@@ -129,12 +129,12 @@ async fn read(
     }
 }
 
-/// Whoever asks is not let in.
+/// 401 Unauthorized or 403 Forbidden.
 fn is_refused(status: u16) -> bool {
     matches!(status, 401 | 403)
 }
 
-/// What to do where the server lets nobody in without a key, or not with this one.
+/// The failure of an answer that [`is_refused`]: the key is missing, or is not accepted.
 fn without_key(completion: &CompletionConfig) -> Failure {
     let (server, url) = (completion.server.as_str(), completion.url_of_server());
     let sentence = match completion.holder_of_key() {
