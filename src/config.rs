@@ -308,6 +308,12 @@ impl CompletionConfig {
 }
 
 impl Config {
+    /// The variables of the environment that hold keys: of providers, and of the completion server.
+    pub fn key_variables(&self) -> impl Iterator<Item = &str> {
+        let of_providers = self.cloud.providers.iter().filter_map(|it| it.key_variable());
+        of_providers.chain(self.completion.key_variable())
+    }
+
     /// The setting whose value is out of bounds, and what it must be.
     fn faults(&self) -> Option<(&'static str, &'static str)> {
         let (completion, model) = (&self.completion, &self.model);

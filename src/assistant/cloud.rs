@@ -95,12 +95,7 @@ impl Cloud {
             return Err(config.why_nobody());
         };
         let host = protocol::host(provider)?;
-        let Helpers { broker, mut consent_writer, mut settler } = helpers;
-        // Keys are the broker's alone.
-        config.providers.iter().filter_map(|it| it.key_variable()).for_each(|it| {
-            consent_writer.env_remove(it);
-            settler.env_remove(it);
-        });
+        let Helpers { broker, consent_writer, settler } = helpers;
         Ok(Some(StartedCloud {
             config: config.clone(),
             provider: provider.clone(),

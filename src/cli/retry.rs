@@ -14,7 +14,7 @@ use crate::text::LineRange;
 /// # Errors
 /// One sentence, where not all could be sent.
 pub fn run(config: &Config, folders: &Folders) -> Result<(), String> {
-    let started = Cloud::start(&config.cloud, folders, serve::helpers()?)?
+    let started = Cloud::start(&config.cloud, folders, serve::helpers(config)?)?
         .ok_or("cloud.enabled is not set; switch it on in the settings file")?;
     setup::enter_sandbox(folders);
     setup::forget_keys(config);

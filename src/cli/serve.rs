@@ -44,7 +44,7 @@ pub fn run() -> Result<Infallible, String> {
     };
     // The broker keeps the network that this process gives up, so it comes first; its settings are
     // all that was read.
-    let helpers = helpers().map(|it| without_completion_key(it, &config));
+    let helpers = helpers(&config);
     let started = helpers.and_then(|helpers| Cloud::start(&config.cloud, &folders, helpers));
     let completion_broker = completion_broker(&config);
     let sandbox = setup::enter_sandbox(&folders);
@@ -117,31 +117,19 @@ pub(crate) fn refuse_without_sandbox(
 /// that server's.
 fn completion_broker(config: &Config) -> Result<Option<(BrokerProcess, String)>, String> {
     let Some(host) = second_tier::host_of(&config.completion)? else { return Ok(None) };
-    let mut command = helpers()?.broker;
-    let own = config.completion.holder_of_key();
-    let own = own.as_ref().and_then(|it| it.key_variable());
-    let others = config.cloud.providers.iter().filter_map(|it| it.key_variable());
-    others.filter(|it| Some(*it) != own).for_each(|it| {
+    let mut command = helpers(config)?.broker;
+    let own = config.completion.key_variable();
+    config.key_variables().filter(|it| Some(*it) != own).for_each(|it| {
         command.env_remove(it);
     });
     Ok(Some((BrokerProcess::start(command)?, host)))
 }
 
-/// A completion server's key is its own broker's alone.
-fn without_completion_key(mut helpers: Helpers, config: &Config) -> Helpers {
-    let holder = config.completion.holder_of_key();
-    if let Some(variable) = holder.as_ref().and_then(|it| it.key_variable()) {
-        helpers.consent_writer.env_remove(variable);
-        helpers.settler.env_remove(variable);
-    }
-    helpers
-}
-
-/// The commands that start what the server itself must not do.
+/// The commands that start what the server itself must not do. Keys are the brokers' alone.
 ///
 /// # Errors
 /// One sentence.
-pub(crate) fn helpers() -> Result<Helpers, String> {
+pub(crate) fn helpers(config: &Config) -> Result<Helpers, String> {
     let program = std::env::current_exe().map_err(|error| {
         format!("keyside does not find its own program ({error}); restart the server")
     })?;
@@ -150,9 +138,16 @@ pub(crate) fn helpers() -> Result<Helpers, String> {
         command.arg(name);
         command
     };
+    let without_keys = |name: &str| {
+        let mut command = command(name);
+        config.key_variables().for_each(|it| {
+            command.env_remove(it);
+        });
+        command
+    };
     Ok(Helpers {
         broker: command("broker"),
-        consent_writer: command("keep-consent"),
-        settler: command("settle"),
+        consent_writer: without_keys("keep-consent"),
+        settler: without_keys("settle"),
     })
 }

@@ -121,9 +121,7 @@ pub fn enter_sandbox_with(folders: &Folders, listener: Option<i32>) -> &'static 
 /// out of its memory: only the broker needs them. To be called right after the broker was started,
 /// while no other thread looks into the environment.
 pub fn forget_keys(config: &Config) {
-    let server = config.completion.holder_of_key();
-    let all = config.cloud.providers.iter().chain(&server);
-    all.filter_map(|it| it.key_variable()).for_each(environment::forget);
+    config.key_variables().for_each(environment::forget);
 }
 
 /// The folders of this user.

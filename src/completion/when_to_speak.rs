@@ -59,7 +59,8 @@ const MIN_CHARACTERS_WITHIN_LINE: usize = 2;
 impl ShowRule {
     /// That of the settings, at a caret.
     pub fn at(excerpt: &Excerpt, settings: &CompletionConfig) -> Self {
-        let min_characters = match excerpt.line_after.trim().is_empty() {
+        let is_line_end = excerpt.line_after.trim().is_empty();
+        let min_characters = match is_line_end {
             true => settings.shown_characters(),
             false => settings.shown_characters().min(MIN_CHARACTERS_WITHIN_LINE),
         };
@@ -69,7 +70,6 @@ impl ShowRule {
             false => min_confidence,
         };
         // The costs are those of typing at a line's end; a block's first line has its own rule.
-        let is_line_end = excerpt.line_after.trim().is_empty();
         let is_weighed = is_line_end && min_line_confidence >= min_confidence;
         Self {
             min_confidence: min_confidence as f32,

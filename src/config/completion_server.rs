@@ -49,10 +49,15 @@ impl CompletionConfig {
     /// Whether `server_key` is empty, or says where a key is.
     pub(super) fn says_where_its_key_is(&self) -> bool {
         let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
-        match self.server_key.strip_prefix("env:") {
+        match self.key_variable() {
             Some(name) => !name.is_empty() && name.chars().all(is_name),
             None => ["", "keyring"].contains(&self.server_key.as_str()),
         }
+    }
+
+    /// The variable of the environment that holds the server's key, if one does.
+    pub fn key_variable(&self) -> Option<&str> {
+        self.server_key.strip_prefix("env:")
     }
 
     /// The server as somebody whose key is kept as a provider's is; `None` where it gets none.

@@ -93,7 +93,6 @@ impl Ingress {
             "workspace/didChangeWorkspaceFolders" if ready => {
                 let params = request.params().unwrap_or(&Value::Null);
                 files::folders_changed(self.service.inner(), params);
-                self.service.inner().folders_changed();
                 self.forward(request)
             }
             "workspace/didChangeWatchedFiles" | "textDocument/didSave" if ready => {

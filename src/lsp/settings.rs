@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// Takes the folders of the workspace into use: a model may have an adapter for one.
-    pub(crate) fn folders_changed(&self) {
+    pub(crate) fn take_folders(&self) {
         // Where the system refuses a thread, the old model stays.
         if self.session.reconfigure((*self.session.config()).clone()).is_ok_and(|it| it) {
             self.watch_engine();

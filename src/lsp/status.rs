@@ -90,12 +90,14 @@ impl Server {
         let now = of_session(&self.session);
         tokio::spawn(async move {
             tell(&client, is_followed, vec![now]).await;
-            tokio::time::sleep(time).await;
-            let after = session.upgrade().filter(|it| it.completer.snooze.left().is_none());
-            let Some(after) = after.map(|it| of_session(&it)).filter(|_| !time.is_zero()) else {
+            if time.is_zero() {
                 return;
-            };
-            tell(&client, is_followed, vec![after]).await;
+            }
+            tokio::time::sleep(time).await;
+            // Another one may have been set since.
+            let over = session.upgrade().filter(|it| it.completer.snooze.left().is_none());
+            let news = over.map(|it| of_session(&it)).into_iter().collect();
+            tell(&client, is_followed, news).await;
         });
     }
 

@@ -32,9 +32,10 @@ use crate::lm::backend::llama::tokens::{LlamaMarkers, LlamaTokenizer, end_of, vo
 use crate::lm::backend::{Backend, EvaluateError, NamedBy, probe};
 use crate::lm::fim::{self, Markers};
 use crate::lm::gguf_header::GgufHeader;
+use crate::lm::memory::needed_bytes;
 use crate::lm::model_info::{Capabilities, ModelInfo};
 use crate::lm::registry::LoraSpec;
-use crate::lm::sizing;
+use crate::lm::sizing::{self, CacheSize};
 use crate::lm::vocabulary::{Token, Vocabulary};
 use crate::stdx::cancel::CancelFlag;
 
@@ -152,8 +153,8 @@ pub fn load(options: &LoadOptions) -> Result<Box<dyn Backend>, String> {
         n_context_tokens: context.n_ctx() as usize / n_sequences,
         n_sequences,
         memory_bytes: header.map(|it| {
-            let n_tokens = (n_context * n_sequences) as u64;
-            sizing::with_cache(n_file_bytes, n_tokens, it.kv_bytes_per_token)
+            let size = CacheSize { n_sequences, n_context_tokens: n_context };
+            needed_bytes(&it, n_file_bytes, size)
         }),
         n_threads,
         gpu,

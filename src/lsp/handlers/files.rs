@@ -55,4 +55,5 @@ pub(crate) fn folders_changed(server: &Server, params: &Value) {
         uris.filter_map(file_path).collect()
     };
     server.session.completer.workspace.change_folders(&folders("removed"), folders("added"));
+    server.take_folders();
 }
